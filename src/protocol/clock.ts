@@ -1,0 +1,23 @@
+/** A timer that a {@link Clock} started. Opaque: only the clock that made it may read it. */
+export type Timer = unknown;
+
+/**
+ * The only source of time in this package: the machines (as XState's `clock`), the outbox and the adapters all take it,
+ * so that a simulated clock drives everything.
+ */
+export interface Clock {
+  /** Milliseconds since the epoch that never jump back. */
+  now(): number;
+  setTimeout(callback: () => void, delayMs: number): Timer;
+  clearTimeout(timer: Timer): void;
+}
+
+/** The longest delay that a timer of Node or a browser keeps; a longer one would fire at once. */
+export const MAX_DELAY_MS = 2 ** 31 - 1;
+
+/** The clock of the process. Built on the monotonic clock, so that a corrected wall clock disturbs no timer. */
+export const systemClock: Clock = {
+  now: () => performance.timeOrigin + performance.now(),
+  setTimeout: (callback, delayMs) => setTimeout(callback, Math.min(delayMs, MAX_DELAY_MS)),
+  clearTimeout: (timer) => clearTimeout(timer as ReturnType<typeof setTimeout>),
+};

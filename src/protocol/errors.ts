@@ -1,0 +1,140 @@
+/**
+ * What the connection machine does after an error ended a line or an attempt.
+ *
+ * - `retry`: the network or a busy server; progressive backoff.
+ * - `reauthenticate`: a refused sign-in; renew the credentials once and retry, then slowly.
+ * - `retrySlowly`: a person must mend it outside of this process; keep trying at the maximum delay.
+ * - `fatal`: only this process's own options can mend it; stop.
+ * - `none`: the error of one call; it says nothing about the line.
+ */
+export type Recovery = 'retry' | 'reauthenticate' | 'retrySlowly' | 'fatal' | 'none';
+
+/** Every code that an {@link IotError} can have, and what it means for the line. */
+const RECOVERY_OF = {
+  // The call itself.
+  INVALID_ARGUMENT: 'none',
+  TIMEOUT: 'none',
+  CLOSED: 'none',
+  DISCONNECTED: 'none',
+  MISSING_PACKAGE: 'none',
+  // One message or one filter.
+  NOT_CONNECTED: 'none',
+  QUEUE_FULL: 'none',
+  QUEUE_EVICTED: 'none',
+  MESSAGE_EXPIRED: 'none',
+  PUBLISH_REFUSED: 'none',
+  SUBSCRIPTION_REFUSED: 'none',
+  // The network on the way to the broker.
+  DNS_FAILED: 'retry',
+  NETWORK_UNREACHABLE: 'retry',
+  CONNECTION_RESET: 'retry',
+  ATTEMPT_TIMEOUT: 'retry',
+  CLOSED_BEFORE_CONNACK: 'retry',
+  // TLS, seen from here.
+  TLS_FAILED: 'retry',
+  SERVER_CERTIFICATE_UNTRUSTED: 'retrySlowly',
+  SERVER_CERTIFICATE_EXPIRED: 'retrySlowly',
+  SERVER_CERTIFICATE_NOT_YET_VALID: 'retrySlowly',
+  SERVER_NAME_MISMATCH: 'retrySlowly',
+  // Our own certificate and key.
+  CREDENTIAL_UNREADABLE: 'retrySlowly',
+  CLIENT_CERTIFICATE_REFUSED: 'retrySlowly',
+  CLIENT_CERTIFICATE_EXPIRED: 'retrySlowly',
+  CLIENT_CERTIFICATE_NOT_YET_VALID: 'retrySlowly',
+  CLIENT_CERTIFICATE_INVALID: 'fatal',
+  KEY_MISMATCH: 'fatal',
+  // CONNACK.
+  UNSUPPORTED_PROTOCOL_VERSION: 'fatal',
+  INVALID_CLIENT_ID: 'fatal',
+  SERVER_UNAVAILABLE: 'retry',
+  BAD_CREDENTIALS: 'reauthenticate',
+  NOT_AUTHORIZED: 'retrySlowly',
+  CONNECTION_REFUSED: 'retrySlowly',
+  // A line that was there.
+  CONNECTION_LOST: 'retry',
+  PING_TIMEOUT: 'retry',
+  OPERATION_TIMEOUT: 'retry',
+  PROTOCOL_ERROR: 'retry',
+  // A fault of this package.
+  INTERNAL: 'retry',
+} as const satisfies Record<string, Recovery>;
+
+/** What went wrong, as one word to match on. Codes are stable; messages are not. */
+export type IotErrorCode = keyof typeof RECOVERY_OF;
+
+/** All codes, for tables and tests. */
+export const IOT_ERROR_CODES = Object.keys(RECOVERY_OF) as readonly IotErrorCode[];
+
+export interface IotErrorDetails {
+  /** The first thing to do about it. Only when it is true and somebody can do it. */
+  readonly remediation?: string;
+  /** The error below this one. It is never serialised. */
+  readonly cause?: unknown;
+  /** The message had been on the wire: the broker may have it. */
+  readonly outcomeUnknown?: boolean;
+}
+
+const BRAND = Symbol.for('aws-iot-machines.IotError');
+
+/**
+ * The one error class of this package. Match on `code`: it survives two copies of the package, renamed classes and
+ * new messages. Contains no secret and no payload.
+ */
+export class IotError extends Error {
+  readonly code: IotErrorCode;
+  /** The first thing to do about it, when there is a true one. */
+  readonly remediation: string | undefined;
+  /** Whether the message had been on the wire, so that the broker may have it although the call failed. */
+  readonly outcomeUnknown: boolean;
+
+  constructor(code: IotErrorCode, message: string, details: IotErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'IotError';
+    this.code = code;
+    this.remediation = details.remediation;
+    this.outcomeUnknown = details.outcomeUnknown ?? false;
+    Object.defineProperty(this, BRAND, { value: true });
+  }
+
+  /** What the connection machine does after this error. */
+  get recovery(): Recovery {
+    return RECOVERY_OF[this.code];
+  }
+
+  /** True for an `IotError` of any copy of this package. */
+  static is(value: unknown): value is IotError {
+    return typeof value === 'object' && value !== null && BRAND in value;
+  }
+
+  toJSON(): Record<string, unknown> {
+    return {
+      name: this.name,
+      code: this.code,
+      message: this.message,
+      recovery: this.recovery,
+      ...(this.remediation === undefined ? {} : { remediation: this.remediation }),
+      ...(this.outcomeUnknown ? { outcomeUnknown: true } : {}),
+    };
+  }
+}
+
+/**
+ * Bad input: says which field it was, what it may be, and what was given (its kind and size, never a secret's value).
+ */
+export function invalid(field: string, mayBe: string, given: unknown): IotError {
+  return new IotError('INVALID_ARGUMENT', `${field} must be ${mayBe}; given: ${describe(given)}`);
+}
+
+/** A short, harmless description of a value for an error message: long and multi-line text is cut and escaped. */
+export function describe(value: unknown): string {
+  if (typeof value === 'string') {
+    const shown = JSON.stringify(value.slice(0, 64));
+    return value.length > 64 ? `${shown}… (${value.length} characters)` : shown;
+  }
+  if (typeof value === 'function') return 'a function';
+  if (value instanceof Uint8Array) return `${value.byteLength} bytes`;
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (typeof value === 'object' && value !== null) return `an object (${Object.keys(value).slice(0, 8).join(', ')})`;
+  if (typeof value === 'bigint') return `${value}n`;
+  return String(value);
+}

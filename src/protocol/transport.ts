@@ -1,0 +1,63 @@
+import type { IotError } from './errors.ts';
+import type { FilterRequest, OutgoingMessage, QoS } from './message.ts';
+
+/** What CONNACK told about the session that it opened. */
+export interface SessionFacts {
+  /** Whether the broker still had this client's session (MQTT-3.2.2-1). */
+  readonly sessionPresent: boolean;
+  /** How many QoS 1 publishes may be unacknowledged at a time. 65,535 when the broker did not say. */
+  readonly receiveMaximum: number;
+  /** When the line must be renewed, counted from CONNACK; absent when it may last for ever. */
+  readonly lifetimeMs?: number;
+}
+
+/** The broker's answer to one filter of a SUBSCRIBE. */
+export type FilterAnswer =
+  | { readonly filter: string; readonly grantedQos: QoS }
+  | { readonly filter: string; readonly error: IotError };
+
+/**
+ * The packets that a live line can carry. It exists from CONNACK to the end of the line; after that it carries nothing
+ * and calls nothing back, except that its open promises reject.
+ */
+export interface Wire {
+  readonly receiveMaximum: number;
+  /**
+   * Writes one PUBLISH. `done` is called once: for QoS 0 when the socket has taken it, for QoS 1 at its PUBACK, with an
+   * error when the broker refused it. It is never called after the line has ended.
+   */
+  publish(message: OutgoingMessage, done: (error?: IotError) => void): void;
+  /** One SUBSCRIBE, at most 8 filters. Resolves at SUBACK, one answer a filter, in order; rejects when the line ends. */
+  subscribe(requests: readonly FilterRequest[]): Promise<readonly FilterAnswer[]>;
+  /** One UNSUBSCRIBE, at most 8 filters. Resolves at UNSUBACK; rejects when the line ends. */
+  unsubscribe(filters: readonly string[]): Promise<void>;
+}
+
+/** Gives a wire to those who write to it; the returned function takes it back. */
+export type AttachWire = (wire: Wire) => () => void;
+
+/** What a transport tells the connection machine. Facts, in the order in which they may come. */
+export type TransportFact =
+  /** Certificates are read, credentials are there: the next thing is the network. */
+  | { readonly type: 'transport.signedIn' }
+  /** CONNACK accepted the session; the wire is attached. */
+  | { readonly type: 'transport.connected'; readonly session: SessionFacts }
+  /** The attempt ended before CONNACK. Nothing follows. */
+  | { readonly type: 'transport.failed'; readonly error: IotError }
+  /** The line ended after CONNACK; the wire is detached. Nothing follows. */
+  | { readonly type: 'transport.closed'; readonly error: IotError };
+
+/** One attempt at a line, and the line that it became. */
+export interface TransportLine {
+  /** Sends DISCONNECT and closes; `transport.closed` follows. Before CONNACK it only closes. */
+  disconnect(): void;
+  /** Frees socket, timers and wire at once, from any state. No fact follows. Calling it twice is harmless. */
+  free(): void;
+}
+
+/**
+ * Opens one attempt: signs in, dials, waits for CONNACK. Reports exactly one of `transport.connected` and
+ * `transport.failed`, and after `connected` exactly one `transport.closed`. It keeps no deadline for the attempt:
+ * the connection machine does, and calls `free()`.
+ */
+export type OpenTransport = (report: (fact: TransportFact) => void) => TransportLine;

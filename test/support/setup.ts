@@ -1,0 +1,1 @@
+// Filled below: what must hold after each test (no open handle, no unhandled rejection).
