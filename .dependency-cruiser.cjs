@@ -1,0 +1,125 @@
+// The arrows of the house point down only. One line per layer: what it may import from this package, which packages,
+// and whether Node's own modules. Everything that a line does not name is forbidden, with a rule of its own name.
+const LAYERS = {
+  protocol: { layers: [], packages: [], node: false },
+  delivery: { layers: ['protocol'], packages: ['denque'], node: false },
+  machines: { layers: ['protocol'], packages: ['xstate'], node: false },
+  adapters: { layers: ['protocol'], packages: ['mqtt'], node: true },
+  client: { layers: ['machines', 'adapters', 'delivery', 'protocol'], packages: ['xstate'], node: true },
+  inspect: { layers: ['client', 'protocol'], packages: ['xstate'], node: true },
+  local: { layers: ['client', 'protocol'], packages: ['aedes', 'selfsigned', 'mqtt-packet'], node: true },
+  testing: { layers: ['client', 'machines', 'protocol'], packages: ['xstate', 'mqtt-packet'], node: true },
+  cli: { layers: ['client', 'local', 'inspect', 'protocol'], packages: ['commander'], node: true },
+};
+
+const anyOf = (names) => `(${names.join('|')})`;
+const layerPaths = (layers) => (layers.length === 0 ? [] : [`^src/${anyOf(layers)}/`]);
+const packagePaths = (packages) => (packages.length === 0 ? [] : [`(^|/)node_modules/${anyOf(packages)}/`]);
+
+function rulesOf(layer, { layers, packages, node }) {
+  const from = { path: `^src/${layer}/` };
+  const rules = [
+    {
+      name: `${layer}-imports-only-layers-below`,
+      comment: `${layer} may import: ${[layer, ...layers].join(', ')}.`,
+      severity: 'error',
+      from,
+      to: { path: '^src/[^/]+/', pathNot: layerPaths([layer, ...layers]) },
+    },
+    {
+      name: `${layer}-imports-only-its-packages`,
+      comment: `${layer} may import these packages: ${packages.join(', ') || 'none'}.`,
+      severity: 'error',
+      from,
+      to: { path: '(^|/)node_modules/', pathNot: packagePaths(packages) },
+    },
+  ];
+  if (node) return rules;
+  return [
+    ...rules,
+    {
+      name: `${layer}-imports-nothing-of-node`,
+      comment: `${layer} runs wherever JavaScript runs.`,
+      severity: 'error',
+      from,
+      to: { dependencyTypes: ['core'] },
+    },
+  ];
+}
+
+module.exports = {
+  forbidden: [
+    ...Object.entries(LAYERS).flatMap(([layer, allowed]) => rulesOf(layer, allowed)),
+    {
+      name: 'the-main-entry-shows-the-client',
+      comment:
+        'src/index.ts exports the client and the words of protocol; other parts have entries of their own.',
+      severity: 'error',
+      from: { path: '^src/index\\.ts$' },
+      to: { pathNot: layerPaths(['client', 'protocol']) },
+    },
+    {
+      name: 'nothing-imports-an-entry-point-of-the-package',
+      comment: 'src/index.ts is for users; inside, import the part that is meant.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/cli/' },
+      to: { path: '^src/index\\.ts$' },
+    },
+    {
+      name: 'every-file-has-a-layer',
+      comment: 'A new folder under src/ needs its line in LAYERS.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: ['^src/index\\.ts$', ...layerPaths(Object.keys(LAYERS))] },
+      to: {},
+    },
+    {
+      name: 'optional-packages-are-loaded-on-demand',
+      comment:
+        'Who did not install an optional peer gets the error that names the command, not a failed import.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: {
+        path: packagePaths(['aedes', 'selfsigned']),
+        dependencyTypesNot: ['type-only', 'dynamic-import'],
+      },
+    },
+    {
+      name: 'src-needs-no-development-dependency',
+      comment: 'What only we have installed is missing at the user.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['npm-peer'] },
+    },
+    {
+      name: 'every-import-resolves',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'every-package-is-declared',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: {
+        dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'undetermined'],
+        dependencyTypesNot: ['npm-peer'],
+      },
+    },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { circular: true },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['types', 'import', 'node', 'default'],
+      extensions: ['.ts', '.d.ts', '.js'],
+    },
+  },
+};
