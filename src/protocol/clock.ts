@@ -21,3 +21,6 @@ export const systemClock: Clock = {
   setTimeout: (callback, delayMs) => setTimeout(callback, Math.min(delayMs, MAX_DELAY_MS)),
   clearTimeout: (timer) => clearTimeout(timer as ReturnType<typeof setTimeout>),
 };
+
+/** The randomness of the process. Backoff jitter takes it, so that a test can give its own. */
+export const systemRandom = (): number => Math.random();

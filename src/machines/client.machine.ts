@@ -1,0 +1,170 @@
+import { assertEvent, assign, type EventObject, emit, fromCallback, sendTo, setup } from 'xstate';
+import type { ClientContext, ClientEvent, ClientFact, ClientInput } from './client.types.ts';
+import { connectionMachine } from './connection.machine.ts';
+import { offlineQueueMachine } from './offline-queue.machine.ts';
+import { subscriptionsMachine } from './subscriptions.machine.ts';
+
+/** Here the children report: the connection waits for what the client machine routes to it. */
+const waits = fromCallback<EventObject>(() => undefined);
+
+// Once per process: providing costs 32 kB.
+const connection = connectionMachine.provide({ actors: { resubscription: waits, drain: waits } });
+
+const FACTS = [
+  'connection.connected',
+  'connection.resubscribed',
+  'connection.live',
+  'connection.flushing',
+  'connection.disconnected',
+  'connection.lost',
+  'connection.failed',
+  'connection.ended',
+  'subscriptions.settled',
+  'subscriptions.unanswered',
+  'queue.drained',
+  'queue.endless',
+  'filter.granted',
+  'filter.refused',
+  'filter.released',
+] as const satisfies readonly ClientFact['type'][];
+
+const _clientMachine = setup({
+  types: {
+    input: {} as ClientInput,
+    context: {} as ClientContext,
+    events: {} as ClientEvent,
+    emitted: {} as ClientFact,
+    children: {} as { connection: 'connection'; queue: 'offlineQueue'; subscriptions: 'subscriptions' },
+  },
+  actors: { connection, offlineQueue: offlineQueueMachine, subscriptions: subscriptionsMachine },
+  delays: {
+    /** The connection bounds its own end; this bounds the case that it cannot. */
+    closeTimeout: ({ context }) =>
+      (context.connection.flushTimeoutMs ?? 5_000) + (context.connection.goodbyeTimeoutMs ?? 1_000) + 1_000,
+  },
+  guards: {
+    isLastToWithdraw: ({ context }) => context.asked === 1,
+  },
+  actions: {
+    countAsk: assign({ asked: ({ context }) => context.asked + 1 }),
+    countWithdrawal: assign({ asked: ({ context }) => Math.max(0, context.asked - 1) }),
+    forgetAsks: assign({ asked: 0 }),
+    toConnection: sendTo('connection', ({ event }) => {
+      assertEvent(event, [
+        'connect',
+        'disconnect',
+        'network.online',
+        'subscriptions.settled',
+        'subscriptions.unanswered',
+        'queue.drained',
+      ]);
+      return event;
+    }),
+    dropLine: sendTo('connection', { type: 'disconnect', flushTimeoutMs: 0 }),
+    endLine: sendTo('connection', ({ event }) => {
+      assertEvent(event, 'close');
+      return { ...event, type: 'disconnect' };
+    }),
+    toSubscriptions: sendTo('subscriptions', ({ event }) => {
+      assertEvent(event, ['subscribe', 'unsubscribe']);
+      return event;
+    }),
+    startSession: sendTo('subscriptions', ({ event }) => {
+      assertEvent(event, 'connection.connected');
+      return { type: 'session.started', sessionPresent: event.session.sessionPresent };
+    }),
+    endSession: sendTo('subscriptions', { type: 'session.ended' }),
+    drainQueue: sendTo('queue', { type: 'drain' }),
+    holdQueue: sendTo('queue', { type: 'hold' }),
+    /** Passes a child's fact on to whoever listens to the client. */
+    pass: emit(({ event }) => {
+      assertEvent(event, FACTS);
+      return event;
+    }),
+  },
+}).createMachine({
+  id: 'client',
+  context: ({ input }) => ({
+    ports: input.ports,
+    connection: input.connection ?? {},
+    drain: input.drain ?? {},
+    operationTimeoutMs: input.operationTimeoutMs ?? 5_000,
+    asked: 0,
+  }),
+  initial: 'open',
+  states: {
+    open: {
+      invoke: [
+        {
+          id: 'connection',
+          src: 'connection',
+          input: ({ context, self }) => ({ ports: context.ports, policy: context.connection, parent: self }),
+          onError: 'closed',
+        },
+        {
+          id: 'queue',
+          src: 'offlineQueue',
+          input: ({ context, self }) => ({ ports: context.ports, drain: context.drain, parent: self }),
+          onError: 'closed',
+        },
+        {
+          id: 'subscriptions',
+          src: 'subscriptions',
+          input: ({ context, self }) => ({
+            ports: context.ports,
+            answerTimeoutMs: context.operationTimeoutMs,
+            parent: self,
+          }),
+          onError: 'closed',
+        },
+      ],
+      on: {
+        // The route of each fact: who has to know it.
+        'connection.connected': { actions: ['startSession', 'pass'] },
+        'connection.resubscribed': { actions: ['drainQueue', 'pass'] },
+        'connection.live': { actions: 'pass' },
+        'connection.flushing': { actions: ['holdQueue', 'pass'] },
+        'connection.disconnected': { actions: ['holdQueue', 'endSession', 'pass'] },
+        'connection.lost': { actions: 'pass' },
+        'connection.failed': { actions: ['forgetAsks', 'pass'] },
+        'connection.ended': { actions: 'pass' },
+        'subscriptions.settled': { actions: ['toConnection', 'pass'] },
+        'subscriptions.unanswered': { actions: ['toConnection', 'pass'] },
+        'queue.drained': { actions: ['toConnection', 'pass'] },
+        'queue.endless': { actions: 'pass' },
+        'filter.granted': { actions: 'pass' },
+        'filter.refused': { actions: 'pass' },
+        'filter.released': { actions: 'pass' },
+      },
+      initial: 'running',
+      states: {
+        running: {
+          on: {
+            connect: { actions: ['countAsk', 'toConnection'] },
+            withdraw: [
+              { guard: 'isLastToWithdraw', actions: ['countWithdrawal', 'dropLine'] },
+              { actions: 'countWithdrawal' },
+            ],
+            disconnect: { actions: ['forgetAsks', 'toConnection'] },
+            'network.online': { actions: 'toConnection' },
+            subscribe: { actions: 'toSubscriptions' },
+            unsubscribe: { actions: 'toSubscriptions' },
+            close: { target: 'closing', actions: ['forgetAsks', 'endLine'] },
+          },
+        },
+        closing: {
+          after: { closeTimeout: '#client.closed' },
+          on: {
+            'connection.ended': { target: '#client.closed', actions: 'pass' },
+          },
+        },
+      },
+    },
+    closed: { type: 'final' },
+  },
+});
+
+type _ClientMachine = typeof _clientMachine;
+/** The root of a client: starts the other machines, and routes each fact to those who need it. */
+export interface ClientMachine extends _ClientMachine {}
+export const clientMachine: ClientMachine = _clientMachine;

@@ -1,0 +1,27 @@
+/**
+ * The machines of aws-iot-machines: every transition of the product, to be read, watched, run alone, spawned in an
+ * app's own machine, and turned into tests.
+ *
+ * @module
+ */
+
+export type { BackoffPolicy } from '../protocol/backoff.ts';
+export { Handle } from '../protocol/handle.ts';
+export type {
+  AttachWire,
+  FilterAnswer,
+  OpenTransport,
+  SessionFacts,
+  TransportFact,
+  TransportLine,
+  Wire,
+} from '../protocol/transport.ts';
+export { actorOf, type ClientActorRef } from './actor-of.ts';
+export { type ClientMachine, clientMachine } from './client.machine.ts';
+export type * from './client.types.ts';
+export { type ConnectionMachine, connectionMachine } from './connection.machine.ts';
+export type * from './connection.types.ts';
+export { type OfflineQueueMachine, offlineQueueMachine } from './offline-queue.machine.ts';
+export type * from './offline-queue.types.ts';
+export { type SubscriptionsMachine, subscriptionsMachine } from './subscriptions.machine.ts';
+export type * from './subscriptions.types.ts';

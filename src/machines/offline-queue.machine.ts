@@ -1,0 +1,129 @@
+import { type EventObject, enqueueActions, sendTo, setup } from 'xstate';
+import type { FlowPort } from '../protocol/flow.ts';
+import { Handle } from '../protocol/handle.ts';
+import { guardedActor } from './guarded-actor.ts';
+import type {
+  DrainPolicy,
+  OfflineQueueContext,
+  OfflineQueueEvent,
+  OfflineQueueFact,
+  OfflineQueueInput,
+  OfflineQueuePorts,
+} from './offline-queue.types.ts';
+import { tell } from './tell.ts';
+
+const DEFAULT_DRAIN: DrainPolicy = { perSecond: 2, adaptive: true };
+
+/** Lets the backlog go beat by beat. The flow is paced exactly as long as this actor lives. */
+const pacing = guardedActor<
+  { type: 'beat' },
+  { ports: Handle<OfflineQueuePorts>; adaptive: boolean },
+  OfflineQueueEvent
+>(
+  ({ input, send, receive }) => {
+    const { outbox } = Handle.open(input.ports);
+    const beat = pacer(outbox, input.adaptive, send);
+    outbox.setFlow('paced');
+    receive(beat);
+    beat();
+    return () => outbox.setFlow('closed');
+  },
+  () => ({ type: 'backlog.finished' }),
+);
+
+/** What one beat does. The first comes at once, so a backlog of n is let go in n beats and found empty at the next. */
+function pacer(outbox: FlowPort, adaptive: boolean, send: (fact: OfflineQueueEvent) => void): () => void {
+  const atStart = outbox.backlog;
+  let joinedBefore = outbox.joined;
+  let beats = 0;
+  return () => {
+    const joined = outbox.joined - joinedBefore;
+    joinedBefore = outbox.joined;
+    beats += 1;
+    const leftOfOld = adaptive ? outbox.backlog - joined : outbox.backlog;
+    if (leftOfOld <= 0) {
+      send({ type: 'backlog.finished' });
+      return;
+    }
+    if (beats === atStart + 1 && outbox.backlog >= atStart) send({ type: 'backlog.endless' });
+    outbox.release(adaptive ? 1 + joined : 1);
+  };
+}
+
+/** The flow is free exactly as long as this actor lives. */
+const freeFlow = guardedActor<EventObject, { ports: Handle<OfflineQueuePorts> }, OfflineQueueEvent>(
+  ({ input }) => {
+    const { outbox } = Handle.open(input.ports);
+    outbox.setFlow('free');
+    return () => outbox.setFlow('closed');
+  },
+  () => ({ type: 'hold' }),
+);
+
+const _offlineQueueMachine = setup({
+  types: {
+    input: {} as OfflineQueueInput,
+    context: {} as OfflineQueueContext,
+    events: {} as OfflineQueueEvent,
+    emitted: {} as OfflineQueueFact,
+    children: {} as { pacing: 'pacing'; freeFlow: 'freeFlow' },
+  },
+  actors: { pacing, freeFlow },
+  delays: {
+    beat: ({ context }) => 1_000 / context.drain.perSecond,
+  },
+  guards: {
+    isUnpaced: ({ context }) => context.drain.perSecond === Infinity,
+  },
+  actions: {
+    beat: sendTo('pacing', { type: 'beat' }),
+    tell: enqueueActions(({ context, enqueue }, { fact }: { fact: OfflineQueueFact['type'] }) => {
+      tell(context, enqueue, { type: fact });
+    }),
+  },
+}).createMachine({
+  id: 'offlineQueue',
+  context: ({ input }) => ({
+    ports: input.ports,
+    drain: { ...DEFAULT_DRAIN, ...input.drain },
+    parent: input.parent,
+  }),
+  initial: 'buffering',
+  states: {
+    buffering: {
+      on: { drain: [{ guard: 'isUnpaced', target: 'open' }, { target: 'draining' }] },
+    },
+    draining: {
+      invoke: {
+        id: 'pacing',
+        src: 'pacing',
+        input: ({ context }) => ({ ports: context.ports, adaptive: context.drain.adaptive }),
+        onError: 'open',
+      },
+      on: {
+        hold: 'buffering',
+        'backlog.finished': 'open',
+        'backlog.endless': { actions: { type: 'tell', params: { fact: 'queue.endless' } } },
+      },
+      initial: 'betweenBeats',
+      states: {
+        betweenBeats: { after: { beat: { target: 'betweenBeats', reenter: true, actions: 'beat' } } },
+      },
+    },
+    open: {
+      entry: { type: 'tell', params: { fact: 'queue.drained' } },
+      invoke: {
+        id: 'freeFlow',
+        src: 'freeFlow',
+        input: ({ context }) => ({ ports: context.ports }),
+        onError: 'buffering',
+      },
+      on: { hold: 'buffering' },
+    },
+  },
+});
+
+type _OfflineQueueMachine = typeof _offlineQueueMachine;
+/** May messages flow: not at all, at a pace, or freely. */
+export interface OfflineQueueMachine extends _OfflineQueueMachine {}
+export const offlineQueueMachine: OfflineQueueMachine = _offlineQueueMachine;

@@ -1,0 +1,51 @@
+import type { FlowPort } from '../protocol/flow.ts';
+import type { Handle } from '../protocol/handle.ts';
+import type { FactListener } from './connection.types.ts';
+
+/** How what waited while there was no line is let go when there is one again. */
+export interface DrainPolicy {
+  /** Messages a second, the first one at once. `Infinity` lets everything go at once. Default 2. */
+  readonly perSecond: number;
+  /**
+   * Whether each beat also lets one more go for each message that joined since the beat before, so that every drain
+   * ends. Without it a drain that is slower than what is added never ends, and is reported. Default true.
+   */
+  readonly adaptive: boolean;
+}
+
+export interface OfflineQueuePorts {
+  /** The outbox, as far as this machine may steer it. */
+  readonly outbox: FlowPort;
+}
+
+export interface OfflineQueueInput {
+  readonly ports: Handle<OfflineQueuePorts>;
+  readonly drain?: Partial<DrainPolicy>;
+  /** Is sent every {@link OfflineQueueFact}. Without one they are only emitted. */
+  readonly parent?: FactListener<OfflineQueueFact>;
+}
+
+export interface OfflineQueueContext {
+  readonly ports: Handle<OfflineQueuePorts>;
+  readonly drain: DrainPolicy;
+  readonly parent: FactListener<OfflineQueueFact> | undefined;
+}
+
+export type OfflineQueueCommand =
+  /** There is a line, and it is resubscribed: let go what waits. */
+  | { readonly type: 'drain' }
+  /** There is no line, or it is about to end: let nothing go. */
+  | { readonly type: 'hold' };
+
+export type OfflineQueueEvent =
+  | OfflineQueueCommand
+  /** A beat found nothing left of what had waited. */
+  | { readonly type: 'backlog.finished' }
+  /** As many beats as there were messages have passed, and there are no fewer: this drain will not end. */
+  | { readonly type: 'backlog.endless' };
+
+export type OfflineQueueFact =
+  /** Messages flow freely: whatever had waited was let go. */
+  | { readonly type: 'queue.drained' }
+  /** More is added than is let go. Told once a drain. */
+  | { readonly type: 'queue.endless' };

@@ -1,0 +1,257 @@
+import { assertEvent, assign, enqueueActions, setup } from 'xstate';
+import { IotError } from '../protocol/errors.ts';
+import { Handle } from '../protocol/handle.ts';
+import { AWS_LIMITS } from '../protocol/limits.ts';
+import type { FilterRequest } from '../protocol/message.ts';
+import { asIotError, guardedActor } from './guarded-actor.ts';
+import type {
+  SubscriptionsContext,
+  SubscriptionsEvent,
+  SubscriptionsFact,
+  SubscriptionsInput,
+  SubscriptionsPorts,
+  WantedFilter,
+} from './subscriptions.types.ts';
+import { tell } from './tell.ts';
+
+interface RequestInput {
+  readonly ports: Handle<SubscriptionsPorts>;
+  readonly batch: readonly FilterRequest[];
+}
+
+const failed = (error: IotError): SubscriptionsEvent => ({ type: 'broker.failed', error });
+
+/** Sends one SUBSCRIBE and waits for its SUBACK. */
+const subscriber = guardedActor<SubscriptionsEvent, RequestInput, SubscriptionsEvent>(({ input, send }) => {
+  wireOf(input.ports)
+    .subscribe(input.batch)
+    .then(
+      (answers) => send({ type: 'broker.answered', answers }),
+      (thrown: unknown) => send(failed(asIotError(thrown))),
+    );
+  return undefined;
+}, failed);
+
+/** Sends one UNSUBSCRIBE and waits for its UNSUBACK. */
+const unsubscriber = guardedActor<SubscriptionsEvent, RequestInput, SubscriptionsEvent>(({ input, send }) => {
+  wireOf(input.ports)
+    .unsubscribe(input.batch.map(({ filter }) => filter))
+    .then(
+      () => send({ type: 'broker.unsubscribed' }),
+      (thrown: unknown) => send(failed(asIotError(thrown))),
+    );
+  return undefined;
+}, failed);
+
+const _subscriptionsMachine = setup({
+  types: {
+    input: {} as SubscriptionsInput,
+    context: {} as SubscriptionsContext,
+    events: {} as SubscriptionsEvent,
+    emitted: {} as SubscriptionsFact,
+  },
+  actors: { subscriber, unsubscriber },
+  delays: {
+    answerTimeout: ({ context }) => context.answerTimeoutMs,
+  },
+  guards: {
+    hasUnwanted: ({ context }) => context.unwanted.size > 0,
+    hasUngranted: ({ context }) => ungranted(context).length > 0,
+  },
+  actions: {
+    want: assign(({ context, event }) => {
+      assertEvent(event, 'subscribe');
+      const before = context.wanted.get(event.filter);
+      const raised = before === undefined || event.qos > before.qos;
+      return {
+        wanted: new Map(context.wanted).set(event.filter, {
+          qos: raised ? event.qos : before.qos,
+          references: (before?.references ?? 0) + 1,
+          grantedQos: raised ? undefined : before.grantedQos,
+        }),
+        unwanted: without(context.unwanted, [event.filter]),
+      };
+    }),
+    unwant: assign(({ context, event }) => {
+      assertEvent(event, 'unsubscribe');
+      const before = context.wanted.get(event.filter);
+      if (before === undefined) return {};
+      const wanted = new Map(context.wanted);
+      if (before.references > 1) {
+        wanted.set(event.filter, { ...before, references: before.references - 1 });
+        return { wanted };
+      }
+      wanted.delete(event.filter);
+      // Whether or not the broker has it: an UNSUBSCRIBE too many is harmless, a filter that stays is not.
+      return { wanted, unwanted: new Set(context.unwanted).add(event.filter) };
+    }),
+    /** A second holder of a filter that is granted already is told at once. */
+    tellIfGranted: enqueueActions(({ context, event, enqueue }) => {
+      assertEvent(event, 'subscribe');
+      const qos = context.wanted.get(event.filter)?.grantedQos;
+      if (qos === undefined) return;
+      tell(context, enqueue, { type: 'filter.granted', filter: event.filter, qos });
+    }),
+    forgetSession: assign(({ context, event }) => {
+      assertEvent(event, 'session.started');
+      if (event.sessionPresent) return {};
+      const wanted = new Map<string, WantedFilter>();
+      for (const [filter, entry] of context.wanted) wanted.set(filter, { ...entry, grantedQos: undefined });
+      return { wanted, unwanted: new Set<string>() };
+    }),
+    takeUngranted: assign({ batch: ({ context }) => ungranted(context) }),
+    takeUnwanted: assign({
+      batch: ({ context }) =>
+        [...context.unwanted]
+          .slice(0, AWS_LIMITS.filtersPerSubscribe)
+          .map((filter): FilterRequest => ({ filter, qos: 0 })),
+    }),
+    tellAnswers: enqueueActions(({ context, event, enqueue }) => {
+      assertEvent(event, 'broker.answered');
+      for (const answer of event.answers) {
+        if (!context.wanted.has(answer.filter)) continue;
+        tell(
+          context,
+          enqueue,
+          'error' in answer
+            ? { type: 'filter.refused', filter: answer.filter, error: answer.error }
+            : { type: 'filter.granted', filter: answer.filter, qos: answer.grantedQos },
+        );
+      }
+    }),
+    rememberAnswers: assign(({ context, event }) => {
+      assertEvent(event, 'broker.answered');
+      const wanted = new Map(context.wanted);
+      event.answers.forEach((answer, index) => {
+        const entry = wanted.get(answer.filter);
+        if (entry === undefined) return;
+        if ('error' in answer) wanted.delete(answer.filter);
+        // A QoS that was raised meanwhile has to be asked for again.
+        else if (entry.qos === context.batch[index]?.qos) {
+          wanted.set(answer.filter, { ...entry, grantedQos: answer.grantedQos });
+        }
+      });
+      return { wanted };
+    }),
+    rememberReleased: assign({
+      unwanted: ({ context }) =>
+        without(
+          context.unwanted,
+          context.batch.map(({ filter }) => filter),
+        ),
+    }),
+    tellReleased: enqueueActions(({ context, enqueue }) => {
+      for (const { filter } of context.batch) tell(context, enqueue, { type: 'filter.released', filter });
+    }),
+    tellSettled: enqueueActions(({ context, enqueue }) => {
+      tell(context, enqueue, { type: 'subscriptions.settled' });
+    }),
+    tellUnanswered: enqueueActions(({ context, event, enqueue }) => {
+      const error =
+        event.type === 'broker.failed'
+          ? event.error
+          : new IotError(
+              'OPERATION_TIMEOUT',
+              `no answer to a SUBSCRIBE or UNSUBSCRIBE within ${context.answerTimeoutMs} ms`,
+            );
+      tell(context, enqueue, { type: 'subscriptions.unanswered', error });
+    }),
+  },
+}).createMachine({
+  id: 'subscriptions',
+  context: ({ input }) => ({
+    ports: input.ports,
+    answerTimeoutMs: input.answerTimeoutMs ?? 5_000,
+    parent: input.parent,
+    wanted: new Map(),
+    unwanted: new Set(),
+    batch: [],
+  }),
+  on: {
+    subscribe: { actions: ['want', 'tellIfGranted'] },
+    unsubscribe: { actions: 'unwant' },
+    'session.started': { target: '.online', actions: 'forgetSession' },
+    'session.ended': '.offline',
+  },
+  initial: 'offline',
+  states: {
+    /** Wishes are recorded; nothing is asked. */
+    offline: {},
+    online: {
+      initial: 'deciding',
+      states: {
+        deciding: {
+          always: [
+            { guard: 'hasUnwanted', target: 'unsubscribing' },
+            { guard: 'hasUngranted', target: 'subscribing' },
+            { target: 'settled' },
+          ],
+        },
+        subscribing: {
+          entry: 'takeUngranted',
+          invoke: {
+            id: 'subscriber',
+            src: 'subscriber',
+            input: ({ context }) => ({ ports: context.ports, batch: context.batch }),
+            onError: 'unanswered',
+          },
+          after: { answerTimeout: 'unanswered' },
+          on: {
+            'broker.answered': { target: 'deciding', actions: ['tellAnswers', 'rememberAnswers'] },
+            'broker.failed': 'unanswered',
+          },
+        },
+        unsubscribing: {
+          entry: 'takeUnwanted',
+          invoke: {
+            id: 'unsubscriber',
+            src: 'unsubscriber',
+            input: ({ context }) => ({ ports: context.ports, batch: context.batch }),
+            onError: 'unanswered',
+          },
+          after: { answerTimeout: 'unanswered' },
+          on: {
+            'broker.unsubscribed': { target: 'deciding', actions: ['tellReleased', 'rememberReleased'] },
+            'broker.failed': 'unanswered',
+          },
+        },
+        settled: {
+          entry: 'tellSettled',
+          on: {
+            subscribe: { target: 'deciding', actions: ['want', 'tellIfGranted'] },
+            unsubscribe: { target: 'deciding', actions: 'unwant' },
+          },
+        },
+        /** The line is sick: whoever owns it ends the session. */
+        unanswered: { entry: 'tellUnanswered' },
+      },
+    },
+  },
+});
+
+/** The next filters to ask for, at most as many as AWS takes in one SUBSCRIBE. */
+function ungranted(context: SubscriptionsContext): FilterRequest[] {
+  const requests: FilterRequest[] = [];
+  for (const [filter, { qos, grantedQos }] of context.wanted) {
+    if (grantedQos === undefined) requests.push({ filter, qos });
+    if (requests.length === AWS_LIMITS.filtersPerSubscribe) break;
+  }
+  return requests;
+}
+
+function without(filters: ReadonlySet<string>, gone: readonly string[]): ReadonlySet<string> {
+  const rest = new Set(filters);
+  for (const filter of gone) rest.delete(filter);
+  return rest;
+}
+
+function wireOf(ports: Handle<SubscriptionsPorts>) {
+  const wire = Handle.open(ports).currentWire();
+  if (wire === undefined) throw new IotError('CONNECTION_LOST', 'the line ended');
+  return wire;
+}
+
+type _SubscriptionsMachine = typeof _subscriptionsMachine;
+/** Which filters are wanted, which are granted, and what has to be asked of the broker so that they are the same. */
+export interface SubscriptionsMachine extends _SubscriptionsMachine {}
+export const subscriptionsMachine: SubscriptionsMachine = _subscriptionsMachine;
