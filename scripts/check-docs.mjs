@@ -1,0 +1,70 @@
+// What a document names must be there: linked files and headings, npm scripts, entry points of this package; and the
+// changelog must know the version. Prints each thing that is missing.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+
+const root = join(import.meta.dirname, '..');
+const { name, version, scripts, exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+
+/** Commands of npm itself, as far as documents use them. */
+const NPM_COMMANDS = new Set(['ci', 'install', 'pack', 'publish', 'run']);
+const SKIPPED_FOLDERS = new Set(['node_modules', 'dist', 'coverage', '.git']);
+
+function documentsIn(folder) {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return SKIPPED_FOLDERS.has(entry.name) ? [] : documentsIn(path);
+    return entry.name.endsWith('.md') ? [path] : [];
+  });
+}
+
+/** The anchor that the usual renderers give to a heading. */
+function anchorOf(heading) {
+  const words = heading.trim().toLowerCase();
+  return words.replace(/[^\p{L}\p{N}\s_-]/gu, '').replace(/\s/g, '-');
+}
+
+function anchorsIn(text) {
+  return new Set([...withoutCode(text).matchAll(/^#+ (.+)$/gm)].map(([, heading]) => anchorOf(heading)));
+}
+
+function withoutCode(text) {
+  return text.replace(/^```.*?^```/gms, '');
+}
+
+function* missingLinks(text, path) {
+  for (const [, target] of withoutCode(text).matchAll(/\]\(([^)\s]+)\)/g)) {
+    if (/^[a-z]+:/.test(target)) continue;
+    const [file, anchor] = target.split('#');
+    const linked = file === '' ? path : join(dirname(path), file);
+    if (!existsSync(linked)) yield `link to ${target}`;
+    else if (anchor && !anchorsIn(readFileSync(linked, 'utf8')).has(anchor)) yield `heading ${target}`;
+  }
+}
+
+function* missingScripts(text) {
+  for (const [, script] of text.matchAll(/\bnpm run ([\w:-]+)/g)) {
+    if (!(script in scripts)) yield `npm run ${script}`;
+  }
+  for (const [, command] of text.matchAll(/`npm (\w+)/g)) {
+    if (!(command in scripts) && !NPM_COMMANDS.has(command)) yield `npm ${command}`;
+  }
+}
+
+function* missingEntryPoints(text) {
+  for (const [, entry] of text.matchAll(new RegExp(`from '${name}(/[\\w/]+)?'`, 'g'))) {
+    if (!(`.${entry ?? ''}` in exports)) yield `entry point ${name}${entry}`;
+  }
+}
+
+const missing = documentsIn(root).flatMap((path) => {
+  const text = readFileSync(path, 'utf8');
+  const all = [...missingLinks(text, path), ...missingScripts(text), ...missingEntryPoints(text)];
+  return all.map((what) => `${relative(root, path)}: ${what}`);
+});
+if (!readFileSync(join(root, 'CHANGELOG.md'), 'utf8').includes(`## ${version}`)) {
+  missing.push(`CHANGELOG.md: version ${version}`);
+}
+
+for (const line of missing) console.error(`missing: ${line}`);
+process.exitCode = missing.length === 0 ? 0 : 1;
