@@ -1,0 +1,98 @@
+import type { Entry, Place } from './entry.ts';
+
+/**
+ * The one order in which messages are sent: a doubly linked list, cut in three by two cursors.
+ *
+ * ```
+ * [ in flight | to resend | waiting ]
+ *               ▲           ▲
+ *               first two entries that are not yet written; `next` is the left one
+ * ```
+ *
+ * Every step takes the same time at any length, and an entry that leaves leaves nothing behind.
+ */
+export class EntryList {
+  #first: Entry | undefined;
+  #last: Entry | undefined;
+  #firstToResend: Entry | undefined;
+  #firstWaiting: Entry | undefined;
+  readonly #count = { inFlight: 0, toResend: 0, waiting: 0 };
+  #waitingBytes = 0;
+
+  get inFlight(): number {
+    return this.#count.inFlight;
+  }
+
+  get toResend(): number {
+    return this.#count.toResend;
+  }
+
+  get waiting(): number {
+    return this.#count.waiting;
+  }
+
+  /** The bytes of the waiting entries. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
+  get first(): Entry | undefined {
+    return this.#first;
+  }
+
+  get firstWaiting(): Entry | undefined {
+    return this.#firstWaiting;
+  }
+
+  /** The entry whose turn it is to be written. */
+  get next(): Entry | undefined {
+    return this.#firstToResend ?? this.#firstWaiting;
+  }
+
+  /** Puts a new entry behind all others; it waits. */
+  append(entry: Entry): void {
+    entry.previous = this.#last;
+    if (this.#last === undefined) this.#first = entry;
+    else this.#last.next = entry;
+    this.#last = entry;
+    this.#firstWaiting ??= entry;
+    this.#count.waiting++;
+    this.#waitingBytes += entry.bytes;
+  }
+
+  /** `next` is in flight now. */
+  advance(): void {
+    const entry = this.next;
+    if (entry === undefined || entry.place === 'ended') return;
+    this.#leavePlace(entry, entry.place, 'inFlight');
+    this.#count.inFlight++;
+  }
+
+  /** All that is in flight is to be resent, in its order, before what is to be resent already. */
+  rewind(): void {
+    for (let entry = this.#first; entry?.place === 'inFlight'; entry = entry.next) entry.place = 'toResend';
+    this.#count.toResend += this.#count.inFlight;
+    this.#count.inFlight = 0;
+    if (this.#count.toResend > 0) this.#firstToResend = this.#first;
+  }
+
+  remove(entry: Entry): void {
+    if (entry.place === 'ended') return;
+    this.#leavePlace(entry, entry.place, 'ended');
+    if (entry.previous === undefined) this.#first = entry.next;
+    else entry.previous.next = entry.next;
+    if (entry.next === undefined) this.#last = entry.previous;
+    else entry.next.previous = entry.previous;
+    entry.previous = undefined;
+    entry.next = undefined;
+  }
+
+  #leavePlace(entry: Entry, from: Exclude<Place, 'ended'>, to: Place): void {
+    if (entry === this.#firstToResend)
+      this.#firstToResend = entry.next?.place === 'toResend' ? entry.next : undefined;
+    if (entry === this.#firstWaiting) this.#firstWaiting = entry.next;
+    if (from === 'waiting') this.#waitingBytes -= entry.bytes;
+    this.#count[from]--;
+    entry.place = to;
+  }
+}

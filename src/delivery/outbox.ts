@@ -1,0 +1,414 @@
+import { type Clock, MAX_DELAY_MS } from '../protocol/clock.ts';
+import { IotError } from '../protocol/errors.ts';
+import type { Flow, FlowPort } from '../protocol/flow.ts';
+import type { OutgoingMessage } from '../protocol/message.ts';
+import type { Wire } from '../protocol/transport.ts';
+import { type DeliveryObserver, Entry, type Line, sizeOf } from './entry.ts';
+import { EntryList } from './entry-list.ts';
+
+/** AWS IoT Core lets a connection have 100 unacknowledged publishes. */
+const DEFAULT_WINDOW = 100;
+
+export interface OutboxOptions {
+  readonly clock: Clock;
+  /** Whether messages may be added without a live line. What was accepted with one is resent in any case. */
+  readonly enabled: boolean;
+  /** How many messages may wait. Does not bind while the flow is free. */
+  readonly maxMessages: number;
+  /** How many bytes (topics and payloads) may wait, also while the flow is free and only the window holds them. */
+  readonly maxBytes: number;
+  /** Who loses when there is no room: the message that is added, or the oldest ones that wait. */
+  readonly overflow: 'dropNewest' | 'dropOldest';
+  /**
+   * How many QoS 1 publishes may be unacknowledged; the broker's receive maximum binds too.
+   * @default 100
+   */
+  readonly window?: number;
+  /**
+   * Hears, in its own microtask, what an observer, a flush callback or a wire threw; delivery goes on.
+   * By default the error is thrown there, where nothing but the process can catch it.
+   */
+  readonly reportError?: (error: unknown) => void;
+}
+
+export interface AddOptions {
+  /** The message is of no use after this time. Once it is on the wire its PUBACK still counts as delivered. */
+  readonly expiresInMs?: number;
+}
+
+/**
+ * The one place where messages wait. A message that was added is delivered, or its observer is told why not.
+ *
+ * It keeps one order, `[in flight | to resend | waiting]`. While a {@link Wire} is attached and its window has room, it
+ * writes what is to be resent, whatever the flow is, and then what waits: all while the flow is `free`, what was
+ * released while it is `paced`. An entry ends when it is delivered, refused, evicted, expired, ended by its caller, or by
+ * `close`; nothing else removes it.
+ *
+ * Each command runs to its end before any observer hears of it: first the writes, then the calls, in order, one at a
+ * time. The flow is `closed` at first.
+ */
+export class Outbox implements FlowPort {
+  readonly #options: OutboxOptions;
+  readonly #list = new EntryList();
+  #line: Line | undefined;
+  #flow: Flow = 'closed';
+  /** How many of the waiting entries were released and not yet written. Never more than wait. */
+  #released = 0;
+  #joined = 0;
+  #closedBy: IotError | undefined;
+  #notices: (() => void)[] = [];
+  readonly #flushWaiters = new Set<{ readonly callback: () => void }>();
+  #isWriting = false;
+  #isTelling = false;
+
+  constructor(options: OutboxOptions) {
+    this.#options = options;
+  }
+
+  /** Entries that wait for their first write. */
+  get waiting(): number {
+    return this.#list.waiting;
+  }
+
+  /** Entries that are on the wire and not ended. */
+  get inFlight(): number {
+    return this.#list.inFlight;
+  }
+
+  /** Entries that were in flight when a line ended. */
+  get toResend(): number {
+    return this.#list.toResend;
+  }
+
+  /** Bytes that wait: what `maxBytes` bounds. */
+  get bytes(): number {
+    return this.#list.waitingBytes;
+  }
+
+  get backlog(): number {
+    return this.#list.waiting - this.#released;
+  }
+
+  get joined(): number {
+    return this.#joined;
+  }
+
+  /**
+   * Accepts a message: from here on its observer will hear its end. Its place among the others is fixed now.
+   * @throws IotError `CLOSED`, `NOT_CONNECTED` (queueing is off and there is no live line), `QUEUE_FULL`; then nothing
+   * was added, nothing evicted, and the observer hears nothing.
+   */
+  add(message: OutgoingMessage, observer: DeliveryObserver, options?: AddOptions): Entry {
+    if (this.#closedBy !== undefined) throw closedError(this.#closedBy);
+    if (!this.#options.enabled && !this.#isOpen) throw notConnectedError();
+    const entry = new Entry(message, observer);
+    if (!this.#goesAtOnce(entry)) this.#makeRoom(entry);
+    this.#list.append(entry);
+    if (!this.#isOpen) this.#announce(entry);
+    if (options?.expiresInMs !== undefined) {
+      entry.expiresAt = this.#options.clock.now() + options.expiresInMs;
+      this.#armExpiry(entry);
+    }
+    this.#settle();
+    return entry;
+  }
+
+  /**
+   * The caller's own end of a message: abort or deadline. Its observer gets `error`, with `outcomeUnknown` when it was
+   * ever written; it is not sent again, and on the wire it keeps its slot until its PUBACK. Does nothing after its end.
+   */
+  end(entry: Entry, error: IotError): void {
+    if (entry.place === 'ended') return;
+    this.#finish(entry, withOutcome(error, entry.writes > 0));
+    this.#settle();
+  }
+
+  /** Writes to this wire from now on, until `detach`. */
+  attach(wire: Wire): void {
+    if (this.#closedBy !== undefined) return;
+    this.#dropLine();
+    const slots = Math.min(this.#options.window ?? DEFAULT_WINDOW, wire.receiveMaximum);
+    this.#line = { wire, slots, stopped: false };
+    this.#settle();
+  }
+
+  /**
+   * The line has ended. What was in flight is to be resent, in its order and before all that waits; QoS 0 ends as
+   * delivered, and what expired meanwhile as expired. Every observer that still counted on the line hears `queued`.
+   */
+  detach(): void {
+    this.#dropLine();
+    this.#settle();
+  }
+
+  setFlow(flow: Flow): void {
+    const wasOpen = this.#isOpen;
+    this.#flow = flow;
+    if (flow !== 'paced') this.#released = 0;
+    if (wasOpen && !this.#isOpen) this.#announceWaiting();
+    this.#settle();
+  }
+
+  /** Only what waits now can be released; a release that finds nothing is not kept for later messages. */
+  release(count: number): void {
+    if (this.#flow !== 'paced') return;
+    this.#released = Math.min(this.#released + count, this.#list.waiting);
+    this.#settle();
+  }
+
+  /** Ends everything that is left with `error`, in order. Nothing can be added afterwards; calling it twice is harmless. */
+  close(error: IotError): void {
+    if (this.#closedBy !== undefined) return;
+    this.#closedBy = error;
+    this.#line = undefined;
+    for (let entry = this.#list.first; entry !== undefined; entry = this.#list.first) {
+      this.#finish(entry, withOutcome(error, entry.writes > 0));
+    }
+    this.#settle();
+  }
+
+  /** Calls back once nothing is in flight or to be resent; at once when that is so. The result takes the request back. */
+  onFlushed(callback: () => void): () => void {
+    const waiter = { callback };
+    this.#flushWaiters.add(waiter);
+    this.#tellAll();
+    return () => {
+      this.#flushWaiters.delete(waiter);
+    };
+  }
+
+  /** Whether a message may go as soon as the window has room. */
+  get #isOpen(): boolean {
+    return this.#line !== undefined && this.#flow === 'free';
+  }
+
+  #goesAtOnce(entry: Entry): boolean {
+    return this.#isOpen && !this.#isWriting && this.#list.next === undefined && this.#hasSlot(entry);
+  }
+
+  /** QoS 0 takes no slot: nothing acknowledges it. */
+  #hasSlot(entry: Entry): boolean {
+    const line = this.#line;
+    return line !== undefined && !line.stopped && (entry.message.qos === 0 || line.slots > 0);
+  }
+
+  /** Throws, or evicts what must go so that the entry may wait. */
+  #makeRoom(entry: Entry): void {
+    const { maxBytes, overflow } = this.#options;
+    const maxMessages = this.#isOpen ? Number.POSITIVE_INFINITY : this.#options.maxMessages;
+    entry.bytes = sizeOf(entry.message);
+    const fits = () => this.#list.waiting < maxMessages && this.#list.waitingBytes + entry.bytes <= maxBytes;
+    if (fits()) return;
+    if (overflow === 'dropNewest' || maxMessages < 1 || entry.bytes > maxBytes) throw queueFullError();
+    for (
+      let oldest = this.#list.firstWaiting;
+      oldest !== undefined && !fits();
+      oldest = this.#list.firstWaiting
+    ) {
+      this.#finish(oldest, evictedError());
+    }
+  }
+
+  /** Writes and tells until there is nothing to do. From inside of a write or a call the outer one goes on with it. */
+  #settle(): void {
+    this.#writeAll();
+    this.#tellAll();
+  }
+
+  #writeAll(): void {
+    if (this.#isWriting) return;
+    this.#isWriting = true;
+    for (let entry = this.#nextToWrite(); entry !== undefined; entry = this.#nextToWrite()) {
+      if (this.#isExpired(entry)) this.#finish(entry, expiredError(entry));
+      else this.#write(entry);
+    }
+    this.#isWriting = false;
+  }
+
+  #nextToWrite(): Entry | undefined {
+    const entry = this.#list.next;
+    if (entry === undefined || !this.#hasSlot(entry)) return undefined;
+    if (entry.place === 'waiting' && this.#flow !== 'free' && this.#released === 0) return undefined;
+    return entry;
+  }
+
+  /** All books are kept before the wire is called: it may answer, or end, inside of the call. */
+  #write(entry: Entry): void {
+    const line = this.#line;
+    if (line === undefined) return;
+    if (entry.place === 'waiting' && this.#released > 0) this.#released--;
+    this.#list.advance();
+    entry.writes++;
+    entry.line = line;
+    if (entry.message.qos === 1) line.slots--;
+    try {
+      line.wire.publish(entry.message, (error) => this.#answered(entry, line, error));
+    } catch (error) {
+      this.#wireThrew(entry, line, error);
+    }
+  }
+
+  /** The wire's answer counts once, and only for the line that it was written to. */
+  #answered(entry: Entry, line: Line, error: IotError | undefined): void {
+    if (entry.line !== line) return;
+    entry.line = undefined;
+    if (entry.message.qos === 1) line.slots++;
+    // Refused now, but an earlier line may have carried it: only then the outcome is unknown.
+    if (entry.place === 'inFlight') this.#finish(entry, error && withOutcome(error, entry.writes > 1));
+    this.#settle();
+  }
+
+  /**
+   * A wire that throws is about to end. QoS 1 stays in flight, so that `detach` makes it to be resent; QoS 0 can be
+   * neither resent (it might arrive twice) nor called delivered, so it fails.
+   */
+  #wireThrew(entry: Entry, line: Line, cause: unknown): void {
+    line.stopped = true;
+    this.#report(cause);
+    if (entry.message.qos === 0 && entry.line === line && entry.place === 'inFlight') {
+      this.#finish(entry, wireFailedError(cause));
+    }
+  }
+
+  #dropLine(): void {
+    const wasOpen = this.#isOpen;
+    this.#line = undefined;
+    for (let entry = this.#list.first; entry?.place === 'inFlight'; ) {
+      const next: Entry | undefined = entry.next;
+      this.#loseLine(entry);
+      entry = next;
+    }
+    this.#list.rewind();
+    if (wasOpen) this.#announceWaiting();
+  }
+
+  #loseLine(entry: Entry): void {
+    entry.line = undefined;
+    if (entry.message.qos === 0) this.#finish(entry, undefined);
+    else if (this.#isExpired(entry)) this.#finish(entry, expiredError(entry));
+    else this.#announce(entry);
+  }
+
+  #armExpiry(entry: Entry): void {
+    const { clock } = this.#options;
+    const delay = Math.min(entry.expiresAt - clock.now(), MAX_DELAY_MS);
+    entry.timer = clock.setTimeout(() => this.#expiryTimer(entry), delay);
+  }
+
+  #expiryTimer(entry: Entry): void {
+    entry.timer = undefined;
+    if (!this.#isExpired(entry)) return this.#armExpiry(entry);
+    // In flight the PUBACK decides, or `detach`, which looks at the time itself.
+    if (entry.place === 'inFlight') return;
+    this.#finish(entry, expiredError(entry));
+    this.#settle();
+  }
+
+  #isExpired(entry: Entry): boolean {
+    return entry.expiresAt !== Number.POSITIVE_INFINITY && entry.expiresAt <= this.#options.clock.now();
+  }
+
+  /** The only way out of the list. Without an error the message was delivered. */
+  #finish(entry: Entry, error: IotError | undefined): void {
+    const { observer } = entry;
+    this.#list.remove(entry);
+    if (this.#released > this.#list.waiting) this.#released = this.#list.waiting;
+    if (entry.timer !== undefined) this.#options.clock.clearTimeout(entry.timer);
+    entry.timer = undefined;
+    this.#notices.push(error === undefined ? () => observer.delivered() : () => observer.failed(error));
+  }
+
+  #announceWaiting(): void {
+    for (let entry = this.#list.firstWaiting; entry !== undefined; entry = entry.next) this.#announce(entry);
+  }
+
+  #announce(entry: Entry): void {
+    if (entry.announced) return;
+    entry.announced = true;
+    if (entry.place === 'waiting') this.#joined++;
+    const { observer } = entry;
+    this.#notices.push(() => observer.queued());
+  }
+
+  #tellAll(): void {
+    if (this.#isWriting || this.#isTelling) return;
+    this.#isTelling = true;
+    for (let batch = this.#takeNotices(); batch.length > 0; batch = this.#takeNotices()) {
+      for (const tell of batch) this.#contain(tell);
+    }
+    this.#isTelling = false;
+  }
+
+  /** What is to be told next: all that is noted or, when nothing is, one flush callback that has come true. */
+  #takeNotices(): readonly (() => void)[] {
+    if (this.#notices.length > 0) {
+      const notices = this.#notices;
+      this.#notices = [];
+      return notices;
+    }
+    if (this.#flushWaiters.size === 0 || this.#list.inFlight + this.#list.toResend > 0) return NO_NOTICES;
+    const [waiter] = this.#flushWaiters;
+    if (waiter === undefined) return NO_NOTICES;
+    this.#flushWaiters.delete(waiter);
+    return [waiter.callback];
+  }
+
+  #contain(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.#report(error);
+    }
+  }
+
+  #report(error: unknown): void {
+    const { reportError } = this.#options;
+    queueMicrotask(() => {
+      if (reportError === undefined) throw error;
+      reportError(error);
+    });
+  }
+}
+
+const NO_NOTICES: readonly (() => void)[] = [];
+
+function withOutcome(error: IotError, unknown: boolean): IotError {
+  if (!unknown || error.outcomeUnknown) return error;
+  const { code, message, remediation, cause } = error;
+  return new IotError(code, message, {
+    outcomeUnknown: true,
+    ...(remediation === undefined ? {} : { remediation }),
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+function closedError(cause: IotError): IotError {
+  return new IotError('CLOSED', 'The client is closed; it takes no more messages.', { cause });
+}
+
+function notConnectedError(): IotError {
+  return new IotError('NOT_CONNECTED', 'There is no live connection, and offline queueing is switched off.', {
+    remediation: 'Wait until the client is live, or switch offline queueing on.',
+  });
+}
+
+function queueFullError(): IotError {
+  return new IotError('QUEUE_FULL', 'There is no room for another message to wait.');
+}
+
+function evictedError(): IotError {
+  return new IotError('QUEUE_EVICTED', 'A newer message took the place of this one, the oldest that waited.');
+}
+
+function expiredError(entry: Entry): IotError {
+  return new IotError('MESSAGE_EXPIRED', 'The message expired before it could be delivered.', {
+    outcomeUnknown: entry.writes > 0,
+  });
+}
+
+function wireFailedError(cause: unknown): IotError {
+  return new IotError('CONNECTION_LOST', 'The connection failed while the message was written.', {
+    outcomeUnknown: true,
+    cause,
+  });
+}
