@@ -7,7 +7,11 @@ const LAYERS = {
   adapters: { layers: ['protocol'], packages: ['mqtt'], node: true },
   client: { layers: ['machines', 'adapters', 'delivery', 'protocol'], packages: ['xstate'], node: true },
   inspect: { layers: ['client', 'protocol'], packages: ['xstate'], node: true },
-  local: { layers: ['client', 'protocol'], packages: ['aedes', 'selfsigned', 'mqtt-packet'], node: true },
+  local: {
+    layers: ['client', 'protocol'],
+    packages: ['aedes', 'selfsigned', 'mqtt-packet', 'denque'],
+    node: true,
+  },
   testing: { layers: ['client', 'machines', 'protocol'], packages: ['xstate', 'mqtt-packet'], node: true },
   cli: { layers: ['client', 'local', 'inspect', 'protocol'], packages: ['commander'], node: true },
 };
