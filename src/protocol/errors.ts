@@ -14,6 +14,7 @@ const RECOVERY_OF = {
   // The call itself.
   INVALID_ARGUMENT: 'none',
   TIMEOUT: 'none',
+  ABORTED: 'none',
   CLOSED: 'none',
   DISCONNECTED: 'none',
   MISSING_PACKAGE: 'none',
@@ -43,6 +44,7 @@ const RECOVERY_OF = {
   CLIENT_CERTIFICATE_NOT_YET_VALID: 'retrySlowly',
   CLIENT_CERTIFICATE_INVALID: 'fatal',
   KEY_MISMATCH: 'fatal',
+  KEY_FILE_MISMATCH: 'retrySlowly',
   // CONNACK.
   UNSUPPORTED_PROTOCOL_VERSION: 'fatal',
   INVALID_CLIENT_ID: 'fatal',
@@ -134,7 +136,8 @@ export function describe(value: unknown): string {
   if (typeof value === 'function') return 'a function';
   if (value instanceof Uint8Array) return `${value.byteLength} bytes`;
   if (Array.isArray(value)) return `an array of ${value.length}`;
-  if (typeof value === 'object' && value !== null) return `an object (${Object.keys(value).slice(0, 8).join(', ')})`;
+  if (typeof value === 'object' && value !== null)
+    return `an object (${Object.keys(value).slice(0, 8).join(', ')})`;
   if (typeof value === 'bigint') return `${value}n`;
   return String(value);
 }

@@ -1,0 +1,139 @@
+import type { Clock, Timer } from '../protocol/clock.ts';
+import { IotError } from '../protocol/errors.ts';
+
+/** How often to ping and how long to wait, all by `clock`. */
+export interface KeepAliveOptions {
+  readonly clock: Clock;
+  /** Ping after this long without an outbound packet; 0 switches these pings off. */
+  readonly keepAliveSeconds: number;
+  /** How long after a ping the line may stay mute. */
+  readonly pingTimeoutMs: number;
+  /** A publish without PUBACK for this long makes the line suspect. */
+  readonly operationTimeoutMs: number;
+}
+
+/** The line, as the keep-alive sees it. */
+export interface WatchedLine {
+  /** A number that changes whenever bytes come from the broker: that is life. */
+  progress(): number;
+  sendPing(): void;
+  /** When the oldest publish that still has no PUBACK was sent; undefined when there is none. */
+  oldestUnacknowledgedAt(): number | undefined;
+  /** The line is dead. */
+  giveUp(error: IotError): void;
+}
+
+/** The broker drops a client that was mute for one and a half keep-alives (MQTT-3.1.2-24). */
+const BROKER_PATIENCE = 1.5;
+
+/**
+ * Watches one live line. Pings when nothing was sent for the keep-alive, whatever is received, and at once when a PUBACK
+ * is overdue; gives the line up when no byte comes after a ping. On the fast path it costs one reading of the clock a
+ * packet: its timers are never moved, they look at the clock when they fire and go on waiting for the rest.
+ */
+export class KeepAlive {
+  readonly #options: KeepAliveOptions;
+  readonly #line: WatchedLine;
+  readonly #keepAliveMs: number;
+  #lastSentAt: number;
+  #idleTimer: Timer | undefined;
+  #operationTimer: Timer | undefined;
+  #pingTimer: Timer | undefined;
+  #verdict: NodeJS.Immediate | undefined;
+  #stopped = false;
+
+  /** Starts watching. The CONNECT counts as the first packet. */
+  constructor(options: KeepAliveOptions, line: WatchedLine) {
+    this.#options = options;
+    this.#line = line;
+    this.#keepAliveMs = options.keepAliveSeconds * 1_000;
+    this.#lastSentAt = options.clock.now();
+    if (this.#keepAliveMs > 0) this.#waitUntilIdle(this.#keepAliveMs);
+  }
+
+  /** A packet went out. Returns the time of it. */
+  sent(): number {
+    this.#lastSentAt = this.#options.clock.now();
+    return this.#lastSentAt;
+  }
+
+  /** A packet went out for which a PUBACK must come. Returns the time of it. */
+  sentForAnswer(): number {
+    if (this.#operationTimer === undefined && !this.#stopped)
+      this.#waitForAnswer(this.#options.operationTimeoutMs);
+    return this.sent();
+  }
+
+  /** Ends all watching; no timer is left. Calling it twice is harmless. */
+  stop(): void {
+    this.#stopped = true;
+    const { clock } = this.#options;
+    for (const timer of [this.#idleTimer, this.#operationTimer, this.#pingTimer]) {
+      if (timer !== undefined) clock.clearTimeout(timer);
+    }
+    if (this.#verdict !== undefined) clearImmediate(this.#verdict);
+  }
+
+  #waitUntilIdle(delayMs: number): void {
+    this.#idleTimer = this.#options.clock.setTimeout(() => this.#lookWhetherIdle(), delayMs);
+  }
+
+  #lookWhetherIdle(): void {
+    const idleMs = this.#options.clock.now() - this.#lastSentAt;
+    if (idleMs < this.#keepAliveMs) {
+      this.#waitUntilIdle(this.#keepAliveMs - idleMs);
+      return;
+    }
+    this.#waitUntilIdle(this.#keepAliveMs);
+    if (idleMs < this.#keepAliveMs * BROKER_PATIENCE) this.#ping();
+    else this.#judgeAfterReads(this.#line.progress(), () => this.#ping(), overslept(idleMs));
+  }
+
+  #waitForAnswer(delayMs: number): void {
+    this.#operationTimer = this.#options.clock.setTimeout(() => this.#lookForAnswer(), delayMs);
+  }
+
+  #lookForAnswer(): void {
+    this.#operationTimer = undefined;
+    const oldest = this.#line.oldestUnacknowledgedAt();
+    if (oldest === undefined) return;
+    const { clock, operationTimeoutMs } = this.#options;
+    const waitedMs = clock.now() - oldest;
+    if (waitedMs < operationTimeoutMs) {
+      this.#waitForAnswer(operationTimeoutMs - waitedMs);
+      return;
+    }
+    this.#waitForAnswer(operationTimeoutMs);
+    this.#ping();
+  }
+
+  /** Sends a ping, unless one is waiting for its verdict. */
+  #ping(): void {
+    if (this.#pingTimer !== undefined || this.#verdict !== undefined) return;
+    const before = this.#line.progress();
+    this.#pingTimer = this.#options.clock.setTimeout(() => {
+      this.#pingTimer = undefined;
+      this.#judgeAfterReads(before, () => {}, mute(this.#options.pingTimeoutMs));
+    }, this.#options.pingTimeoutMs);
+    this.sent();
+    this.#line.sendPing();
+  }
+
+  /**
+   * Gives the line up unless bytes came since `before`. Node fires timers before it reads sockets, so after a blocked
+   * event loop or a sleep the answer may be here already, unread: the verdict waits until sockets have been read.
+   */
+  #judgeAfterReads(before: number, alive: () => void, death: string): void {
+    if (this.#verdict !== undefined) return;
+    this.#verdict = setImmediate(() => {
+      this.#verdict = undefined;
+      if (this.#stopped) return;
+      if (this.#line.progress() !== before) alive();
+      else this.#line.giveUp(new IotError('PING_TIMEOUT', death));
+    });
+  }
+}
+
+const mute = (ms: number): string => `the broker sent nothing within ${ms} ms after a ping`;
+const overslept = (ms: number): string =>
+  `this process could send nothing for ${ms} ms (sleep, or a blocked event loop): the broker has dropped the connection`;

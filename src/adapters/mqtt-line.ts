@@ -1,0 +1,299 @@
+import type { Duplex } from 'node:stream';
+import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
+import type { IConnackPacket, IPublishPacket, Packet } from 'mqtt-packet';
+import { MAX_DELAY_MS } from '../protocol/clock.ts';
+import { IotError } from '../protocol/errors.ts';
+import {
+  closedFailure,
+  connackFailure,
+  disconnectFailure,
+  type FailureStage,
+  internalFailure,
+  networkFailure,
+  protocolFailure,
+} from '../protocol/failures.ts';
+import type { TransportFact, TransportLine } from '../protocol/transport.ts';
+import type { OpenedStream } from './authentication.ts';
+import { KeepAlive } from './keep-alive.ts';
+import type { MqttTransportOptions } from './mqtt-transport.ts';
+import { MqttWire } from './mqtt-wire.ts';
+import type { Pace } from './pace.ts';
+
+/** What a line does now. It only ever moves to the right, and `ended` is for good. */
+type Phase = 'signingIn' | 'dialing' | 'awaitingConnack' | 'connected' | 'disconnecting' | 'ended';
+
+/** DISCONNECT, the same in MQTT 3.1.1 (3.14) and, with reason code 0, in MQTT 5 (3.14.2.1). */
+const DISCONNECT = Buffer.from([0xe0, 0x00]);
+const MQTT_RECEIVE_MAXIMUM = 65_535;
+/** Given to mqtt.js, it keeps it from acknowledging the packet. */
+const NOT_TAKEN = new Error('not taken');
+const ignore = (): void => {};
+
+/**
+ * One attempt, and the line that it becomes: one socket, one client of mqtt.js, one wire. mqtt.js sends CONNECT, parses,
+ * and acknowledges what is received; all that lasts longer than a packet is kept here or in the wire.
+ */
+export class MqttLine implements TransportLine {
+  readonly #options: MqttTransportOptions;
+  readonly #pace: Pace;
+  readonly #report: (fact: TransportFact) => void;
+  readonly #abort = new AbortController();
+  #phase: Phase = 'signingIn';
+  #stream: Duplex | undefined;
+  #client: MqttClient | undefined;
+  #wire: MqttWire | undefined;
+  #keepAlive: KeepAlive | undefined;
+  #detach: () => void = ignore;
+  /** Set by `disconnect()`: then this is why the line ends, whatever else ends it first. */
+  #asked: IotError | undefined;
+
+  constructor(options: MqttTransportOptions, pace: Pace, report: (fact: TransportFact) => void) {
+    this.#options = options;
+    this.#pace = pace;
+    this.#report = report;
+  }
+
+  /** Begins the attempt. Reports nothing before it returns. */
+  open(): void {
+    this.#attempt().catch((error: unknown) => this.#end(this.#failure(error)));
+  }
+
+  disconnect(): void {
+    if (this.#phase === 'disconnecting' || this.#phase === 'ended') return;
+    this.#asked = new IotError('DISCONNECTED', 'the connection was closed because disconnect was asked for');
+    if (this.#phase !== 'connected') {
+      this.#end(this.#asked);
+      return;
+    }
+    this.#phase = 'disconnecting';
+    this.#keepAlive?.stop();
+    this.#wire?.close(this.#asked);
+    // Not destroyed here: unread bytes would make it a reset, which can overtake the DISCONNECT, and then the broker
+    // publishes the Will. The broker closes; the machine bounds the wait.
+    this.#stream?.end(DISCONNECT);
+  }
+
+  free(): void {
+    this.#release(new IotError('CONNECTION_LOST', 'the connection was given up'));
+  }
+
+  async #attempt(): Promise<void> {
+    const { endpoint, port, ca, authentication, wallClock, warn } = this.#options;
+    const { signal } = this.#abort;
+    await this.#pace.turn(signal);
+    const open = await authentication.signIn({
+      endpoint,
+      port,
+      signal,
+      ...(ca === undefined ? {} : { ca }),
+      ...(wallClock === undefined ? {} : { wallClock }),
+      ...(warn === undefined ? {} : { warn }),
+    });
+    if (this.#phase !== 'signingIn') return;
+    this.#phase = 'dialing';
+    this.#tell({ type: 'transport.signedIn' });
+    if (this.#is('ended')) return;
+    const opened = await open(signal);
+    if (this.#is('ended')) opened.stream.destroy();
+    else this.#connect(opened);
+  }
+
+  #connect(opened: OpenedStream): void {
+    const { stream } = opened;
+    this.#stream = stream;
+    this.#phase = 'awaitingConnack';
+    stream.on('error', (error) => this.#end(this.#failure(error)));
+    // At the end of what it sends the broker is gone, also when our own bytes can no longer be flushed to it.
+    stream.on('end', () => this.#end(closedFailure(this.#place())));
+    stream.on('close', () => this.#end(closedFailure(this.#place())));
+    // A client certificate refused by TLS 1.3 fails the stream after its handshake: it may have failed already.
+    if (stream.destroyed) {
+      this.#end(stream.errored ? this.#failure(stream.errored) : closedFailure(this.#place()));
+      return;
+    }
+    const client = new mqtt.MqttClient(() => stream as never, clientOptions(this.#options));
+    this.#client = client;
+    // Stream errors were taken above, so this is the parser or a rule of mqtt.js. It stays on for good: an error event
+    // without a listener ends the process.
+    client.on('error', (error) => this.#end(protocolFailure(error.message, this.#place(), error)));
+    client.on('packetreceive', (packet) => this.#contain(() => this.#receive(packet, opened)));
+    client.handleMessage = (packet, callback) => callback(this.#deliver(packet) ? undefined : NOT_TAKEN);
+    this.#pace.connecting();
+    client.connect();
+    stream.setMaxListeners(0);
+  }
+
+  /** Sees each packet before mqtt.js handles it. */
+  #receive(packet: Packet, opened: OpenedStream): void {
+    if (this.#phase === 'ended') return;
+    if (this.#phase === 'awaitingConnack') {
+      if (packet.cmd === 'connack') this.#open(packet, opened);
+      else if (packet.cmd !== 'auth') this.#broken(`${packet.cmd} before CONNACK`);
+      return;
+    }
+    switch (packet.cmd) {
+      case 'publish':
+      case 'pingresp':
+      case 'pubrel':
+      case 'connack': // A second one: mqtt.js closes.
+      case 'auth':
+        return;
+      case 'puback':
+      case 'suback':
+      case 'unsuback': {
+        const wrong = this.#wire?.take(packet);
+        if (wrong !== undefined) this.#broken(wrong);
+        return;
+      }
+      case 'disconnect':
+        if (this.#options.protocolVersion === 5)
+          this.#end(disconnectFailure(packet.reasonCode ?? 0, this.#place()));
+        else this.#broken('DISCONNECT from the server, which MQTT 3.1.1 does not know');
+        return;
+      default:
+        this.#broken(`${packet.cmd} to a client that never sent anything it could answer`);
+    }
+  }
+
+  #open(connack: IConnackPacket, opened: OpenedStream): void {
+    const code = this.#options.protocolVersion === 5 ? connack.reasonCode : connack.returnCode;
+    if (typeof code !== 'number') {
+      this.#broken('CONNACK without a code');
+      return;
+    }
+    if (code !== 0) {
+      this.#end(connackFailure(code, this.#place()));
+      return;
+    }
+    const receiveMaximum = connack.properties?.receiveMaximum ?? MQTT_RECEIVE_MAXIMUM;
+    this.#attach(receiveMaximum, opened);
+    if (this.#is('ended')) return;
+    this.#phase = 'connected';
+    this.#tell({
+      type: 'transport.connected',
+      session: { sessionPresent: connack.sessionPresent, receiveMaximum },
+    });
+  }
+
+  #attach(receiveMaximum: number, { stream, bytesRead }: OpenedStream): void {
+    const wire = new MqttWire({ stream, protocolVersion: this.#options.protocolVersion, receiveMaximum });
+    this.#wire = wire;
+    this.#keepAlive = new KeepAlive(this.#options, {
+      progress: bytesRead,
+      sendPing: () => wire.sendPing(),
+      oldestUnacknowledgedAt: () => wire.oldestUnacknowledgedAt(),
+      giveUp: (error) => this.#end(error),
+    });
+    wire.keepAlive = this.#keepAlive;
+    const detach = this.#options.attach(wire);
+    // Whoever was given the wire may have ended the line with it.
+    if (this.#is('ended')) detach();
+    else this.#detach = detach;
+  }
+
+  /** Hands one PUBLISH over. False when it was not taken and must not be acknowledged. */
+  #deliver(packet: IPublishPacket): boolean {
+    if (this.#phase !== 'connected') return false;
+    const { topic, qos, retain, dup } = packet;
+    try {
+      this.#options.onMessage({ topic, payload: packet.payload as Buffer, qos, retain, duplicate: dup });
+    } catch {
+      // The handlers of users are wrapped above; whatever comes here must not stop the stream of packets.
+    }
+    return !this.#is('ended');
+  }
+
+  #broken(what: string): void {
+    this.#end(protocolFailure(what, this.#place()));
+  }
+
+  #contain(body: () => void): void {
+    try {
+      body();
+    } catch (error) {
+      this.#end(internalFailure('a callback of the transport threw', error));
+    }
+  }
+
+  /** Ends the line and reports it, once. */
+  #end(error: IotError): void {
+    if (this.#phase === 'ended') return;
+    const wasOpen = this.#phase === 'connected' || this.#phase === 'disconnecting';
+    const why = this.#asked ?? error;
+    this.#release(why);
+    this.#tell({ type: wasOpen ? 'transport.closed' : 'transport.failed', error: why });
+  }
+
+  /** Reports one fact. Whoever listens may throw: before the end that ends the line, after it nothing can be told. */
+  #tell(fact: TransportFact): void {
+    try {
+      this.#report(fact);
+    } catch (error) {
+      this.#end(internalFailure('whoever listens to the transport threw', error));
+    }
+  }
+
+  /** Frees everything and says nothing, once. */
+  #release(why: IotError): void {
+    if (this.#phase === 'ended') return;
+    this.#phase = 'ended';
+    this.#abort.abort(why);
+    this.#keepAlive?.stop();
+    this.#wire?.end(why);
+    this.#client?.end(true);
+    this.#stream?.destroy();
+    const detach = this.#detach;
+    this.#detach = ignore;
+    try {
+      detach();
+    } catch {
+      // It is the owner's fault, and the line has ended anyway.
+    }
+  }
+
+  #failure(error: unknown): IotError {
+    return networkFailure(error, this.#place());
+  }
+
+  #place() {
+    const { endpoint, port, wallClock = Date.now } = this.#options;
+    const stage: FailureStage =
+      this.#phase === 'signingIn' || this.#phase === 'dialing'
+        ? 'dialing'
+        : this.#phase === 'awaitingConnack'
+          ? 'awaitingConnack'
+          : 'live';
+    return { endpoint, port, stage, wallClock: wallClock() };
+  }
+
+  #is(phase: Phase): boolean {
+    return this.#phase === phase;
+  }
+}
+
+/** Everything that mqtt.js could do by itself is off. It keeps and changes the object, so each client gets its own. */
+function clientOptions(options: MqttTransportOptions): IClientOptions {
+  const { clientId, clean, keepAliveSeconds, protocolVersion, will } = options;
+  return {
+    clientId,
+    clean,
+    protocolVersion,
+    keepalive: keepAliveSeconds,
+    ...(will === undefined ? {} : { will: { ...will, payload: Buffer.from(asBytes(will.payload)) } }),
+    manualConnect: true,
+    reconnectPeriod: 0,
+    // The machine owns the deadline.
+    connectTimeout: MAX_DELAY_MS,
+    resubscribe: false,
+    queueQoSZero: false,
+    reschedulePings: false,
+    // A timer that never fires: keep-alive.ts pings.
+    timerVariant: { set: () => 0 as never, clear: ignore },
+    // Its log would print whole packets, passwords included.
+    log: ignore,
+  };
+}
+
+function asBytes(payload: string | Uint8Array): Uint8Array {
+  return typeof payload === 'string' ? Buffer.from(payload) : payload;
+}

@@ -1,0 +1,204 @@
+import type { Duplex } from 'node:stream';
+import mqttPacket, {
+  type IPubackPacket,
+  type ISubackPacket,
+  type IUnsubackPacket,
+  type Packet,
+} from 'mqtt-packet';
+import { IotError } from '../protocol/errors.ts';
+import { publishRefused, subscriptionRefused, unsubscriptionRefused } from '../protocol/failures.ts';
+import type { FilterRequest, OutgoingMessage, QoS } from '../protocol/message.ts';
+import type { FilterAnswer, Wire } from '../protocol/transport.ts';
+import type { KeepAlive } from './keep-alive.ts';
+
+/** A QoS 1 publish without PUBACK. */
+interface Unacknowledged {
+  readonly topic: string;
+  readonly sentAt: number;
+  readonly done: (error?: IotError) => void;
+}
+
+/** A SUBSCRIBE or UNSUBSCRIBE without its answer. */
+interface Unanswered {
+  readonly answeredBy: 'suback' | 'unsuback';
+  /** Settles the promise; returns what was wrong with the answer, if it breaks the protocol. */
+  readonly settle: (codes: readonly number[] | undefined) => string | undefined;
+  readonly reject: (error: IotError) => void;
+}
+
+export interface MqttWireOptions {
+  readonly stream: Duplex;
+  readonly protocolVersion: 4 | 5;
+  readonly receiveMaximum: number;
+}
+
+const HIGHEST_PACKET_ID = 65_535;
+const LOWEST_REFUSAL = 0x80;
+
+/**
+ * The packets of one live line. It writes with mqtt-packet, past the client of mqtt.js: that would keep and deeply clone
+ * every publish in a store, forget callbacks when the line ends, and merge the answers of a SUBSCRIBE. So the table of
+ * what is open is here, and only here.
+ */
+export class MqttWire implements Wire {
+  readonly receiveMaximum: number;
+  readonly #stream: Duplex;
+  readonly #format: { readonly protocolVersion: 4 | 5 };
+  readonly #unacknowledged = new Map<number, Unacknowledged>();
+  readonly #unanswered = new Map<number, Unanswered>();
+  #awaitingDrain: (() => void)[] = [];
+  #lastPacketId = 0;
+  #ended: IotError | undefined;
+  /** Watches what this wire sends. Set once, before the wire is attached: each of the two needs the other. */
+  keepAlive!: KeepAlive;
+
+  constructor({ stream, protocolVersion, receiveMaximum }: MqttWireOptions) {
+    this.receiveMaximum = receiveMaximum;
+    this.#stream = stream;
+    this.#format = { protocolVersion };
+    stream.on('drain', () => this.#drained());
+  }
+
+  publish(message: OutgoingMessage, done: (error?: IotError) => void): void {
+    if (this.#ended !== undefined) return;
+    const { topic, qos, retain } = message;
+    const payload = asBuffer(message.payload);
+    if (qos === 0) {
+      const taken = this.#write({ cmd: 'publish', topic, payload, qos, retain, dup: false });
+      this.keepAlive.sent();
+      if (taken) done();
+      else this.#awaitingDrain.push(done);
+      return;
+    }
+    const messageId = this.#nextPacketId();
+    this.#unacknowledged.set(messageId, { topic, done, sentAt: this.keepAlive.sentForAnswer() });
+    this.#write({ cmd: 'publish', topic, payload, qos, retain, dup: false, messageId });
+  }
+
+  subscribe(requests: readonly FilterRequest[]): Promise<readonly FilterAnswer[]> {
+    const subscriptions = requests.map(({ filter, qos }) => ({ topic: filter, qos }));
+    return this.#ask(
+      'suback',
+      requests.length,
+      (codes) => requests.map((request, i) => answer(request, codes[i])),
+      {
+        cmd: 'subscribe',
+        subscriptions,
+      },
+    );
+  }
+
+  unsubscribe(filters: readonly string[]): Promise<void> {
+    // Only MQTT 5 answers with codes (3.11.3).
+    const expected = this.#format.protocolVersion === 5 ? filters.length : 0;
+    return this.#ask('unsuback', expected, (codes) => throwFirstRefusal(filters, codes), {
+      cmd: 'unsubscribe',
+      unsubscriptions: [...filters],
+    });
+  }
+
+  /** Takes a PUBACK, SUBACK or UNSUBACK. Returns what is wrong with it, if it breaks the protocol. */
+  take(packet: IPubackPacket | ISubackPacket | IUnsubackPacket): string | undefined {
+    const id = packet.messageId;
+    if (id === undefined) return `${packet.cmd} without a packet id`;
+    if (packet.cmd === 'puback') {
+      this.#acknowledge(id, packet);
+      return undefined;
+    }
+    const unanswered = this.#unanswered.get(id);
+    // Not open, or open for another kind of answer: late or doubled, and harmless.
+    if (unanswered === undefined || unanswered.answeredBy !== packet.cmd) return undefined;
+    this.#unanswered.delete(id);
+    return unanswered.settle(packet.granted as readonly number[] | undefined);
+  }
+
+  sendPing(): void {
+    this.#write({ cmd: 'pingreq' });
+  }
+
+  oldestUnacknowledgedAt(): number | undefined {
+    return this.#unacknowledged.values().next().value?.sentAt;
+  }
+
+  /** Takes no more packets from its owner; what is open stays open. Before DISCONNECT. */
+  close(why: IotError): void {
+    this.#ended ??= why;
+  }
+
+  /** The line has ended: nothing is called back any more, open promises reject. */
+  end(why: IotError): void {
+    this.close(why);
+    this.#unacknowledged.clear();
+    this.#awaitingDrain = [];
+    const unanswered = [...this.#unanswered.values()];
+    this.#unanswered.clear();
+    for (const { reject } of unanswered) reject(why);
+  }
+
+  #acknowledge(id: number, packet: IPubackPacket): void {
+    const unacknowledged = this.#unacknowledged.get(id);
+    if (unacknowledged === undefined) return;
+    this.#unacknowledged.delete(id);
+    const code = packet.reasonCode ?? 0;
+    unacknowledged.done(code < LOWEST_REFUSAL ? undefined : publishRefused(unacknowledged.topic, code));
+  }
+
+  #ask<T>(
+    answeredBy: Unanswered['answeredBy'],
+    expected: number,
+    read: (codes: readonly number[]) => T,
+    packet: Packet,
+  ): Promise<T> {
+    if (this.#ended !== undefined) return Promise.reject(this.#ended);
+    const messageId = this.#nextPacketId();
+    return new Promise((resolve, reject) => {
+      const settle = (codes: readonly number[] = []): string | undefined => {
+        if (codes.length !== expected) {
+          const what = `${answeredBy} with ${codes.length} codes for ${expected} filters`;
+          reject(new IotError('PROTOCOL_ERROR', `the broker broke the MQTT protocol: ${what}`));
+          return what;
+        }
+        try {
+          resolve(read(codes));
+        } catch (error) {
+          reject(error);
+        }
+        return undefined;
+      };
+      this.#unanswered.set(messageId, { answeredBy, settle, reject });
+      this.#write({ ...packet, messageId } as Packet);
+      this.keepAlive.sent();
+    });
+  }
+
+  #nextPacketId(): number {
+    do this.#lastPacketId = (this.#lastPacketId % HIGHEST_PACKET_ID) + 1;
+    while (this.#unacknowledged.has(this.#lastPacketId) || this.#unanswered.has(this.#lastPacketId));
+    return this.#lastPacketId;
+  }
+
+  #write(packet: Packet): boolean {
+    return mqttPacket.writeToStream(packet, this.#stream, this.#format);
+  }
+
+  #drained(): void {
+    const waiting = this.#awaitingDrain;
+    this.#awaitingDrain = [];
+    for (const done of waiting) done();
+  }
+}
+
+function answer({ filter, qos }: FilterRequest, code = LOWEST_REFUSAL): FilterAnswer {
+  if (code >= LOWEST_REFUSAL) return { filter, error: subscriptionRefused(filter, code) };
+  return { filter, grantedQos: Math.min(code, qos) as QoS };
+}
+
+function throwFirstRefusal(filters: readonly string[], codes: readonly number[]): void {
+  const refused = codes.findIndex((code) => code >= LOWEST_REFUSAL);
+  if (refused !== -1) throw unsubscriptionRefused(filters[refused] ?? '', codes[refused] ?? LOWEST_REFUSAL);
+}
+
+function asBuffer(payload: string | Uint8Array): string | Buffer {
+  if (typeof payload === 'string' || Buffer.isBuffer(payload)) return payload;
+  return Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+}
