@@ -1,0 +1,274 @@
+import { randomUUID } from 'node:crypto';
+import type { Duplex } from 'node:stream';
+import type { Aedes, Client, PublishPacket, Subscription } from 'aedes';
+
+import { systemClock } from '../protocol/clock.ts';
+import type { FilterRequest, QoS } from '../protocol/message.ts';
+import type { Connection } from './connection.ts';
+import { Journal } from './journal.ts';
+import type { LocalIotCoreLimits } from './limits.ts';
+import { loadPeer } from './peers.ts';
+import { Presence, type PresenceOf } from './presence.ts';
+
+/** A message that a client published and the broker accepted. Its Will counts. */
+export interface ReceivedMessage {
+  readonly clientId: string;
+  readonly topic: string;
+  readonly payload: Buffer;
+  readonly qos: 0 | 1 | 2;
+  readonly retain: boolean;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** A client as the broker knows it now. */
+export interface ConnectedClient {
+  readonly clientId: string;
+  /** The number of its connection, as in the tap. */
+  readonly connection: number;
+  readonly remotePort: number;
+  readonly protocolVersion: number;
+  readonly clean: boolean;
+  readonly subscriptions: readonly FilterRequest[];
+}
+
+export interface BrokerPorts {
+  readonly limits: LocalIotCoreLimits;
+  grants(connection: Connection, filter: string): boolean;
+  warn(message: string): void;
+  /** Sessions, subscriptions or received messages are not what they were. */
+  changed(): void;
+}
+
+interface Session extends PresenceOf {
+  readonly connection: Connection;
+  readonly client: Client;
+  readonly ended: Promise<void>;
+  readonly end: () => void;
+  announced: boolean;
+}
+
+/** What of aedes' persistence its types leave out. */
+interface Persistence {
+  createRetainedStreamCombi(filters: string[]): unknown;
+  removeSubscriptions(client: Client, filters: string[]): Promise<unknown>;
+}
+
+const RECEIVED_CAPACITY = 10_000;
+const REFUSED = 0x80;
+
+export async function startBroker(ports: BrokerPorts): Promise<Broker> {
+  const { Aedes } = await loadPeer('aedes', () => import('aedes'));
+  const aedes = await Aedes.createBroker({
+    // Unlimited: one frozen subscriber must not stop the messages of all others.
+    concurrency: 0,
+    queueLimit: 1_000,
+    maxClientsIdLength: Number.MAX_SAFE_INTEGER,
+  });
+  return new Broker(aedes, ports);
+}
+
+/** aedes, taught to tell who is there and to do what AWS IoT Core does beyond MQTT. */
+export class Broker {
+  readonly received = new Journal<ReceivedMessage>(RECEIVED_CAPACITY);
+  readonly #aedes: Aedes;
+  readonly #ports: BrokerPorts;
+  readonly #sessions = new Map<Client, Session>();
+  readonly #connections = new WeakMap<Duplex, Connection>();
+  readonly #presence = new Presence((topic, payload) => {
+    this.publish(topic, payload, 1, false).catch(() => {});
+  });
+
+  constructor(aedes: Aedes, ports: BrokerPorts) {
+    this.#aedes = aedes;
+    this.#ports = ports;
+    this.#decide();
+    this.#watch();
+  }
+
+  /** Serves a connection. */
+  handle(connection: Connection): void {
+    this.#connections.set(connection.brokerEnd, connection);
+    this.#aedes.handle(connection.brokerEnd);
+  }
+
+  get clients(): readonly ConnectedClient[] {
+    return [...this.#sessions.values()].map(({ clientId, connection, client }) => ({
+      clientId,
+      connection: connection.id,
+      remotePort: connection.remotePort,
+      protocolVersion: connection.protocolVersion,
+      clean: client.clean,
+      subscriptions: Object.entries(subscriptionsOf(client)).map(([filter, { qos }]) => ({ filter, qos })),
+    }));
+  }
+
+  filtersOf(connection: Connection): readonly string[] {
+    for (const session of this.#sessions.values()) {
+      if (session.connection === connection) return Object.keys(subscriptionsOf(session.client));
+    }
+    return [];
+  }
+
+  publish(topic: string, payload: string | Uint8Array, qos: QoS, retain: boolean): Promise<void> {
+    const bytes = typeof payload === 'string' ? Buffer.from(payload) : Buffer.from(payload);
+    return new Promise((resolve, reject) => {
+      this.#aedes.publish({ cmd: 'publish', topic, payload: bytes, qos, retain, dup: false }, (error) =>
+        error ? reject(error) : resolve(),
+      );
+    });
+  }
+
+  /** Resolves when the broker has said good-bye to all the clients of these connections. */
+  async ended(connections: readonly Connection[]): Promise<void> {
+    const sessions = [...this.#sessions.values()].filter(({ connection }) =>
+      connections.includes(connection),
+    );
+    await Promise.all(sessions.map(({ ended }) => ended));
+  }
+
+  async stop(): Promise<void> {
+    await new Promise<void>((resolve) => this.#aedes.close(() => resolve()));
+  }
+
+  #decide(): void {
+    const { limits } = this.#ports;
+    const aedes = this.#aedes;
+
+    aedes.preConnect = (_client, packet, done) => {
+      const asked = packet.keepalive || limits.maxKeepAliveSeconds;
+      packet.keepalive = Math.min(Math.max(asked, limits.minKeepAliveSeconds), limits.maxKeepAliveSeconds);
+      done(null, true);
+    };
+    aedes.authenticate = (client, _username, _password, done) => {
+      const connection = this.#connectionOf(client);
+      connection.clientId = client.id;
+      this.#takeOver(connection).then(() => done(null, true));
+    };
+    aedes.authorizePublish = (client, packet, done) => {
+      // Nothing is retained on reserved topics.
+      if (packet.topic.startsWith('$aws/')) packet.retain = false;
+      if (client !== null) this.#receive(client, packet);
+      done(null);
+    };
+    aedes.authorizeSubscribe = (client, subscription, done) => {
+      done(null, this.#ports.grants(this.#connectionOf(client), subscription.topic) ? subscription : null);
+    };
+
+    // Retained messages are not sent for filters with a wildcard.
+    const persistence = this.#persistence;
+    const retained = persistence.createRetainedStreamCombi.bind(persistence);
+    persistence.createRetainedStreamCombi = (filters) =>
+      retained(filters.filter((filter) => !/[#+]/.test(filter)));
+  }
+
+  get #persistence(): Persistence {
+    return (this.#aedes as unknown as { persistence: Persistence }).persistence;
+  }
+
+  #connectionOf(client: Client): Connection {
+    const connection = this.#connections.get(client.conn);
+    if (connection === undefined) throw new Error('a client without a connection');
+    return connection;
+  }
+
+  #watch(): void {
+    const aedes = this.#aedes;
+    aedes.on('client', (client) => this.#begin(client));
+    aedes.on('connackSent', (_packet, client) => this.#announce(client));
+    aedes.on('clientDisconnect', (client) => this.#end(client));
+    aedes.on('keepaliveTimeout', (client) => {
+      this.#connectionOf(client).endReason ??= 'MQTT_KEEP_ALIVE_TIMEOUT';
+    });
+    aedes.on('clientError', (client) => {
+      this.#connectionOf(client).endReason ??= 'CLIENT_ERROR';
+    });
+    aedes.on('subscribe', (subscriptions, client) => this.#subscribed(subscriptions, client));
+    aedes.on('unsubscribe', (filters, client) => {
+      const session = this.#sessions.get(client);
+      this.#ports.changed();
+      // aedes also says so for all filters of a connection that ends.
+      if (session !== undefined && !client.closed)
+        this.#presence.subscriptions(session, 'unsubscribed', filters);
+    });
+    (aedes as unknown as NodeJS.EventEmitter).on('error', (error: Error) => this.#ports.warn(error.message));
+  }
+
+  /**
+   * Ends the older connections of the same client id, and waits for it: aedes alone would forget the newer client when
+   * the older one was already on its way out.
+   */
+  async #takeOver(newer: Connection): Promise<void> {
+    const older = [...this.#sessions.values()].filter(({ clientId }) => clientId === newer.clientId);
+    for (const { connection } of older) {
+      connection.endReason ??= 'DUPLICATE_CLIENTID';
+      connection.brokerEnd.destroy();
+    }
+    await Promise.all(older.map(({ ended }) => ended));
+  }
+
+  /** Called before the PUBACK: what a client knows to be delivered is in the list. */
+  #receive(client: Client, { topic, qos, retain, payload }: PublishPacket): void {
+    const bytes = Buffer.from(payload as Buffer);
+    this.received.push({ clientId: client.id, topic, payload: bytes, qos, retain, at: systemClock.now() });
+    this.#ports.changed();
+  }
+
+  #begin(client: Client): void {
+    // aedes registers a client also when its connection died during the sign-in.
+    if (client.closed) return;
+    const connection = this.#connectionOf(client);
+    let end = (): void => {};
+    const ended = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    this.#sessions.set(client, {
+      connection,
+      client,
+      ended,
+      end,
+      clientId: client.id,
+      sessionIdentifier: randomUUID().replaceAll('-', ''),
+      principalIdentifier: connection.principal || client.id,
+      ipAddress: connection.remoteAddress,
+      versionNumber: this.#presence.nextVersion(client.id),
+      announced: false,
+    });
+  }
+
+  #announce(client: Client): void {
+    const session = this.#sessions.get(client);
+    if (session === undefined) return;
+    session.announced = true;
+    this.#ports.changed();
+    this.#presence.connected(session);
+  }
+
+  #end(client: Client): void {
+    const session = this.#sessions.get(client);
+    if (session === undefined) return;
+    this.#sessions.delete(client);
+    this.#ports.changed();
+    if (session.announced) {
+      this.#presence.disconnected(session, session.connection.endReason ?? 'CONNECTION_LOST');
+    }
+    session.end();
+  }
+
+  #subscribed(subscriptions: readonly Subscription[], client: Client): void {
+    const granted = subscriptions.filter(({ qos }) => (qos as number) !== REFUSED).map(({ topic }) => topic);
+    const refused = subscriptions.filter(({ qos }) => (qos as number) === REFUSED).map(({ topic }) => topic);
+    const session = this.#sessions.get(client);
+    this.#ports.changed();
+    if (session !== undefined && granted.length > 0)
+      this.#presence.subscriptions(session, 'subscribed', granted);
+    // aedes stores all filters of a SUBSCRIBE with a persistent session, also those that it refuses.
+    if (!client.clean && refused.length > 0)
+      this.#persistence.removeSubscriptions(client, refused).catch(() => {});
+  }
+}
+
+/** What aedes delivers to a client, by filter; its types leave it out. */
+function subscriptionsOf(client: Client): Record<string, { qos: QoS }> {
+  return (client as unknown as { subscriptions: Record<string, { qos: QoS }> }).subscriptions;
+}

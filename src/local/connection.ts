@@ -1,0 +1,186 @@
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+
+import { systemClock } from '../protocol/clock.ts';
+import { BrokerEnd } from './broker-end.ts';
+import { Framer } from './framer.ts';
+import type { Gate, Verdict } from './gate.ts';
+import { type Entry, Lane } from './lane.ts';
+import { type Direction, END, type PacketFacts, readFrame, type TappedPacket } from './packet.ts';
+import type { TapRecord } from './tap.ts';
+
+/** Why a session ended, in the words of AWS's lifecycle events. */
+export type DisconnectReason =
+  | 'AUTH_ERROR'
+  | 'CLIENT_ERROR'
+  | 'CLIENT_INITIATED_DISCONNECT'
+  | 'CONNECTION_LOST'
+  | 'DUPLICATE_CLIENTID'
+  | 'FORBIDDEN_ACCESS'
+  | 'MQTT_KEEP_ALIVE_TIMEOUT';
+
+/** An accepted connection, as a listener hands it over. */
+export interface Accepted {
+  /** Carries MQTT: the TLS stream, or the socket itself. */
+  readonly stream: Duplex;
+  readonly socket: Socket;
+  /** SHA-256 of the client's certificate, as AWS names it; empty without one. */
+  readonly principal: string;
+}
+
+export interface ConnectionPorts {
+  readonly gate: Gate;
+  /** The last word on a packet that the rules let pass to the broker. */
+  admit(connection: Connection, facts: PacketFacts): Exclude<Verdict, 'wait'>;
+  record(record: TapRecord): void;
+  /** Both ends are closed. */
+  gone(connection: Connection): void;
+}
+
+/**
+ * A client's connection: its stream on one side, the broker's end on the other, and a lane each way between them.
+ * Bytes are passed on as they came.
+ */
+export class Connection {
+  readonly id: number;
+  readonly principal: string;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  /** What the broker holds instead of a socket. */
+  readonly brokerEnd: BrokerEnd;
+  clientId: string | undefined;
+  protocolVersion = 4;
+  /** The first reason that was found for the end; the end itself may come later. */
+  endReason: DisconnectReason | undefined;
+
+  readonly #ports: ConnectionPorts;
+  readonly #stream: Duplex;
+  readonly #socket: Socket;
+  readonly #toBroker: Lane;
+  readonly #toClient: Lane;
+  #taken: (() => void) | undefined;
+  #inputEnded = false;
+  #brokerGone = false;
+
+  constructor(
+    id: number,
+    { stream, socket, principal }: Accepted,
+    maxPacketBytes: number,
+    ports: ConnectionPorts,
+  ) {
+    this.id = id;
+    this.principal = principal;
+    this.remoteAddress = socket.remoteAddress ?? '';
+    this.remotePort = socket.remotePort ?? 0;
+    this.#ports = ports;
+    this.#stream = stream;
+    this.#socket = socket;
+
+    this.#toBroker = new Lane(ports.gate, this.#carryToBroker, () => stream.resume());
+    this.#toClient = new Lane(ports.gate, this.#carryToClient, () => this.#takeWrite());
+
+    const fromBroker = new Framer();
+    this.brokerEnd = new BrokerEnd({
+      wanted: () => this.#toBroker.unblock(),
+      written: (bytes, taken) => {
+        this.#taken = taken;
+        // One write to the socket for all that the broker wrote at once.
+        stream.cork();
+        for (const frame of fromBroker.take(bytes)) this.#add('toClient', readFrame(frame, 4), frame.bytes);
+        stream.uncork();
+        if (!this.#toClient.full) this.#takeWrite();
+      },
+      gone: () => {
+        this.#brokerGone = true;
+        this.#toBroker.stop();
+        this.#add('toClient', END);
+        this.#reportIfGone();
+      },
+    });
+
+    const fromClient = new Framer(maxPacketBytes);
+    stream.on('data', (bytes: Buffer) => {
+      for (const frame of fromClient.take(bytes)) {
+        this.#add('toBroker', readFrame(frame, this.protocolVersion), frame.bytes);
+      }
+      if (this.#toBroker.full) stream.pause();
+    });
+    stream.on('drain', () => this.#toClient.unblock());
+    stream.on('error', () => {});
+    stream.on('end', () => this.#endInput());
+    stream.on('close', () => {
+      this.#toClient.stop();
+      this.#endInput();
+      this.#reportIfGone();
+    });
+  }
+
+  /** Whether the client's socket is still open. */
+  get open(): boolean {
+    return !this.#stream.destroyed;
+  }
+
+  /** Resets the socket and tells the broker, now: nothing is held back, nothing more is delivered. */
+  cut(): void {
+    this.#toClient.stop();
+    this.#socket.resetAndDestroy();
+    this.#stream.destroy();
+    this.brokerEnd.destroy();
+  }
+
+  #add(direction: Direction, facts: PacketFacts, bytes: Buffer = Buffer.alloc(0)): void {
+    const { connectAs, will, ...shown } = facts;
+    if (connectAs !== undefined) {
+      this.clientId ??= connectAs;
+      this.protocolVersion = facts.protocolVersion ?? 4;
+    }
+    const packet: TappedPacket = { direction, connection: this.id, clientId: this.clientId, ...shown };
+    (direction === 'toBroker' ? this.#toBroker : this.#toClient).add({ packet, facts, bytes });
+  }
+
+  readonly #carryToBroker = (entry: Entry, ruled: Exclude<Verdict, 'wait'>): void => {
+    const { packet, facts, bytes } = entry;
+    const verdict = ruled === 'pass' ? this.#ports.admit(this, facts) : ruled;
+    this.#record(packet, verdict);
+    if (verdict === 'pass' && packet.packet === 'end') this.brokerEnd.push(null);
+    else if (verdict === 'pass' && !this.brokerEnd.push(bytes)) this.#toBroker.block();
+    else if (typeof verdict === 'object') this.#answer(verdict.answer);
+    else if (verdict === 'close') this.brokerEnd.destroy();
+  };
+
+  readonly #carryToClient = ({ packet, bytes }: Entry, verdict: Exclude<Verdict, 'wait'>): void => {
+    this.#record(packet, verdict);
+    if (verdict === 'drop') return;
+    if (verdict !== 'pass' || packet.packet === 'end') this.#stream.end(() => this.#stream.destroy());
+    else if (!this.#stream.write(bytes)) this.#toClient.block();
+  };
+
+  #answer(bytes: Buffer): void {
+    for (const frame of new Framer().take(bytes)) {
+      this.#add('toClient', readFrame(frame, this.protocolVersion), frame.bytes);
+    }
+    this.brokerEnd.destroy();
+  }
+
+  #endInput(): void {
+    if (this.#inputEnded) return;
+    this.#inputEnded = true;
+    // In order, behind the packets that came before it: whatever holds those back holds the end back too.
+    this.#add('toBroker', END);
+  }
+
+  #takeWrite(): void {
+    const taken = this.#taken;
+    this.#taken = undefined;
+    taken?.();
+  }
+
+  #record(packet: TappedPacket, verdict: Exclude<Verdict, 'wait'>): void {
+    const fate = verdict === 'pass' ? 'passed' : typeof verdict === 'object' ? 'answered' : 'dropped';
+    this.#ports.record({ at: systemClock.now(), fate, ...packet });
+  }
+
+  #reportIfGone(): void {
+    if (this.#brokerGone && !this.open) this.#ports.gone(this);
+  }
+}

@@ -1,0 +1,14 @@
+export type { ConnectedClient, ReceivedMessage } from './broker.ts';
+export type {
+  DeviceCredentials,
+  LocalIotCore,
+  LocalIotCoreOptions,
+  OpenConnection,
+  PlainConnection,
+} from './core.ts';
+export { startLocalIotCore } from './core.ts';
+export type { Faults, FaultTarget } from './faults.ts';
+export type { LocalIotCoreLimits } from './limits.ts';
+export type { Direction, PacketKind, TappedPacket } from './packet.ts';
+export type { AuthorizeRequest, LocalIotCoreWarning } from './policy.ts';
+export type { Hold, PacketMatch, Tap, TapRecord } from './tap.ts';

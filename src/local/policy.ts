@@ -1,0 +1,195 @@
+import type { Connection, DisconnectReason } from './connection.ts';
+import type { Verdict } from './gate.ts';
+import type { LocalIotCoreLimits } from './limits.ts';
+import { type PacketFacts, refusal, refusedSuback } from './packet.ts';
+
+/** What a client wants to do, for `authorize` to allow or deny. */
+export interface AuthorizeRequest {
+  readonly clientId: string;
+  readonly action: 'connect' | 'publish' | 'subscribe';
+  /** The topic of a publish, the filter of a subscribe. */
+  readonly topic: string | undefined;
+}
+
+/** Something that AWS IoT Core would not do, or does silently; told to the developer, once each time it happens. */
+export interface LocalIotCoreWarning {
+  readonly code: 'UNSUPPORTED' | 'REFUSED';
+  readonly message: string;
+  readonly clientId: string | undefined;
+}
+
+export interface PolicyPorts {
+  readonly limits: LocalIotCoreLimits;
+  authorize(request: AuthorizeRequest): boolean;
+  warn(warning: LocalIotCoreWarning): void;
+  /** The filters that the broker has for this connection, those of a resumed session included. */
+  subscriptionsOf(connection: Connection): readonly string[];
+}
+
+type Judgement = Exclude<Verdict, 'wait'>;
+
+// CONNACK return codes of MQTT 3.1.1, and the reason code of MQTT 5 for a version that is not spoken here.
+const IDENTIFIER_REJECTED = 2;
+const NOT_AUTHORIZED = 5;
+const UNSUPPORTED_VERSION_5 = 0x84;
+
+/** The `$aws` topics that there are (https://docs.aws.amazon.com/iot/latest/developerguide/reserved-topics.html). */
+const PUBLISHABLE = ['things', 'rules', 'certificates', 'provisioning-templates', 'commands'];
+const SUBSCRIBABLE = [...PUBLISHABLE, 'events'];
+
+/** What AWS IoT Core does with a packet before, or instead of, handling it. */
+export class Policy {
+  readonly #ports: PolicyPorts;
+  readonly #filters = new WeakMap<Connection, Set<string>>();
+
+  constructor(ports: PolicyPorts) {
+    this.#ports = ports;
+  }
+
+  judge(connection: Connection, facts: PacketFacts): Judgement {
+    switch (facts.packet) {
+      case 'connect':
+        return this.#connect(connection, facts);
+      case 'publish':
+        return this.#publish(connection, facts);
+      case 'subscribe':
+        return this.#subscribe(connection, facts);
+      case 'unsubscribe':
+        for (const filter of facts.filters ?? []) this.#filtersOf(connection).delete(filter);
+        return 'pass';
+      case 'disconnect':
+        connection.endReason ??= 'CLIENT_INITIATED_DISCONNECT';
+        return 'pass';
+      case 'malformed':
+        return this.#close(connection, 'sent bytes that are no MQTT packet, or one that is too large');
+      default:
+        return 'pass';
+    }
+  }
+
+  /** Whether one filter of a SUBSCRIBE is granted. */
+  grants(connection: Connection, filter: string): boolean {
+    if (filter.startsWith('$share/')) {
+      this.#warn(
+        connection,
+        'UNSUPPORTED',
+        `subscribed to ${quoted(filter)}: there are no shared subscriptions here`,
+      );
+      return false;
+    }
+    return this.#ports.authorize({ clientId: connection.clientId ?? '', action: 'subscribe', topic: filter });
+  }
+
+  #connect(connection: Connection, { connectAs = '', protocolVersion = 4, will }: PacketFacts): Judgement {
+    const { limits } = this.#ports;
+    if (protocolVersion === 5) {
+      this.#warn(
+        connection,
+        'UNSUPPORTED',
+        'asked for MQTT 5: the local core speaks MQTT 3.1.1 (protocolVersion: 4)',
+      );
+      return { answer: refusal(UNSUPPORTED_VERSION_5, 5) };
+    }
+    if (connectAs.startsWith('$') || Buffer.byteLength(connectAs) > limits.clientIdBytes) {
+      this.#warn(
+        connection,
+        'REFUSED',
+        `client ids have at most ${limits.clientIdBytes} bytes and begin without $`,
+      );
+      return { answer: refusal(IDENTIFIER_REJECTED, 4) };
+    }
+    if (!this.#ports.authorize({ clientId: connectAs, action: 'connect', topic: undefined })) {
+      connection.endReason ??= 'AUTH_ERROR';
+      return { answer: refusal(NOT_AUTHORIZED, 4) };
+    }
+    if (will === undefined) return 'pass';
+    if (will.qos === 2) return this.#close(connection, 'gave a Will with QoS 2');
+    return this.#topicFault(connection, will.topic, PUBLISHABLE) ?? 'pass';
+  }
+
+  #publish(connection: Connection, { topic = '', qos, payloadBytes = 0 }: PacketFacts): Judgement {
+    const { limits } = this.#ports;
+    if (payloadBytes > limits.payloadBytes) {
+      return this.#close(connection, `published ${payloadBytes} bytes: the limit is ${limits.payloadBytes}`);
+    }
+    if (/[#+]/.test(topic))
+      return this.#close(connection, `published to a topic with a wildcard: ${quoted(topic)}`);
+    const fault = this.#topicFault(connection, topic, PUBLISHABLE);
+    if (fault !== undefined) return fault;
+    if (!this.#ports.authorize({ clientId: connection.clientId ?? '', action: 'publish', topic })) {
+      connection.endReason ??= 'FORBIDDEN_ACCESS';
+      return 'close';
+    }
+    return qos === 2 ? this.#ignoreQos2(connection, 'published') : 'pass';
+  }
+
+  #subscribe(connection: Connection, { filters = [], codes = [], messageId = 0 }: PacketFacts): Judgement {
+    const { limits } = this.#ports;
+    if (filters.length > limits.filtersPerSubscribe) {
+      const most = limits.filtersPerSubscribe;
+      return this.#close(connection, `sent a SUBSCRIBE with ${filters.length} filters: the limit is ${most}`);
+    }
+    for (const filter of filters) {
+      const fault = this.#topicFault(connection, filter, SUBSCRIBABLE);
+      if (fault !== undefined) return fault;
+    }
+    if (codes.includes(2)) return this.#ignoreQos2(connection, 'subscribed');
+
+    const all = this.#filtersOf(connection);
+    for (const filter of filters) all.add(filter);
+    if (all.size <= limits.subscriptionsPerConnection) return 'pass';
+    this.#close(connection, `has more than ${limits.subscriptionsPerConnection} subscriptions`);
+    return { answer: refusedSuback(messageId, filters.length) };
+  }
+
+  #topicFault(connection: Connection, topic: string, families: readonly string[]): Judgement | undefined {
+    const { limits } = this.#ports;
+    const [root, family = ''] = topic.split('/', 2);
+    if (root === '$aws' && !families.includes(family)) {
+      return this.#close(
+        connection,
+        `used a reserved topic that AWS IoT Core does not have: ${quoted(topic)}`,
+      );
+    }
+    if (root?.startsWith('$') && root !== '$aws' && root !== '$share') {
+      return this.#close(connection, `used a topic that is reserved by its $: ${quoted(topic)}`);
+    }
+    // What names a rule or a share group does not count.
+    const counted = topic.replace(/^\$(aws\/rules|share)\/[^/]*\//, '');
+    if (Buffer.byteLength(counted) > limits.topicBytes) {
+      return this.#close(connection, `used a topic of more than ${limits.topicBytes} bytes`);
+    }
+    if (!counted.startsWith('$aws/') && counted.split('/').length - 1 > limits.topicSlashes) {
+      return this.#close(
+        connection,
+        `used a topic with more than ${limits.topicSlashes} slashes: ${quoted(topic)}`,
+      );
+    }
+    return undefined;
+  }
+
+  #filtersOf(connection: Connection): Set<string> {
+    const known = this.#filters.get(connection) ?? new Set(this.#ports.subscriptionsOf(connection));
+    this.#filters.set(connection, known);
+    return known;
+  }
+
+  #ignoreQos2(connection: Connection, verb: string): Judgement {
+    this.#warn(connection, 'UNSUPPORTED', `${verb} with QoS 2: AWS IoT Core never answers that`);
+    return 'drop';
+  }
+
+  #close(connection: Connection, what: string, reason: DisconnectReason = 'CLIENT_ERROR'): Judgement {
+    connection.endReason ??= reason;
+    this.#warn(connection, 'REFUSED', `${what}; its connection is closed`);
+    return 'close';
+  }
+
+  #warn({ clientId }: Connection, code: LocalIotCoreWarning['code'], what: string): void {
+    this.#ports.warn({ code, clientId, message: `client ${quoted(clientId ?? '(unknown)')} ${what}` });
+  }
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}…` : text);
+}

@@ -1,0 +1,104 @@
+import { execFileSync } from 'node:child_process';
+import net from 'node:net';
+import { describe, expect, it } from 'vitest';
+
+import { startLocalIotCore } from '../../src/local/index.ts';
+import { closed, connectDevice, connectPlain, dial, failure, messages, startCore } from './support.ts';
+
+describe('the local core', () => {
+  it('carries a message from one device to another over mutual TLS', async () => {
+    const core = await startCore();
+    const lamp = await connectDevice(core, 'kitchen-lamp');
+    const button = await connectDevice(core, 'button');
+    await lamp.subscribeAsync('kitchen/+', { qos: 1 });
+    const arrived = messages(lamp, 1);
+    await button.publishAsync('kitchen/light', 'on', { qos: 1 });
+    expect(await arrived).toEqual(['kitchen/light=on']);
+    expect(core.received).toMatchObject([{ clientId: 'button', topic: 'kitchen/light', qos: 1 }]);
+  });
+
+  it('knows its clients, their subscriptions and their sockets', async () => {
+    const core = await startCore();
+    const lamp = await connectPlain(core, 'lamp');
+    await lamp.subscribeAsync({ a: { qos: 0 }, 'b/#': { qos: 1 } });
+    expect(core.clients).toEqual([
+      {
+        clientId: 'lamp',
+        connection: 1,
+        remotePort: core.connections[0]?.remotePort,
+        protocolVersion: 4,
+        clean: true,
+        subscriptions: [
+          { filter: 'a', qos: 0 },
+          { filter: 'b/#', qos: 1 },
+        ],
+      },
+    ]);
+    await lamp.endAsync();
+    await core.when(() => core.clients.length === 0 && core.connections.length === 0);
+  });
+
+  it('publishes as the cloud would', async () => {
+    const core = await startCore();
+    const lamp = await connectPlain(core, 'lamp');
+    await lamp.subscribeAsync('jobs', { qos: 1 });
+    const arrived = messages(lamp, 1);
+    await core.publish('jobs', 'reboot', { qos: 1 });
+    expect(await arrived).toEqual(['jobs=reboot']);
+  });
+
+  it('sec:S-19 listens on the loopback only, and without TLS only when asked to', async () => {
+    const core = await startLocalIotCore();
+    expect(core.plainPort).toBeUndefined();
+    expect(() => core.plainOptions('lamp')).toThrow(/plainPort/);
+    expect(listening(process.pid)).toEqual(expect.arrayContaining([`127.0.0.1:${core.port}`]));
+    expect(listening(process.pid).filter((address) => !/^(127\.0\.0\.1|\[::1\]):/.test(address))).toEqual([]);
+    await core.stop();
+  });
+
+  it('leaves nothing open when it stops, and may be stopped twice', async () => {
+    const before = process.getActiveResourcesInfo().sort();
+    {
+      await using core = await startLocalIotCore({ plainPort: 0 });
+      const socket = net.connect(core.port, '127.0.0.1').on('error', () => {});
+      const lamp = dial(core, 'lamp');
+      await core.tap.waitFor({ packet: 'connack' });
+      core.faults.freeze();
+      core.faults.delayConnack(60_000);
+      const over = Promise.all([closed(lamp), new Promise((resolve) => socket.on('close', resolve))]);
+      await core.stop();
+      await over;
+      expect(core.connections).toEqual([]);
+      await expect(core.restart()).rejects.toMatchObject({ code: 'CLOSED' });
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(process.getActiveResourcesInfo().sort()).toEqual(before);
+  });
+
+  it('fails when its port is taken, and leaves nothing behind', async () => {
+    const core = await startCore();
+    await expect(startLocalIotCore({ port: core.port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  });
+
+  it.each([
+    [{ port: 70_000 }, /port must be a whole number/],
+    [{ prot: 1 }, /options must be made of port/],
+    [{ limits: { payloadBytes: -1 } }, /limits\.payloadBytes must be/],
+    [{ limits: { payload: 1 } }, /limits must be made of/],
+  ])('refuses the options %j', async (options, message) => {
+    await expect(startLocalIotCore(options as object)).rejects.toThrow(message);
+  });
+
+  it('tells a client of MQTT 5 apart, and the developer why', async () => {
+    const core = await startCore();
+    const error = await failure(dial(core, 'lamp', { protocolVersion: 5 }));
+    expect(error).toMatchObject({ code: 0x84 });
+    expect(core.warnings).toMatchObject([{ code: 'UNSUPPORTED', clientId: 'lamp' }]);
+    expect(core.warnings[0]?.message).toContain('MQTT 5');
+  });
+});
+
+function listening(pid: number): string[] {
+  const lines = execFileSync('ss', ['-ltnpH'], { encoding: 'utf8' }).split('\n');
+  return lines.filter((line) => line.includes(`pid=${pid},`)).map((line) => line.split(/\s+/)[3] ?? '');
+}
