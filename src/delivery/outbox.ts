@@ -100,11 +100,11 @@ export class Outbox implements FlowPort {
    */
   add(message: OutgoingMessage, observer: DeliveryObserver, options?: AddOptions): Entry {
     if (this.#closedBy !== undefined) throw closedError(this.#closedBy);
-    if (!this.#options.enabled && !this.#isOpen) throw notConnectedError();
+    if (!this.#options.enabled && !this.#isOpen()) throw notConnectedError();
     const entry = new Entry(message, observer);
     if (!this.#goesAtOnce(entry)) this.#makeRoom(entry);
     this.#list.append(entry);
-    if (!this.#isOpen) this.#announce(entry);
+    if (!this.#isOpen()) this.#announce(entry);
     if (options?.expiresInMs !== undefined) {
       entry.expiresAt = this.#options.clock.now() + options.expiresInMs;
       this.#armExpiry(entry);
@@ -142,10 +142,10 @@ export class Outbox implements FlowPort {
   }
 
   setFlow(flow: Flow): void {
-    const wasOpen = this.#isOpen;
+    const wasOpen = this.#isOpen();
     this.#flow = flow;
     if (flow !== 'paced') this.#released = 0;
-    if (wasOpen && !this.#isOpen) this.#announceWaiting();
+    if (wasOpen && !this.#isOpen()) this.#announceWaiting();
     this.#settle();
   }
 
@@ -178,12 +178,12 @@ export class Outbox implements FlowPort {
   }
 
   /** Whether a message may go as soon as the window has room. */
-  get #isOpen(): boolean {
+  #isOpen(): boolean {
     return this.#line !== undefined && this.#flow === 'free';
   }
 
   #goesAtOnce(entry: Entry): boolean {
-    return this.#isOpen && !this.#isWriting && this.#list.next === undefined && this.#hasSlot(entry);
+    return this.#isOpen() && !this.#isWriting && this.#list.next === undefined && this.#hasSlot(entry);
   }
 
   /** QoS 0 takes no slot: nothing acknowledges it. */
@@ -195,7 +195,7 @@ export class Outbox implements FlowPort {
   /** Throws, or evicts what must go so that the entry may wait. */
   #makeRoom(entry: Entry): void {
     const { maxBytes, overflow } = this.#options;
-    const maxMessages = this.#isOpen ? Number.POSITIVE_INFINITY : this.#options.maxMessages;
+    const maxMessages = this.#isOpen() ? Number.POSITIVE_INFINITY : this.#options.maxMessages;
     entry.bytes = sizeOf(entry.message);
     const fits = () => this.#list.waiting < maxMessages && this.#list.waitingBytes + entry.bytes <= maxBytes;
     if (fits()) return;
@@ -271,7 +271,7 @@ export class Outbox implements FlowPort {
   }
 
   #dropLine(): void {
-    const wasOpen = this.#isOpen;
+    const wasOpen = this.#isOpen();
     this.#line = undefined;
     for (let entry = this.#list.first; entry?.place === 'inFlight'; ) {
       const next: Entry | undefined = entry.next;
@@ -297,11 +297,13 @@ export class Outbox implements FlowPort {
 
   #expiryTimer(entry: Entry): void {
     entry.timer = undefined;
-    if (!this.#isExpired(entry)) return this.#armExpiry(entry);
-    // In flight the PUBACK decides, or `detach`, which looks at the time itself.
-    if (entry.place === 'inFlight') return;
-    this.#finish(entry, expiredError(entry));
-    this.#settle();
+    if (!this.#isExpired(entry)) {
+      this.#armExpiry(entry);
+    } else if (entry.place !== 'inFlight') {
+      // In flight the PUBACK decides, or `detach`, which looks at the time itself.
+      this.#finish(entry, expiredError(entry));
+      this.#settle();
+    }
   }
 
   #isExpired(entry: Entry): boolean {

@@ -50,7 +50,7 @@ describe('the outbox, in random interleavings', () => {
         world.compare();
         expectCleanEnd(world);
       }),
-      { seed, numRuns: 6_000 },
+      { seed, numRuns: 4_000 },
     );
   });
 

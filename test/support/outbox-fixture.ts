@@ -1,0 +1,86 @@
+import type { DeliveryObserver, Entry } from '../../src/delivery/entry.ts';
+import { type AddOptions, Outbox, type OutboxOptions } from '../../src/delivery/outbox.ts';
+import { IotError } from '../../src/protocol/errors.ts';
+import type { QoS } from '../../src/protocol/message.ts';
+import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { ScriptedWire, type WireScript } from './scripted-wire.ts';
+
+/** An outbox with roomy options, and what its observers heard. A message's payload is its name. */
+export class OutboxFixture {
+  readonly clock = new VirtualClock();
+  readonly outbox: Outbox;
+  readonly told: string[] = [];
+  readonly failures = new Map<string, IotError>();
+  readonly reported: unknown[] = [];
+
+  constructor(options: Partial<OutboxOptions> = {}) {
+    this.outbox = new Outbox({
+      clock: this.clock,
+      enabled: true,
+      maxMessages: 100_000,
+      maxBytes: 10_000_000,
+      overflow: 'dropNewest',
+      reportError: (error) => this.reported.push(error),
+      ...options,
+    });
+  }
+
+  /** A fixture with a wire attached and the flow free. */
+  static live(options: Partial<OutboxOptions> = {}, script: WireScript = {}): [OutboxFixture, ScriptedWire] {
+    const fixture = new OutboxFixture(options);
+    fixture.outbox.setFlow('free');
+    return [fixture, fixture.attach(script)];
+  }
+
+  attach(script: WireScript = {}): ScriptedWire {
+    const wire = new ScriptedWire(script);
+    this.outbox.attach(wire);
+    return wire;
+  }
+
+  add(payload: string, qos: QoS = 1, options: AddOptions = {}, then: Partial<DeliveryObserver> = {}): Entry {
+    const observer: DeliveryObserver = {
+      queued: () => this.#heard(`queued ${payload}`, then.queued),
+      delivered: () => this.#heard(`delivered ${payload}`, then.delivered),
+      failed: (error) => {
+        this.failures.set(payload, error);
+        this.#heard(`failed ${payload} ${error.code}`, () => then.failed?.(error));
+      },
+    };
+    return this.outbox.add({ topic: 't', payload, qos, retain: false }, observer, options);
+  }
+
+  addAll(payloads: readonly string[], qos: QoS = 1): Entry[] {
+    return payloads.map((payload) => this.add(payload, qos));
+  }
+
+  /** The code with which `add` refuses, or 'added'. */
+  tryAdd(payload: string, qos: QoS = 1): string {
+    try {
+      this.add(payload, qos);
+      return 'added';
+    } catch (error) {
+      return IotError.is(error) ? error.code : String(error);
+    }
+  }
+
+  /** What was told since the last time. */
+  takeTold(): string[] {
+    return this.told.splice(0);
+  }
+
+  get counts(): { inFlight: number; toResend: number; waiting: number } {
+    const { inFlight, toResend, waiting } = this.outbox;
+    return { inFlight, toResend, waiting };
+  }
+
+  #heard(what: string, then: (() => void) | undefined): void {
+    this.told.push(what);
+    then?.();
+  }
+}
+
+/** `name0`, `name1`, … */
+export function names(count: number, name = 'm'): string[] {
+  return Array.from({ length: count }, (_, index) => `${name}${index}`);
+}
