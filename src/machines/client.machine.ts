@@ -1,4 +1,5 @@
 import { assertEvent, assign, type EventObject, emit, fromCallback, sendTo, setup } from 'xstate';
+import { bounded } from './bounded.ts';
 import type { ClientContext, ClientEvent, ClientFact, ClientInput } from './client.types.ts';
 import { connectionMachine } from './connection.machine.ts';
 import { offlineQueueMachine } from './offline-queue.machine.ts';
@@ -19,10 +20,12 @@ const FACTS = [
   'connection.lost',
   'connection.failed',
   'connection.ended',
+  'connection.faulted',
   'subscriptions.settled',
   'subscriptions.unanswered',
   'queue.drained',
   'queue.endless',
+  'queue.failed',
   'filter.granted',
   'filter.refused',
   'filter.released',
@@ -39,8 +42,11 @@ const _clientMachine = setup({
   actors: { connection, offlineQueue: offlineQueueMachine, subscriptions: subscriptionsMachine },
   delays: {
     /** The connection bounds its own end; this bounds the case that it cannot. */
-    closeTimeout: ({ context }) =>
-      (context.connection.flushTimeoutMs ?? 5_000) + (context.connection.goodbyeTimeoutMs ?? 1_000) + 1_000,
+    closeTimeout: ({ context: { connection }, event }) => {
+      const asked = event.type === 'close' ? event.flushTimeoutMs : undefined;
+      const flushTimeoutMs = asked ?? connection.flushTimeoutMs ?? 5_000;
+      return bounded(flushTimeoutMs + (connection.goodbyeTimeoutMs ?? 1_000) + 1_000);
+    },
   },
   guards: {
     isLastToWithdraw: ({ context }) => context.asked === 1,
@@ -57,6 +63,7 @@ const _clientMachine = setup({
         'subscriptions.settled',
         'subscriptions.unanswered',
         'queue.drained',
+        'queue.failed',
       ]);
       return event;
     }),
@@ -128,10 +135,12 @@ const _clientMachine = setup({
         'connection.lost': { actions: 'pass' },
         'connection.failed': { actions: ['forgetAsks', 'pass'] },
         'connection.ended': { actions: 'pass' },
+        'connection.faulted': { actions: 'pass' },
         'subscriptions.settled': { actions: ['toConnection', 'pass'] },
         'subscriptions.unanswered': { actions: ['toConnection', 'pass'] },
         'queue.drained': { actions: ['toConnection', 'pass'] },
         'queue.endless': { actions: 'pass' },
+        'queue.failed': { actions: ['toConnection', 'pass'] },
         'filter.granted': { actions: 'pass' },
         'filter.refused': { actions: 'pass' },
         'filter.released': { actions: 'pass' },
@@ -155,6 +164,7 @@ const _clientMachine = setup({
         closing: {
           after: { closeTimeout: '#client.closed' },
           on: {
+            close: { target: 'closing', reenter: true, actions: 'endLine' },
             'connection.ended': { target: '#client.closed', actions: 'pass' },
           },
         },

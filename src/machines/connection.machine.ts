@@ -13,6 +13,7 @@ import { MAX_DELAY_MS, systemClock, systemRandom } from '../protocol/clock.ts';
 import { IotError } from '../protocol/errors.ts';
 import { Handle } from '../protocol/handle.ts';
 import type { TransportFact } from '../protocol/transport.ts';
+import { bounded } from './bounded.ts';
 import type {
   ConnectionContext,
   ConnectionEvent,
@@ -21,7 +22,7 @@ import type {
   ConnectionPolicy,
   ConnectionPorts,
 } from './connection.types.ts';
-import { guardedActor } from './guarded-actor.ts';
+import { asIotError, guardedActor } from './guarded-actor.ts';
 import { tell } from './tell.ts';
 
 const DEFAULT_POLICY: ConnectionPolicy = {
@@ -31,6 +32,9 @@ const DEFAULT_POLICY: ConnectionPolicy = {
   flushTimeoutMs: 5_000,
   goodbyeTimeoutMs: 1_000,
 };
+
+/** The facts that the context alone tells. */
+type ToldFact = Exclude<ConnectionFact['type'], 'connection.faulted'>;
 
 /** The only socket there can be: it is opened on entering `line` and freed on leaving it, whatever the reason. */
 const transport = guardedActor<{ type: 'disconnect' }, { ports: Handle<ConnectionPorts> }, TransportFact>(
@@ -71,13 +75,13 @@ const _connectionMachine = setup({
     drain: fromCallback<EventObject>(({ sendBack }) => sendBack({ type: 'queue.drained' })),
   },
   delays: {
-    attemptTimeout: ({ context }) => context.policy.attemptTimeoutMs,
-    resubscribeTimeout: ({ context }) => context.policy.resubscribeTimeoutMs,
-    flushTimeout: ({ context }) => context.flushTimeoutMs,
-    goodbyeTimeout: ({ context }) => context.policy.goodbyeTimeoutMs,
-    stable: ({ context }) => context.policy.backoff.stableMs,
-    lifetime: ({ context }) => Math.min(context.session?.lifetimeMs ?? MAX_DELAY_MS, MAX_DELAY_MS),
-    retry: ({ context }) => context.retryDelayMs,
+    attemptTimeout: ({ context }) => bounded(context.policy.attemptTimeoutMs),
+    resubscribeTimeout: ({ context }) => bounded(context.policy.resubscribeTimeoutMs),
+    flushTimeout: ({ context }) => bounded(context.flushTimeoutMs),
+    goodbyeTimeout: ({ context }) => bounded(context.policy.goodbyeTimeoutMs),
+    stable: ({ context }) => bounded(context.policy.backoff.stableMs),
+    lifetime: ({ context }) => bounded(context.session?.lifetimeMs ?? MAX_DELAY_MS),
+    retry: ({ context }) => bounded(context.retryDelayMs),
   },
   guards: {
     isFatal: ({ context }) => context.failure?.recovery === 'fatal' || context.failure?.recovery === 'none',
@@ -87,8 +91,13 @@ const _connectionMachine = setup({
     hasLifetime: ({ context }) => context.session?.lifetimeMs !== undefined,
   },
   actions: {
-    tell: enqueueActions(({ context, enqueue }, { fact }: { fact: ConnectionFact['type'] }) => {
+    tell: enqueueActions(({ context, enqueue }, { fact }: { fact: ToldFact }) => {
       tell(context, enqueue, factOf(fact, context));
+    }),
+    /** For what must not fail and did, where nothing follows from it. */
+    tellFault: enqueueActions(({ context, event, enqueue }) => {
+      const error = asIotError('error' in event ? event.error : undefined);
+      tell(context, enqueue, { type: 'connection.faulted', error });
     }),
     sayGoodbye: sendTo('transport', { type: 'disconnect' }),
     rememberSession: assign(({ event }) => {
@@ -97,7 +106,12 @@ const _connectionMachine = setup({
     }),
     forgetSession: assign({ session: undefined }),
     rememberFailure: assign(({ context, event }) => {
-      assertEvent(event, ['transport.failed', 'transport.closed', 'subscriptions.unanswered']);
+      assertEvent(event, [
+        'transport.failed',
+        'transport.closed',
+        'subscriptions.unanswered',
+        'queue.failed',
+      ]);
       const refused = event.error.recovery === 'reauthenticate' ? 1 : 0;
       return { failure: event.error, refusedSignIns: context.refusedSignIns + refused };
     }),
@@ -149,7 +163,9 @@ const _connectionMachine = setup({
   }),
   on: {
     // An actor that dies unforeseen must not take the machine, and with it the device, along.
-    'xstate.error.*': { actions: 'rememberFault' },
+    'xstate.error.*': { actions: 'tellFault' },
+    // Where no transport runs: one that failed while it was freed.
+    'transport.failed': { actions: 'tellFault' },
   },
   initial: 'idle',
   states: {
@@ -177,15 +193,14 @@ const _connectionMachine = setup({
       states: {
         connecting: {
           after: { attemptTimeout: { target: '#connection.lost', actions: 'rememberAttemptTimeout' } },
-          on: { disconnect: '#connection.idle' },
+          on: {
+            'transport.connected': { target: 'connected', actions: 'rememberSession' },
+            disconnect: '#connection.idle',
+          },
           initial: 'signingIn',
           states: {
             signingIn: { on: { 'transport.signedIn': 'dialing' } },
-            dialing: {
-              on: {
-                'transport.connected': { target: '#connection.line.connected', actions: 'rememberSession' },
-              },
-            },
+            dialing: {},
           },
         },
 
@@ -198,10 +213,13 @@ const _connectionMachine = setup({
               initial: 'up',
               states: {
                 up: {
-                  after: { lifetime: { guard: 'hasLifetime', target: 'renewing' } },
+                  after: {
+                    lifetime: { guard: 'hasLifetime', target: 'renewing', actions: 'rememberFlushTimeout' },
+                  },
                   on: {
                     disconnect: { target: 'flushing', actions: 'rememberFlushTimeout' },
                     'subscriptions.unanswered': { target: '#connection.lost', actions: 'rememberFailure' },
+                    'queue.failed': { target: '#connection.lost', actions: 'rememberFailure' },
                   },
                   initial: 'resubscribing',
                   states: {
@@ -334,7 +352,7 @@ function retryAfter(delayMs: number, context: ConnectionContext): { retryDelayMs
   return { retryDelayMs: delayMs, retryAt: now() + delayMs };
 }
 
-function factOf(type: ConnectionFact['type'], { session, failure }: ConnectionContext): ConnectionFact {
+function factOf(type: ToldFact, { session, failure }: ConnectionContext): ConnectionFact {
   switch (type) {
     case 'connection.connected':
       return { type, session: session ?? { sessionPresent: false, receiveMaximum: 65_535 } };

@@ -30,8 +30,10 @@ export interface ConnectionPorts {
   readonly now?: () => number;
 }
 
-/** Somebody who is told a machine's facts. An XState actor is one. */
+/** The XState actor that is told a machine's facts. */
 export interface FactListener<TFact> {
+  /** Only actors have one, and only to an actor can XState send. */
+  readonly sessionId: string;
   send(fact: TFact): void;
 }
 
@@ -79,6 +81,8 @@ export type ConnectionEvent =
   | { readonly type: 'subscriptions.unanswered'; readonly error: IotError }
   /** What had to wait has been let go. */
   | { readonly type: 'queue.drained' }
+  /** What waits cannot be let go: the line is of no use. */
+  | { readonly type: 'queue.failed'; readonly error: IotError }
   /** Nothing is in flight any more. */
   | { readonly type: 'outbox.flushed' };
 
@@ -99,7 +103,9 @@ export type ConnectionFact =
   /** It has stopped: only `connect` starts it again. */
   | { readonly type: 'connection.failed'; readonly error: IotError }
   /** It is idle: nothing dials, nothing waits. */
-  | { readonly type: 'connection.ended' };
+  | { readonly type: 'connection.ended' }
+  /** A fault of this package from which nothing follows, such as a transport that failed while it was freed. */
+  | { readonly type: 'connection.faulted'; readonly error: IotError };
 
 /** A running connection machine. */
 export type ConnectionActorRef = ActorRef<Snapshot<unknown>, ConnectionEvent, ConnectionFact>;

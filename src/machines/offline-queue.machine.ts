@@ -1,7 +1,9 @@
-import { type EventObject, enqueueActions, sendTo, setup } from 'xstate';
+import { type ErrorActorEvent, type EventObject, enqueueActions, sendTo, setup } from 'xstate';
+import type { IotError } from '../protocol/errors.ts';
 import type { FlowPort } from '../protocol/flow.ts';
 import { Handle } from '../protocol/handle.ts';
-import { guardedActor } from './guarded-actor.ts';
+import { bounded } from './bounded.ts';
+import { asIotError, guardedActor } from './guarded-actor.ts';
 import type {
   DrainPolicy,
   OfflineQueueContext,
@@ -14,28 +16,31 @@ import { tell } from './tell.ts';
 
 const DEFAULT_DRAIN: DrainPolicy = { perSecond: 2, adaptive: true };
 
+/** The facts that carry nothing. */
+type ToldFact = Exclude<OfflineQueueFact['type'], 'queue.failed'>;
+
+const failed = (error: IotError): OfflineQueueEvent => ({ type: 'flow.failed', error });
+
 /** Lets the backlog go beat by beat. The flow is paced exactly as long as this actor lives. */
 const pacing = guardedActor<
   { type: 'beat' },
   { ports: Handle<OfflineQueuePorts>; adaptive: boolean },
   OfflineQueueEvent
->(
-  ({ input, send, receive }) => {
-    const { outbox } = Handle.open(input.ports);
-    const beat = pacer(outbox, input.adaptive, send);
-    outbox.setFlow('paced');
-    receive(beat);
-    beat();
-    return () => outbox.setFlow('closed');
-  },
-  () => ({ type: 'backlog.finished' }),
-);
+>(({ input, send, receive }) => {
+  const { outbox } = Handle.open(input.ports);
+  const beat = pacer(outbox, input.adaptive, send);
+  outbox.setFlow('paced');
+  receive(beat);
+  beat();
+  return () => outbox.setFlow('closed');
+}, failed);
 
 /** What one beat does. The first comes at once, so a backlog of n is let go in n beats and found empty at the next. */
 function pacer(outbox: FlowPort, adaptive: boolean, send: (fact: OfflineQueueEvent) => void): () => void {
   const atStart = outbox.backlog;
   let joinedBefore = outbox.joined;
   let beats = 0;
+  let isEndless = false;
   return () => {
     const joined = outbox.joined - joinedBefore;
     joinedBefore = outbox.joined;
@@ -45,40 +50,49 @@ function pacer(outbox: FlowPort, adaptive: boolean, send: (fact: OfflineQueueEve
       send({ type: 'backlog.finished' });
       return;
     }
-    if (beats === atStart + 1 && outbox.backlog >= atStart) send({ type: 'backlog.endless' });
+    if (!isEndless && beats > atStart && outbox.backlog >= atStart) {
+      isEndless = true;
+      send({ type: 'backlog.endless' });
+    }
     outbox.release(adaptive ? 1 + joined : 1);
   };
 }
 
 /** The flow is free exactly as long as this actor lives. */
 const freeFlow = guardedActor<EventObject, { ports: Handle<OfflineQueuePorts> }, OfflineQueueEvent>(
-  ({ input }) => {
+  ({ input, send }) => {
     const { outbox } = Handle.open(input.ports);
     outbox.setFlow('free');
+    // Told from here, and not on entering `open`: whoever hears of it may publish at once.
+    send({ type: 'flow.freed' });
     return () => outbox.setFlow('closed');
   },
-  () => ({ type: 'hold' }),
+  failed,
 );
 
 const _offlineQueueMachine = setup({
   types: {
     input: {} as OfflineQueueInput,
     context: {} as OfflineQueueContext,
-    events: {} as OfflineQueueEvent,
+    events: {} as OfflineQueueEvent | ErrorActorEvent,
     emitted: {} as OfflineQueueFact,
     children: {} as { pacing: 'pacing'; freeFlow: 'freeFlow' },
   },
   actors: { pacing, freeFlow },
   delays: {
-    beat: ({ context }) => 1_000 / context.drain.perSecond,
+    beat: ({ context }) => bounded(1_000 / context.drain.perSecond),
   },
   guards: {
     isUnpaced: ({ context }) => context.drain.perSecond === Infinity,
   },
   actions: {
     beat: sendTo('pacing', { type: 'beat' }),
-    tell: enqueueActions(({ context, enqueue }, { fact }: { fact: OfflineQueueFact['type'] }) => {
+    tell: enqueueActions(({ context, enqueue }, { fact }: { fact: ToldFact }) => {
       tell(context, enqueue, { type: fact });
+    }),
+    tellFailed: enqueueActions(({ context, event, enqueue }) => {
+      const error = asIotError('error' in event ? event.error : undefined);
+      tell(context, enqueue, { type: 'queue.failed', error });
     }),
   },
 }).createMachine({
@@ -88,6 +102,9 @@ const _offlineQueueMachine = setup({
     drain: { ...DEFAULT_DRAIN, ...input.drain },
     parent: input.parent,
   }),
+  on: {
+    'flow.failed': { target: '.buffering', actions: 'tellFailed' },
+  },
   initial: 'buffering',
   states: {
     buffering: {
@@ -98,7 +115,7 @@ const _offlineQueueMachine = setup({
         id: 'pacing',
         src: 'pacing',
         input: ({ context }) => ({ ports: context.ports, adaptive: context.drain.adaptive }),
-        onError: 'open',
+        onError: { target: 'buffering', actions: 'tellFailed' },
       },
       on: {
         hold: 'buffering',
@@ -111,14 +128,16 @@ const _offlineQueueMachine = setup({
       },
     },
     open: {
-      entry: { type: 'tell', params: { fact: 'queue.drained' } },
       invoke: {
         id: 'freeFlow',
         src: 'freeFlow',
         input: ({ context }) => ({ ports: context.ports }),
-        onError: 'buffering',
+        onError: { target: 'buffering', actions: 'tellFailed' },
       },
-      on: { hold: 'buffering' },
+      on: {
+        hold: 'buffering',
+        'flow.freed': { actions: { type: 'tell', params: { fact: 'queue.drained' } } },
+      },
     },
   },
 });

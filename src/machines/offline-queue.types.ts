@@ -1,3 +1,4 @@
+import type { IotError } from '../protocol/errors.ts';
 import type { FlowPort } from '../protocol/flow.ts';
 import type { Handle } from '../protocol/handle.ts';
 import type { FactListener } from './connection.types.ts';
@@ -39,13 +40,19 @@ export type OfflineQueueCommand =
 
 export type OfflineQueueEvent =
   | OfflineQueueCommand
+  /** The outbox refused to be steered. */
+  | { readonly type: 'flow.failed'; readonly error: IotError }
+  /** Messages flow freely. */
+  | { readonly type: 'flow.freed' }
   /** A beat found nothing left of what had waited. */
   | { readonly type: 'backlog.finished' }
-  /** As many beats as there were messages have passed, and there are no fewer: this drain will not end. */
+  /** At least as many beats as there were messages have passed, and there are no fewer: this drain will not end. */
   | { readonly type: 'backlog.endless' };
 
 export type OfflineQueueFact =
   /** Messages flow freely: whatever had waited was let go. */
   | { readonly type: 'queue.drained' }
   /** More is added than is let go. Told once a drain. */
-  | { readonly type: 'queue.endless' };
+  | { readonly type: 'queue.endless' }
+  /** The flow cannot be steered and is closed. Only a new `drain` tries again. */
+  | { readonly type: 'queue.failed'; readonly error: IotError };

@@ -3,6 +3,8 @@ import { IotError } from '../protocol/errors.ts';
 import { Handle } from '../protocol/handle.ts';
 import { AWS_LIMITS } from '../protocol/limits.ts';
 import type { FilterRequest } from '../protocol/message.ts';
+import type { FilterAnswer } from '../protocol/transport.ts';
+import { bounded } from './bounded.ts';
 import { asIotError, guardedActor } from './guarded-actor.ts';
 import type {
   SubscriptionsContext,
@@ -19,14 +21,18 @@ interface RequestInput {
   readonly batch: readonly FilterRequest[];
 }
 
-const failed = (error: IotError): SubscriptionsEvent => ({ type: 'broker.failed', error });
+const failed = (error: IotError): SubscriptionsEvent => ({
+  type: 'broker.failed',
+  error: asLineError(error),
+});
 
 /** Sends one SUBSCRIBE and waits for its SUBACK. */
 const subscriber = guardedActor<SubscriptionsEvent, RequestInput, SubscriptionsEvent>(({ input, send }) => {
   wireOf(input.ports)
     .subscribe(input.batch)
     .then(
-      (answers) => send({ type: 'broker.answered', answers }),
+      (answers) =>
+        send(answersAll(answers, input.batch) ? { type: 'broker.answered', answers } : failed(mismatch())),
       (thrown: unknown) => send(failed(asIotError(thrown))),
     );
   return undefined;
@@ -52,7 +58,7 @@ const _subscriptionsMachine = setup({
   },
   actors: { subscriber, unsubscriber },
   delays: {
-    answerTimeout: ({ context }) => context.answerTimeoutMs,
+    answerTimeout: ({ context }) => bounded(context.answerTimeoutMs),
   },
   guards: {
     hasUnwanted: ({ context }) => context.unwanted.size > 0,
@@ -92,6 +98,17 @@ const _subscriptionsMachine = setup({
       if (qos === undefined) return;
       tell(context, enqueue, { type: 'filter.granted', filter: event.filter, qos });
     }),
+    /** A session that the broker kept has all that was granted before; one that it lost has nothing. */
+    tellSession: enqueueActions(({ context, event, enqueue }) => {
+      assertEvent(event, 'session.started');
+      if (!event.sessionPresent) {
+        for (const filter of context.unwanted) tell(context, enqueue, { type: 'filter.released', filter });
+        return;
+      }
+      for (const [filter, { grantedQos: qos }] of context.wanted) {
+        if (qos !== undefined) tell(context, enqueue, { type: 'filter.granted', filter, qos });
+      }
+    }),
     forgetSession: assign(({ context, event }) => {
       assertEvent(event, 'session.started');
       if (event.sessionPresent) return {};
@@ -108,8 +125,7 @@ const _subscriptionsMachine = setup({
     }),
     tellAnswers: enqueueActions(({ context, event, enqueue }) => {
       assertEvent(event, 'broker.answered');
-      for (const answer of event.answers) {
-        if (!context.wanted.has(answer.filter)) continue;
+      for (const answer of stillAsked(context, event.answers)) {
         tell(
           context,
           enqueue,
@@ -122,15 +138,11 @@ const _subscriptionsMachine = setup({
     rememberAnswers: assign(({ context, event }) => {
       assertEvent(event, 'broker.answered');
       const wanted = new Map(context.wanted);
-      event.answers.forEach((answer, index) => {
+      for (const answer of stillAsked(context, event.answers)) {
         const entry = wanted.get(answer.filter);
-        if (entry === undefined) return;
-        if ('error' in answer) wanted.delete(answer.filter);
-        // A QoS that was raised meanwhile has to be asked for again.
-        else if (entry.qos === context.batch[index]?.qos) {
-          wanted.set(answer.filter, { ...entry, grantedQos: answer.grantedQos });
-        }
-      });
+        if (entry === undefined || 'error' in answer) wanted.delete(answer.filter);
+        else wanted.set(answer.filter, { ...entry, grantedQos: answer.grantedQos });
+      }
       return { wanted };
     }),
     rememberReleased: assign({
@@ -168,9 +180,9 @@ const _subscriptionsMachine = setup({
     batch: [],
   }),
   on: {
-    subscribe: { actions: ['want', 'tellIfGranted'] },
+    subscribe: { actions: 'want' },
     unsubscribe: { actions: 'unwant' },
-    'session.started': { target: '.online', actions: 'forgetSession' },
+    'session.started': { target: '.online', actions: ['tellSession', 'forgetSession'] },
     'session.ended': '.offline',
   },
   initial: 'offline',
@@ -178,6 +190,7 @@ const _subscriptionsMachine = setup({
     /** Wishes are recorded; nothing is asked. */
     offline: {},
     online: {
+      on: { subscribe: { actions: ['want', 'tellIfGranted'] } },
       initial: 'deciding',
       states: {
         deciding: {
@@ -237,6 +250,30 @@ function ungranted(context: SubscriptionsContext): FilterRequest[] {
     if (requests.length === AWS_LIMITS.filtersPerSubscribe) break;
   }
   return requests;
+}
+
+/** The answers to what is wanted just as it was asked. A QoS that was raised meanwhile has to be asked for again. */
+function stillAsked(context: SubscriptionsContext, answers: readonly FilterAnswer[]): FilterAnswer[] {
+  return answers.filter(({ filter }, index) => context.wanted.get(filter)?.qos === context.batch[index]?.qos);
+}
+
+/** One answer a filter, in order: anything else cannot be read, and would be asked again and again. */
+function answersAll(answers: readonly FilterAnswer[], batch: readonly FilterRequest[]): boolean {
+  return (
+    answers.length === batch.length && batch.every(({ filter }, index) => answers[index]?.filter === filter)
+  );
+}
+
+function mismatch(): IotError {
+  return new IotError('PROTOCOL_ERROR', 'a SUBACK does not answer the filters of its SUBSCRIBE');
+}
+
+/** What failed here is the line: the error of a single call would say nothing about it. */
+function asLineError(error: IotError): IotError {
+  if (error.recovery !== 'none') return error;
+  return new IotError('PROTOCOL_ERROR', `a SUBSCRIBE or UNSUBSCRIBE failed: ${error.message}`, {
+    cause: error,
+  });
 }
 
 function without(filters: ReadonlySet<string>, gone: readonly string[]): ReadonlySet<string> {

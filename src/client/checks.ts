@@ -1,0 +1,44 @@
+import { MAX_DELAY_MS } from '../protocol/clock.ts';
+import { IotError, invalid } from '../protocol/errors.ts';
+import type { QoS } from '../protocol/message.ts';
+
+/** Checks that a value is an object with these fields and no others; names the stranger and what it may have meant. */
+export function checkFields(name: string, value: unknown, known: readonly string[]): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw invalid(name, 'an object', value);
+  for (const field of Object.keys(value)) {
+    if (!known.includes(field)) {
+      throw new IotError(
+        'INVALID_ARGUMENT',
+        `${name} has no field ${JSON.stringify(field)}; it may have ${known.join(', ')}`,
+      );
+    }
+  }
+}
+
+export function wholeNumber(field: string, value: unknown, min: number, max: number): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
+  throw invalid(field, `a whole number from ${min} to ${max}`, value);
+}
+
+export function positiveMs(field: string, value: unknown): number {
+  if (typeof value === 'number' && value > 0 && value <= MAX_DELAY_MS) return value;
+  throw invalid(field, `a number of milliseconds, more than 0 and at most ${MAX_DELAY_MS}`, value);
+}
+
+export function oneOf<const T extends string | number | boolean>(
+  field: string,
+  value: unknown,
+  choices: readonly T[],
+): T {
+  if ((choices as readonly unknown[]).includes(value)) return value as T;
+  throw invalid(field, choices.map((choice) => JSON.stringify(choice)).join(' or '), value);
+}
+
+export function qosOf(field: string, value: unknown): QoS {
+  return oneOf(field, value, [0, 1]);
+}
+
+export function functionOf(field: string, value: unknown): void {
+  if (typeof value !== 'function') throw invalid(field, 'a function', value);
+}

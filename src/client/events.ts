@@ -1,0 +1,99 @@
+import type { IotError } from '../protocol/errors.ts';
+import type { QoS } from '../protocol/message.ts';
+import type { Message } from '../protocol/received-message.ts';
+import type { Status } from './status.ts';
+
+/** What a client tells through `client.on(event, listener)`. */
+export interface ClientEvents {
+  /** The status has changed: one event for each entry of `client.statusChanges()`. */
+  status: Status;
+  /** A message came in, whether or not a subscription has a handler for it. */
+  message: Message;
+  /** A publish that had been accepted and queued ended without the broker's acknowledgement. */
+  undelivered: { readonly topic: string; readonly qos: QoS; readonly error: IotError };
+  /** The broker refused a filter; its subscriptions have ended. */
+  subscriptionRefused: { readonly filter: string; readonly error: IotError };
+  /** An iterator of `client.messages()` was too slow for its buffer; `dropped` counts its losses so far. */
+  overflow: { readonly filter: string; readonly dropped: number };
+  /** More is published than the drain lets go, and it is not adaptive: this drain will not end. */
+  endlessDrain: { readonly queued: number };
+  /** Something is not as it should be, and works all the same. */
+  warning: { readonly message: string };
+  /** A handler or a listener of the app threw, or its promise rejected. Without a listener it goes to `console.error`. */
+  handlerError: { readonly error: unknown };
+}
+
+/** Their names. */
+export const EVENTS = [
+  'status',
+  'message',
+  'undelivered',
+  'subscriptionRefused',
+  'overflow',
+  'endlessDrain',
+  'warning',
+  'handlerError',
+] as const satisfies readonly (keyof ClientEvents)[];
+
+type Listener<T> = (event: T) => unknown;
+
+/** Calls the app's functions so that none of them can harm the client, or another one. */
+export class Emitter {
+  readonly #listeners = new Map<keyof ClientEvents, Set<Listener<never>>>();
+
+  /** Adds a listener; the returned function removes it. */
+  on<K extends keyof ClientEvents>(event: K, listener: Listener<ClientEvents[K]>): () => void {
+    // A wrapper each time, so that the same function may listen twice and be removed once.
+    const own: Listener<ClientEvents[K]> = (value) => listener(value);
+    const listeners = this.#listeners.get(event) ?? new Set();
+    this.#listeners.set(event, listeners.add(own as Listener<never>));
+    return () => {
+      listeners.delete(own as Listener<never>);
+    };
+  }
+
+  has(event: keyof ClientEvents): boolean {
+    return (this.#listeners.get(event)?.size ?? 0) > 0;
+  }
+
+  emit<K extends keyof ClientEvents>(event: K, value: ClientEvents[K]): void {
+    const listeners = this.#listeners.get(event);
+    if (listeners === undefined) return;
+    for (const listener of [...listeners] as Listener<ClientEvents[K]>[]) {
+      if (event === 'handlerError') callLast(listener as Listener<ClientEvents['handlerError']>, value);
+      else this.call(listener, value);
+    }
+  }
+
+  /** Calls a function of the app; what it throws, or its promise rejects with, is reported and goes no further. */
+  call<T>(callback: Listener<T>, value: T): void {
+    try {
+      const result = callback(value);
+      if (isThenable(result)) result.then(undefined, (error: unknown) => this.report(error));
+    } catch (error) {
+      this.report(error);
+    }
+  }
+
+  report(error: unknown): void {
+    if (this.has('handlerError')) this.emit('handlerError', { error });
+    else console.error('aws-iot-machines: a handler of the app failed:', error);
+  }
+
+  clear(): void {
+    this.#listeners.clear();
+  }
+}
+
+/** The listener for errors of listeners: when it fails too, only the console is left. */
+function callLast(listener: Listener<ClientEvents['handlerError']>, value: unknown): void {
+  try {
+    listener(value as ClientEvents['handlerError']);
+  } catch (error) {
+    console.error('aws-iot-machines: a listener of handlerError failed:', error);
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+}

@@ -1,0 +1,106 @@
+import type { QoS } from '../protocol/message.ts';
+import type { PayloadInput } from '../protocol/payload.ts';
+import type { Message } from '../protocol/received-message.ts';
+import type { CallOptions } from './deadline.ts';
+import type { ClientEvents } from './events.ts';
+import type { Overflow } from './message-queue.ts';
+import type { PublishReceipt } from './publication.ts';
+import type { Status, StatusState } from './status.ts';
+import type { MessageHandler, Subscription } from './subscription.ts';
+
+export interface PublishOptions extends CallOptions {
+  /** Default 0. */
+  readonly qos?: QoS;
+  /** The broker keeps it for later subscribers. Default false. */
+  readonly retain?: boolean;
+  /** The message is of no use after this time, in milliseconds: while it waits it then ends with `MESSAGE_EXPIRED`. */
+  readonly expiresInMs?: number;
+}
+
+export interface SubscribeOptions extends CallOptions {
+  /** The highest QoS that messages may come with. Default 0. */
+  readonly qos?: QoS;
+}
+
+export interface MessagesOptions {
+  /** The highest QoS that messages may come with. Default 0. */
+  readonly qos?: QoS;
+  /** How many messages may wait for a slow consumer. Default 1,000. */
+  readonly bufferSize?: number;
+  /** Which message a full buffer loses; `client.on('overflow', …)` tells. Default `dropOldest`. */
+  readonly overflow?: Overflow;
+}
+
+export interface EndOptions {
+  /** How long to wait for the acknowledgement of what is in flight, in milliseconds. Default 5,000. */
+  readonly flushTimeoutMs?: number;
+}
+
+/**
+ * An MQTT client that comes back by itself.
+ *
+ * One rule for every call: what you await ends when the broker has it, or, when there is no line, as soon as the client
+ * has it safely; the result says which, and its named promise (`delivered`, `granted`) ends when the broker has it. Every
+ * promise settles; it rejects with an `IotError` (match on its `code`) or with the reason of the caller's own signal.
+ */
+export interface IotClient extends AsyncDisposable {
+  /** Where the connection stands now. */
+  readonly status: Status;
+
+  /** The changes of the status from now on, until the client is closed. A change that nobody takes is kept, up to 1,000. */
+  statusChanges(): AsyncIterableIterator<Status, undefined>;
+
+  /**
+   * Resolves when the status has this state, at once when it has it now. Rejects when the client is closed, or has
+   * failed, before.
+   */
+  when(state: StatusState, options?: CallOptions): Promise<Status>;
+
+  /**
+   * Brings the line up; it comes back by itself from then on. Resolves at CONNACK, and retries until then. Rejects at
+   * the first refusal that a person must mend (the client goes on trying, slowly, unless the status is `failed`), and at
+   * its own deadline or abort: then the line is dropped, if nobody else asked for it.
+   */
+  connect(options?: CallOptions): Promise<void>;
+
+  /**
+   * Ends the line: nothing new is written, what is in flight is finished within `flushTimeoutMs`, DISCONNECT is sent (so
+   * that the broker publishes no will). Subscriptions and queue stay; `connect()` brings all back.
+   */
+  disconnect(options?: EndOptions): Promise<void>;
+
+  /** Ends the client for good. What is still queued is rejected with `CLOSED`; so is everything that is called later. */
+  close(options?: EndOptions): Promise<void>;
+
+  /** Tells that the network has come back: a backoff ends at once. */
+  networkOnline(): void;
+
+  /**
+   * Publishes. Text and bytes go out as they are, numbers, booleans and objects as JSON. Resolves with `delivered` when
+   * the broker has it (QoS 1) or the socket has (QoS 0), with `queued` when there is no live line and the client keeps it.
+   *
+   * Rejects with `QUEUE_FULL`, `NOT_CONNECTED` (offline queue switched off), `PUBLISH_REFUSED`, `MESSAGE_EXPIRED`,
+   * `TIMEOUT`, `CLOSED`, `INVALID_ARGUMENT`, or the signal's reason. A message that was on the wire when it ended is not
+   * sent again, and `outcomeUnknown` says so.
+   */
+  publish(topic: string, payload: PayloadInput, options?: PublishOptions): Promise<PublishReceipt>;
+
+  /**
+   * Subscribes. Resolves with `granted` when the broker has granted it, with `recorded` when there is no line; it is
+   * asked for again by itself after every lost session. Rejects with `SUBSCRIPTION_REFUSED` when the broker refuses it.
+   */
+  subscribe(filter: string, handler: MessageHandler): Promise<Subscription>;
+  subscribe(filter: string, options: SubscribeOptions, handler: MessageHandler): Promise<Subscription>;
+
+  /** Ends every subscription of this filter. Resolves at UNSUBACK, or at once when there is no line. */
+  unsubscribe(filter: string, options?: CallOptions): Promise<void>;
+
+  /**
+   * The messages of a filter as an async iterable: `for await` subscribes, leaving the loop unsubscribes. Ends when the
+   * client is closed, throws when the broker refuses the filter.
+   */
+  messages(filter: string, options?: MessagesOptions): AsyncIterable<Message, undefined>;
+
+  /** Adds a listener; the returned function removes it. */
+  on<K extends keyof ClientEvents>(event: K, listener: (event: ClientEvents[K]) => unknown): () => void;
+}

@@ -1,0 +1,85 @@
+import Denque from 'denque';
+
+/** What happens to a value that finds the buffer full. */
+export type Overflow = 'dropOldest' | 'dropNewest';
+
+/**
+ * An async iterator with a bounded buffer, for one consumer: values are pushed in, `next()` takes them out. A slow
+ * consumer delays nobody; what it loses is counted.
+ */
+export class MessageQueue<T> implements AsyncIterableIterator<T, undefined> {
+  readonly #buffer = new Denque<T>();
+  readonly #waiting = new Denque<{
+    resolve: (result: IteratorResult<T, undefined>) => void;
+    reject: (error: unknown) => void;
+  }>();
+  readonly #limit: number;
+  readonly #overflow: Overflow;
+  readonly #onReturn: () => void;
+  readonly #onOverflow: (dropped: number) => void;
+  #end: { readonly error?: unknown } | undefined;
+  #dropped = 0;
+
+  constructor(
+    options: { readonly limit: number; readonly overflow: Overflow },
+    hooks: { readonly onReturn: () => void; readonly onOverflow: (dropped: number) => void },
+  ) {
+    this.#limit = options.limit;
+    this.#overflow = options.overflow;
+    this.#onReturn = hooks.onReturn;
+    this.#onOverflow = hooks.onOverflow;
+  }
+
+  push(value: T): void {
+    if (this.#end !== undefined) return;
+    const taker = this.#waiting.shift();
+    if (taker !== undefined) {
+      taker.resolve({ value, done: false });
+      return;
+    }
+    if (this.#buffer.length >= this.#limit) {
+      this.#dropped += 1;
+      this.#onOverflow(this.#dropped);
+      if (this.#overflow === 'dropNewest') return;
+      this.#buffer.shift();
+    }
+    this.#buffer.push(value);
+  }
+
+  /** No value will come any more. What is buffered can still be taken; then the iterator is done, or throws `error`. */
+  finish(end: { readonly error?: unknown } = {}): void {
+    if (this.#end !== undefined) return;
+    this.#end = end;
+    for (let taker = this.#waiting.shift(); taker !== undefined; taker = this.#waiting.shift()) {
+      if ('error' in end) taker.reject(end.error);
+      else taker.resolve({ value: undefined, done: true });
+    }
+  }
+
+  next(): Promise<IteratorResult<T, undefined>> {
+    if (this.#buffer.length > 0) return Promise.resolve({ value: this.#buffer.shift() as T, done: false });
+    if (this.#end === undefined) {
+      return new Promise((resolve, reject) => {
+        this.#waiting.push({ resolve, reject });
+      });
+    }
+    const end = this.#end;
+    // An error is told once; whoever asks again is told that it is over.
+    this.#end = {};
+    return 'error' in end ? Promise.reject(end.error) : Promise.resolve({ value: undefined, done: true });
+  }
+
+  /** The consumer has left its loop. */
+  return(): Promise<IteratorResult<T, undefined>> {
+    this.#buffer.clear();
+    if (this.#end === undefined) {
+      this.finish();
+      this.#onReturn();
+    }
+    return Promise.resolve({ value: undefined, done: true });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}

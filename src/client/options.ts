@@ -1,0 +1,229 @@
+import type { Authentication, PemSource } from '../adapters/authentication.ts';
+import type { DrainPolicy } from '../machines/offline-queue.types.ts';
+import { type BackoffPolicy, DEFAULT_BACKOFF, validateBackoff } from '../protocol/backoff.ts';
+import { type Clock, MAX_DELAY_MS, systemClock, systemRandom } from '../protocol/clock.ts';
+import { isAwsEndpoint } from '../protocol/endpoint.ts';
+import { invalid } from '../protocol/errors.ts';
+import { AWS_LIMITS } from '../protocol/limits.ts';
+import type { QoS, Will } from '../protocol/message.ts';
+import { encodePayload, type PayloadInput } from '../protocol/payload.ts';
+import { validateAwsTopic, validateTopicName } from '../protocol/topics.ts';
+import { isWellFormed, utf8Bytes } from '../protocol/utf8.ts';
+import { checkFields, oneOf, positiveMs, qosOf, wholeNumber } from './checks.ts';
+
+/** Messages that are published while there is no live line. */
+export interface OfflineQueueOptions {
+  /** How many may wait; `Infinity` for any number. Default 20. */
+  readonly maxMessages?: number;
+  /** How many bytes (topics and payloads) may wait, also on a live line. Default 64 MiB. */
+  readonly maxBytes?: number;
+  /** Who loses when it is full: the new message (its publish rejects with `QUEUE_FULL`) or the oldest. Default `dropNewest`. */
+  readonly overflow?: 'dropNewest' | 'dropOldest';
+  /** How what waited is let go when the line is back. Default `{ perSecond: 2, adaptive: true }`. */
+  readonly drain?: Partial<DrainPolicy>;
+}
+
+/** The message that the broker publishes when the device vanishes without saying goodbye. */
+export interface WillOptions {
+  readonly topic: string;
+  /** Default: an empty payload. */
+  readonly payload?: PayloadInput;
+  /** Default 0. */
+  readonly qos?: QoS;
+  /** Default false. */
+  readonly retain?: boolean;
+}
+
+export interface IotClientOptions {
+  /** The host name of the broker: for AWS the account's `…-ats.iot.<region>.amazonaws.com`. */
+  readonly endpoint: string;
+  /** Default: what `auth` uses (8883 for `mutualTls`, 1883 for `plainTcp`). */
+  readonly port?: number;
+  /** Unique among all clients of the endpoint: a second client with the same id drops the first. 1 to 128 bytes on AWS. */
+  readonly clientId: string;
+  /** The authorities that the broker's certificate may come from: a path or PEM. Default: Node's roots, which hold Amazon's. */
+  readonly ca?: PemSource;
+  /** How to sign in: `mutualTls({ cert, key })`, or `plainTcp()` for a broker without TLS. */
+  readonly auth: Authentication;
+  /** MQTT 3.1.1. Default 4. */
+  readonly protocolVersion?: 4;
+  /**
+   * `clean`: the broker forgets this client with the line. `persistent`: it keeps subscriptions and QoS 1 messages while
+   * the client is away (AWS: for an hour by default). Default `clean`.
+   */
+  readonly session?: 'clean' | 'persistent';
+  /** The device is heard of at least this often. 30 to 1,200 on AWS (below 30 it uses 30). Default 30. */
+  readonly keepAliveSeconds?: number;
+  /** How long the answer to a ping may take before the line is given up. Default 5,000. */
+  readonly pingTimeoutMs?: number;
+  /** How long one attempt may take, from reading the certificates to CONNACK. Default 15,000. */
+  readonly attemptTimeoutMs?: number;
+  /** How long an acknowledgement may take before the line is suspected. Default 5,000. */
+  readonly operationTimeoutMs?: number;
+  /** Progressive backoff. Default `{ baseMs: 1_000, maxMs: 32_000, stableMs: 20_000, jitter: 'equal', firstRetryWithinMs: 0 }`. */
+  readonly reconnect?: Partial<BackoffPolicy>;
+  /** What happens to publishes while there is no live line; `false`: they are refused with `NOT_CONNECTED`. */
+  readonly offlineQueue?: OfflineQueueOptions | false;
+  readonly will?: WillOptions;
+  /** The source of time. For tests; default: the process's own. */
+  readonly clock?: Clock;
+  /** Numbers in [0, 1) for the jitter. For tests; default: the process's own. */
+  readonly random?: () => number;
+}
+
+/** Options with every default filled in. */
+export interface ResolvedOptions {
+  readonly endpoint: string;
+  readonly isAws: boolean;
+  readonly port: number;
+  readonly clientId: string;
+  readonly ca: PemSource | undefined;
+  readonly auth: Authentication;
+  readonly protocolVersion: 4;
+  readonly clean: boolean;
+  readonly keepAliveSeconds: number;
+  readonly pingTimeoutMs: number;
+  readonly attemptTimeoutMs: number;
+  readonly operationTimeoutMs: number;
+  readonly reconnect: BackoffPolicy;
+  readonly queue: Required<Omit<OfflineQueueOptions, 'drain'>> & { readonly enabled: boolean };
+  readonly drain: DrainPolicy;
+  readonly will: Will | undefined;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+const FIELDS = [
+  'endpoint',
+  'port',
+  'clientId',
+  'ca',
+  'auth',
+  'protocolVersion',
+  'session',
+  'keepAliveSeconds',
+  'pingTimeoutMs',
+  'attemptTimeoutMs',
+  'operationTimeoutMs',
+  'reconnect',
+  'offlineQueue',
+  'will',
+  'clock',
+  'random',
+] as const satisfies readonly (keyof IotClientOptions)[];
+
+/**
+ * Checks every field, so that bad options fail where they are written, and fills in the defaults.
+ *
+ * @throws IotError `INVALID_ARGUMENT`: which field, what it may be, what was given
+ */
+export function resolveOptions(options: IotClientOptions): ResolvedOptions {
+  checkFields('options', options, FIELDS);
+  const endpoint = checkEndpoint(options.endpoint);
+  const isAws = isAwsEndpoint(endpoint);
+  const auth = checkAuth(options.auth);
+  const port = options.port ?? auth.defaultPort();
+  wholeNumber('port', port, 1, 65_535);
+  auth.validate(endpoint, port);
+  const reconnect = resolveReconnect(options.reconnect);
+  return {
+    endpoint,
+    isAws,
+    port,
+    clientId: checkClientId(options.clientId, isAws),
+    ca: options.ca,
+    auth,
+    protocolVersion: oneOf('protocolVersion', options.protocolVersion ?? 4, [4]),
+    clean: oneOf('session', options.session ?? 'clean', ['clean', 'persistent']) === 'clean',
+    keepAliveSeconds: checkKeepAlive(options.keepAliveSeconds ?? 30, isAws),
+    pingTimeoutMs: positiveMs('pingTimeoutMs', options.pingTimeoutMs ?? 5_000),
+    attemptTimeoutMs: positiveMs('attemptTimeoutMs', options.attemptTimeoutMs ?? 15_000),
+    operationTimeoutMs: positiveMs('operationTimeoutMs', options.operationTimeoutMs ?? 5_000),
+    reconnect,
+    queue: resolveQueue(options.offlineQueue),
+    drain: resolveDrain(options.offlineQueue === false ? undefined : options.offlineQueue?.drain),
+    will: options.will === undefined ? undefined : resolveWill(options.will, isAws),
+    clock: options.clock ?? systemClock,
+    random: options.random ?? systemRandom,
+  };
+}
+
+function checkEndpoint(endpoint: unknown): string {
+  const mayBe = 'a host name without scheme, port or path';
+  if (typeof endpoint !== 'string' || endpoint === '' || /[\s/@?#]/.test(endpoint)) {
+    throw invalid('endpoint', mayBe, endpoint);
+  }
+  const isIpv6 = endpoint.split(':').length > 2;
+  if (endpoint.includes(':') && !isIpv6) throw invalid('endpoint', mayBe, endpoint);
+  return endpoint;
+}
+
+function checkAuth(auth: unknown): Authentication {
+  if (typeof auth === 'object' && auth !== null && 'signIn' in auth && 'validate' in auth) {
+    return auth as Authentication;
+  }
+  throw invalid('auth', 'mutualTls({ cert, key }) or plainTcp()', auth);
+}
+
+/** MQTT-3.1.3-4; AWS: at most 128 bytes, and ids that begin with $ are its own. */
+function checkClientId(clientId: unknown, isAws: boolean): string {
+  const most = isAws ? AWS_LIMITS.clientIdBytes : 65_535;
+  const mayBe = `text of 1 to ${most} bytes${isAws ? ' that does not begin with $' : ''}`;
+  if (typeof clientId !== 'string' || clientId === '' || clientId.includes('\0') || !isWellFormed(clientId)) {
+    throw invalid('clientId', mayBe, clientId);
+  }
+  if (utf8Bytes(clientId) > most || (isAws && clientId.startsWith('$')))
+    throw invalid('clientId', mayBe, clientId);
+  return clientId;
+}
+
+function checkKeepAlive(seconds: number, isAws: boolean): number {
+  const { min, max } = isAws ? AWS_LIMITS.keepAliveSeconds : { min: 1, max: 65_535 };
+  return wholeNumber('keepAliveSeconds', seconds, min, max);
+}
+
+function resolveReconnect(given: Partial<BackoffPolicy> | undefined): BackoffPolicy {
+  if (given !== undefined) checkFields('reconnect', given, Object.keys(DEFAULT_BACKOFF));
+  const policy = { ...DEFAULT_BACKOFF, ...given };
+  validateBackoff(policy, 'reconnect');
+  return policy;
+}
+
+function resolveQueue(given: OfflineQueueOptions | false | undefined): ResolvedOptions['queue'] {
+  const queue = given === false ? {} : (given ?? {});
+  checkFields('offlineQueue', queue, ['maxMessages', 'maxBytes', 'overflow', 'drain']);
+  const { maxMessages = 20, maxBytes = 64 * 1024 * 1024, overflow = 'dropNewest' } = queue;
+  if (maxMessages !== Infinity)
+    wholeNumber('offlineQueue.maxMessages', maxMessages, 1, Number.MAX_SAFE_INTEGER);
+  if (maxBytes !== Infinity) wholeNumber('offlineQueue.maxBytes', maxBytes, 1, Number.MAX_SAFE_INTEGER);
+  oneOf('offlineQueue.overflow', overflow, ['dropNewest', 'dropOldest']);
+  return { enabled: given !== false, maxMessages, maxBytes, overflow };
+}
+
+function resolveDrain(given: Partial<DrainPolicy> | undefined): DrainPolicy {
+  if (given !== undefined) checkFields('offlineQueue.drain', given, ['perSecond', 'adaptive']);
+  const { perSecond = 2, adaptive = true } = given ?? {};
+  // Below this the beat would be longer than a timer can be.
+  const slowest = 1_000 / MAX_DELAY_MS;
+  if (typeof perSecond !== 'number' || !(perSecond >= slowest)) {
+    throw invalid(
+      'offlineQueue.drain.perSecond',
+      'a positive number of messages a second, or Infinity',
+      perSecond,
+    );
+  }
+  oneOf('offlineQueue.drain.adaptive', adaptive, [true, false]);
+  return { perSecond, adaptive };
+}
+
+function resolveWill(will: WillOptions, isAws: boolean): Will {
+  checkFields('will', will, ['topic', 'payload', 'qos', 'retain']);
+  validateTopicName(will.topic, 'will.topic');
+  if (isAws) validateAwsTopic(will.topic, 'will.topic');
+  return {
+    topic: will.topic,
+    payload: encodePayload(will.payload ?? '', 'will.payload'),
+    qos: qosOf('will.qos', will.qos ?? 0),
+    retain: oneOf('will.retain', will.retain ?? false, [true, false]),
+  };
+}

@@ -1,0 +1,65 @@
+import { createMqttTransport } from '../adapters/mqtt-transport.ts';
+import { Outbox } from '../delivery/outbox.ts';
+import type { ClientPorts } from '../machines/client.types.ts';
+import { AWS_LIMITS } from '../protocol/limits.ts';
+import type { IncomingMessage } from '../protocol/message.ts';
+import type { Wire } from '../protocol/transport.ts';
+import type { ResolvedOptions } from './options.ts';
+
+/** What the world tells the client, outside of the machines: messages on the fast path, and what must be said aloud. */
+export interface WorldHooks {
+  readonly onMessage: (message: IncomingMessage) => void;
+  readonly warn: (message: string) => void;
+  readonly reportError: (error: unknown) => void;
+}
+
+/** Builds the outbox and the transport of one client, and joins them to the ports that its machines use. */
+export function createPorts(
+  options: ResolvedOptions,
+  hooks: WorldHooks,
+): { outbox: Outbox; ports: ClientPorts } {
+  const { clock, random, queue } = options;
+  const outbox = new Outbox({
+    clock,
+    ...queue,
+    window: AWS_LIMITS.unacknowledgedPublishes,
+    reportError: hooks.reportError,
+  });
+  let currentWire: Wire | undefined;
+  const openTransport = createMqttTransport({
+    endpoint: options.endpoint,
+    port: options.port,
+    clientId: options.clientId,
+    authentication: options.auth,
+    protocolVersion: options.protocolVersion,
+    clean: options.clean,
+    keepAliveSeconds: options.keepAliveSeconds,
+    pingTimeoutMs: options.pingTimeoutMs,
+    operationTimeoutMs: options.operationTimeoutMs,
+    connectIntervalMs: options.isAws ? 1_000 / AWS_LIMITS.connectsPerSecondPerClientId : 0,
+    clock,
+    ...(options.ca === undefined ? {} : { ca: options.ca }),
+    ...(options.will === undefined ? {} : { will: options.will }),
+    attach(wire) {
+      currentWire = wire;
+      outbox.attach(wire);
+      return () => {
+        currentWire = undefined;
+        outbox.detach();
+      };
+    },
+    onMessage: hooks.onMessage,
+    warn: hooks.warn,
+  });
+  return {
+    outbox,
+    ports: {
+      openTransport,
+      outbox,
+      currentWire: () => currentWire,
+      onFlushed: (callback) => outbox.onFlushed(callback),
+      random,
+      now: () => clock.now(),
+    },
+  };
+}

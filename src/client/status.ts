@@ -1,0 +1,81 @@
+import type { SnapshotFrom } from 'xstate';
+import type { ConnectionMachine } from '../machines/connection.machine.ts';
+import type { IotError } from '../protocol/errors.ts';
+
+/** What every status tells. */
+interface StatusFigures {
+  /** Whether the line has lasted for `reconnect.stableMs`, so that the backoff begins anew. */
+  readonly stable: boolean;
+  /** Messages that wait for their first write, or to be written again. */
+  readonly queued: number;
+  /** Messages that are written and not yet acknowledged. */
+  readonly inFlight: number;
+}
+
+/** Where the connection stands. */
+export type Status = StatusFigures &
+  (
+    | { readonly state: 'idle' }
+    /** An attempt is being made; `attempt` counts from 1 since the line was last stable. */
+    | { readonly state: 'connecting'; readonly attempt: number }
+    /** CONNACK came; the wanted filters are being asked for. */
+    | { readonly state: 'resubscribing' }
+    /** What had to wait is being sent. */
+    | { readonly state: 'draining' }
+    /** Resubscribed and drained: messages flow freely. */
+    | { readonly state: 'live' }
+    /** The next attempt begins at `retryAt` (epoch milliseconds); `attempt` have failed, the last for `reason`. */
+    | {
+        readonly state: 'backingOff';
+        readonly retryAt: number;
+        readonly attempt: number;
+        readonly reason: IotError | undefined;
+      }
+    /** A planned end: what is in flight is finished, DISCONNECT is sent. */
+    | { readonly state: 'disconnecting' }
+    /** Only another `connect()` tries again: `reason` can be mended in the options only. */
+    | { readonly state: 'failed'; readonly reason: IotError | undefined }
+    | { readonly state: 'closed' }
+  );
+
+export type StatusState = Status['state'];
+
+export const STATES = [
+  'idle',
+  'connecting',
+  'resubscribing',
+  'draining',
+  'live',
+  'backingOff',
+  'disconnecting',
+  'failed',
+  'closed',
+] as const satisfies readonly StatusState[];
+
+/** The part of a status that the connection machine knows. */
+export type ConnectionStatus = Status extends infer S
+  ? S extends Status
+    ? Omit<S, 'queued' | 'inFlight'>
+    : never
+  : never;
+
+/** Reads a snapshot of the connection machine. Decides nothing: it only translates. */
+export function connectionStatus(snapshot: SnapshotFrom<ConnectionMachine>): ConnectionStatus {
+  const { context } = snapshot;
+  const stable = snapshot.matches({ line: { connected: { stability: 'stable' } } });
+  if (snapshot.matches('idle')) return { state: 'idle', stable };
+  if (snapshot.matches('failed')) return { state: 'failed', stable, reason: context.failure };
+  if (snapshot.matches('backingOff')) {
+    const { retryAt, failures, failure } = context;
+    return { state: 'backingOff', stable, retryAt, attempt: failures, reason: failure };
+  }
+  if (snapshot.matches({ line: 'connecting' })) {
+    return { state: 'connecting', stable, attempt: context.failures + 1 };
+  }
+  if (snapshot.matches({ line: { connected: { session: { up: 'live' } } } }))
+    return { state: 'live', stable };
+  if (snapshot.matches({ line: { connected: { session: { up: 'draining' } } } }))
+    return { state: 'draining', stable };
+  if (snapshot.matches({ line: { connected: { session: 'up' } } })) return { state: 'resubscribing', stable };
+  return { state: 'disconnecting', stable };
+}

@@ -1,0 +1,145 @@
+import type { SubscriptionsCommand } from '../machines/subscriptions.types.ts';
+import type { Clock } from '../protocol/clock.ts';
+import { IotError } from '../protocol/errors.ts';
+import type { QoS } from '../protocol/message.ts';
+import type { Message } from '../protocol/received-message.ts';
+import { TopicTrie } from '../protocol/topic-trie.ts';
+import { type CallOptions, watchCall } from './deadline.ts';
+import type { Emitter } from './events.ts';
+import { Outcome } from './outcome.ts';
+import { HeldSubscription, type SubscriptionRequest } from './subscription.ts';
+
+/** What the app's subscriptions need of the rest of the client. */
+export interface SubscriptionsContext {
+  readonly clock: Clock;
+  readonly emitter: Emitter;
+  /** Tells the subscriptions machine. */
+  readonly send: (command: Extract<SubscriptionsCommand, { type: 'subscribe' | 'unsubscribe' }>) => void;
+  /** Whether there is a line, so that an answer of the broker can be waited for. */
+  readonly isUp: () => boolean;
+  /** Whether somebody still holds the filter, by the machine that counts. */
+  readonly isWanted: (filter: string) => boolean;
+}
+
+/** The app's subscriptions: brings each message to its handlers, and each fact of the machine to its promises. */
+export class Subscriptions {
+  readonly #context: SubscriptionsContext;
+  readonly #routes = new TopicTrie<HeldSubscription>();
+  readonly #byFilter = new Map<string, Set<HeldSubscription>>();
+  readonly #releases = new Map<string, Outcome<void>>();
+  #order = 0;
+
+  constructor(context: SubscriptionsContext) {
+    this.#context = context;
+  }
+
+  /** Holds a filter from now on. The promise of the call, `held.call`, ends by the rule for every call. */
+  hold(request: SubscriptionRequest, options: CallOptions): HeldSubscription {
+    const held = new HeldSubscription(request, this.#order++, (one, given) => this.#unsubscribe(one, given));
+    this.#add(held);
+    held.release = watchCall('subscribe()', options, this.#context.clock, ({ reason }) => {
+      this.#drop(held, reason);
+    });
+    this.#context.send({ type: 'subscribe', filter: request.filter, qos: request.qos });
+    if (!this.#context.isUp()) held.recorded();
+    return held;
+  }
+
+  /** Ends every subscription of a filter. */
+  async unsubscribe(filter: string, options: CallOptions): Promise<void> {
+    await Promise.all(
+      [...(this.#byFilter.get(filter) ?? [])].map((held) => this.#unsubscribe(held, options)),
+    );
+  }
+
+  /** Calls every handler whose filter matches, in the order in which they subscribed. */
+  route(message: Message): void {
+    const found = this.#routes.match(message.topic);
+    if (found.length > 1) found.sort((a, b) => a.order - b.order);
+    for (const held of found) this.#context.emitter.call(held.handler, message);
+  }
+
+  granted(filter: string, qos: QoS): void {
+    for (const held of this.#byFilter.get(filter) ?? []) held.grant(qos);
+  }
+
+  refused(filter: string, error: IotError): void {
+    for (const held of [...(this.#byFilter.get(filter) ?? [])]) {
+      this.#remove(held);
+      held.end(error);
+    }
+    this.#context.emitter.emit('subscriptionRefused', { filter, error });
+  }
+
+  released(filter: string): void {
+    this.#releases.get(filter)?.resolve();
+    this.#releases.delete(filter);
+  }
+
+  /** The line has ended: whoever waits for an answer of the broker waits no longer, and nothing is forgotten. */
+  disconnected(): void {
+    for (const held of this.#all()) held.recorded();
+    for (const filter of [...this.#releases.keys()]) this.released(filter);
+  }
+
+  close(error: IotError): void {
+    this.disconnected();
+    for (const held of this.#all()) {
+      this.#remove(held);
+      held.end(error);
+    }
+  }
+
+  *#all(): Iterable<HeldSubscription> {
+    for (const set of [...this.#byFilter.values()]) yield* [...set];
+  }
+
+  #unsubscribe(held: HeldSubscription, options: CallOptions): Promise<void> {
+    let release = this.#releases.get(held.filter);
+    if (held.state !== 'ended') {
+      this.#drop(held, unsubscribed(held.filter));
+      if (this.#context.isUp() && !this.#context.isWanted(held.filter)) {
+        release ??= new Outcome<void>();
+        this.#releases.set(held.filter, release);
+      }
+    }
+    return release === undefined ? Promise.resolve() : this.#within(release, options);
+  }
+
+  /** The promise of one call for something that others may wait for too. */
+  #within(release: Outcome<void>, options: CallOptions): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const free = watchCall('unsubscribe()', options, this.#context.clock, ({ reason }) => reject(reason));
+      release.promise.then(() => {
+        free?.();
+        resolve();
+      }, reject);
+    });
+  }
+
+  #add(held: HeldSubscription): void {
+    this.#routes.add(held.filter, held);
+    const set = this.#byFilter.get(held.filter) ?? new Set();
+    this.#byFilter.set(held.filter, set.add(held));
+  }
+
+  #drop(held: HeldSubscription, reason: unknown): void {
+    this.#remove(held);
+    held.end(reason);
+    this.#context.send({ type: 'unsubscribe', filter: held.filter });
+  }
+
+  #remove(held: HeldSubscription): void {
+    this.#routes.delete(held.filter, held);
+    const set = this.#byFilter.get(held.filter);
+    set?.delete(held);
+    if (set?.size === 0) this.#byFilter.delete(held.filter);
+  }
+}
+
+function unsubscribed(filter: string): IotError {
+  return new IotError(
+    'ABORTED',
+    `the subscription of ${JSON.stringify(filter)} was ended before it was granted`,
+  );
+}

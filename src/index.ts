@@ -1,0 +1,35 @@
+/**
+ * An AWS IoT device SDK whose behaviour is a set of explicit statecharts.
+ *
+ * @module
+ */
+
+export type { Authentication, PemSource } from './adapters/authentication.ts';
+export { type MutualTlsOptions, mutualTls } from './adapters/mutual-tls.ts';
+export { plainTcp } from './adapters/plain-tcp.ts';
+export { createIotClient } from './client/client.ts';
+export type { CallOptions } from './client/deadline.ts';
+export type { ClientEvents } from './client/events.ts';
+export type {
+  EndOptions,
+  IotClient,
+  MessagesOptions,
+  PublishOptions,
+  SubscribeOptions,
+} from './client/iot-client.ts';
+export type { Overflow } from './client/message-queue.ts';
+export type { IotClientOptions, OfflineQueueOptions, WillOptions } from './client/options.ts';
+export type { PublishReceipt } from './client/publication.ts';
+export type { Status, StatusState } from './client/status.ts';
+export type { MessageHandler, Subscription } from './client/subscription.ts';
+export type { BackoffPolicy } from './protocol/backoff.ts';
+export {
+  IOT_ERROR_CODES,
+  IotError,
+  type IotErrorCode,
+  type IotErrorDetails,
+  type Recovery,
+} from './protocol/errors.ts';
+export type { QoS } from './protocol/message.ts';
+export type { PayloadInput } from './protocol/payload.ts';
+export { Message } from './protocol/received-message.ts';
