@@ -1,0 +1,47 @@
+import { describe, IotError } from './errors.ts';
+import type { IncomingMessage } from './message.ts';
+
+const utf8 = new TextDecoder();
+
+/** A message as a handler gets it. */
+export class Message implements IncomingMessage {
+  readonly topic: string;
+  /** The bytes as they came. All handlers of a message share them: do not change them. */
+  readonly payload: Uint8Array;
+  readonly qos: 0 | 1 | 2;
+  /** Whether the broker had it in store, rather than that somebody published it now (MQTT-3.3.1-8). */
+  readonly retain: boolean;
+  /** The DUP flag as the broker set it. AWS IoT Core never sets it, so `false` does not mean "for the first time". */
+  readonly duplicate: boolean;
+
+  constructor(incoming: IncomingMessage) {
+    this.topic = incoming.topic;
+    this.payload = incoming.payload;
+    this.qos = incoming.qos;
+    this.retain = incoming.retain;
+    this.duplicate = incoming.duplicate;
+  }
+
+  /** The payload read as UTF-8, as `Response.text()` of fetch does: wrong bytes become U+FFFD, a leading BOM is dropped. */
+  text(): string {
+    return utf8.decode(this.payload);
+  }
+
+  /**
+   * The payload read as JSON. `T` is what the caller believes; nothing checks it.
+   *
+   * @throws IotError `PROTOCOL_ERROR` when it is not JSON. The error names the topic and shows nothing of the payload.
+   */
+  json<T = unknown>(): T {
+    try {
+      return JSON.parse(this.text()) as T;
+    } catch {
+      // Without a cause: the message of a SyntaxError quotes the payload.
+      const { topic, payload } = this;
+      throw new IotError(
+        'PROTOCOL_ERROR',
+        `The message on topic ${describe(topic)} (${payload.byteLength} bytes) is not JSON`,
+      );
+    }
+  }
+}
