@@ -1,5 +1,7 @@
 import type { Socket } from 'node:net';
 
+import type { Authentication } from '../adapters/authentication.ts';
+import { plainTcp } from '../adapters/plain-tcp.ts';
 import { systemClock, type Timer } from '../protocol/clock.ts';
 import { invalid } from '../protocol/errors.ts';
 import type { QoS } from '../protocol/message.ts';
@@ -7,6 +9,7 @@ import { type Broker, type ConnectedClient, type ReceivedMessage, startBroker } 
 import { type CertificateAuthority, createCertificateAuthority } from './certificates.ts';
 import { Changes, stopped } from './changes.ts';
 import { type Accepted, Connection } from './connection.ts';
+import { DeviceAuthentication } from './device-authentication.ts';
 import { Faults, type FaultTarget } from './faults.ts';
 import { Gate } from './gate.ts';
 import { type LocalIotCoreLimits, limitsFrom } from './limits.ts';
@@ -37,11 +40,13 @@ export interface DeviceCredentials {
   readonly key: string;
 }
 
-/** What a client needs to connect without TLS. */
-export interface PlainConnection {
+/** The options of `createIotClient` that say where this core is and how to sign in to it. Add others by spreading. */
+export interface LocalClientOptions {
   readonly endpoint: string;
   readonly port: number;
   readonly clientId: string;
+  readonly ca?: string;
+  readonly auth: Authentication;
 }
 
 /** An open TCP socket. Its client id is known once CONNECT was seen. */
@@ -189,10 +194,19 @@ export class LocalIotCore {
     return { endpoint: ENDPOINT, port: this.port, clientId, ca: this.ca, cert, key };
   }
 
-  /** How to connect without TLS. Only with the option `plainPort`. */
-  plainOptions(clientId: string): PlainConnection {
+  /** The options of a client that signs in with a certificate of its own: `createIotClient(core.deviceOptions('lamp'))`. */
+  deviceOptions(clientId: string): LocalClientOptions {
+    const auth = new DeviceAuthentication(
+      () => this.#parts.authority.device(clientId),
+      () => this.port,
+    );
+    return { endpoint: ENDPOINT, port: this.port, clientId, ca: this.ca, auth };
+  }
+
+  /** The options of a client that connects without TLS. Only with the option `plainPort`. */
+  plainOptions(clientId: string): LocalClientOptions {
     if (this.plainPort === undefined) throw invalid('plainPort', 'given to startLocalIotCore', undefined);
-    return { endpoint: ENDPOINT, port: this.plainPort, clientId };
+    return { endpoint: ENDPOINT, port: this.plainPort, clientId, auth: plainTcp() };
   }
 
   /** Publishes as the cloud would. Resolves when the message is written to every subscriber that is there. */

@@ -4,7 +4,7 @@ export type {
   LocalIotCore,
   LocalIotCoreOptions,
   OpenConnection,
-  PlainConnection,
+  LocalClientOptions,
 } from './core.ts';
 export { startLocalIotCore } from './core.ts';
 export type { Faults, FaultTarget } from './faults.ts';

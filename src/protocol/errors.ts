@@ -25,6 +25,7 @@ const RECOVERY_OF = {
   MESSAGE_EXPIRED: 'none',
   PUBLISH_REFUSED: 'none',
   SUBSCRIPTION_REFUSED: 'none',
+  INVALID_PAYLOAD: 'none',
   // The network on the way to the broker.
   DNS_FAILED: 'retry',
   NETWORK_UNREACHABLE: 'retry',

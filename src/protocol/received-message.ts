@@ -30,7 +30,7 @@ export class Message implements IncomingMessage {
   /**
    * The payload read as JSON. `T` is what the caller believes; nothing checks it.
    *
-   * @throws IotError `PROTOCOL_ERROR` when it is not JSON. The error names the topic and shows nothing of the payload.
+   * @throws IotError `INVALID_PAYLOAD` when it is not JSON. The error names the topic and shows nothing of the payload.
    */
   json<T = unknown>(): T {
     try {
@@ -39,7 +39,7 @@ export class Message implements IncomingMessage {
       // Without a cause: the message of a SyntaxError quotes the payload.
       const { topic, payload } = this;
       throw new IotError(
-        'PROTOCOL_ERROR',
+        'INVALID_PAYLOAD',
         `The message on topic ${describe(topic)} (${payload.byteLength} bytes) is not JSON`,
       );
     }

@@ -46,7 +46,7 @@ describe('a received message', () => {
     'reports %j, which is not JSON, as the fault of the sender and shows nothing of it',
     (payload) => {
       const error = errorOf(() => messageOf(payload).json());
-      expect(error.code).toBe('PROTOCOL_ERROR');
+      expect(error.code).toBe('INVALID_PAYLOAD');
       expect(error.message).toBe(`The message on topic "plants/basil" (${payload.length} bytes) is not JSON`);
       expect(inspect(error, { depth: 9, showHidden: true })).not.toMatch('secret');
       expect(JSON.stringify(error)).not.toMatch('secret');

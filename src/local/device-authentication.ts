@@ -1,0 +1,34 @@
+import type { Authentication, OpenStream, SignInContext } from '../adapters/authentication.ts';
+import { mutualTls } from '../adapters/mutual-tls.ts';
+
+/** The certificate of one device and its key, PEM. */
+interface DeviceCertificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/**
+ * Mutual TLS with a certificate that is made when it is first needed. So options can be handed out at once, although
+ * making keys takes time.
+ */
+export class DeviceAuthentication implements Authentication {
+  readonly kind = 'mutualTls';
+  readonly #certificate: () => Promise<DeviceCertificate>;
+  readonly #port: () => number;
+
+  constructor(certificate: () => Promise<DeviceCertificate>, port: () => number) {
+    this.#certificate = certificate;
+    this.#port = port;
+  }
+
+  defaultPort(): number {
+    return this.#port();
+  }
+
+  /** These options come from the core itself. */
+  validate(): void {}
+
+  async signIn(context: SignInContext): Promise<OpenStream> {
+    return await mutualTls(await this.#certificate()).signIn(context);
+  }
+}

@@ -1,0 +1,8 @@
+/**
+ * What the tests of this package are made of, for the tests of apps.
+ *
+ * @module
+ */
+
+export * from './history-checker.ts';
+export { VirtualClock } from './virtual-clock.ts';
