@@ -7,7 +7,7 @@ export type PemSource = string | Uint8Array;
 export interface OpenedStream {
   readonly stream: Duplex;
   /** Bytes that came over the network so far, TLS included: also half of a large record is a sign of life. */
-  bytesRead(): number;
+  readonly bytesRead: () => number;
 }
 
 /**
@@ -23,8 +23,8 @@ export interface SignInContext {
   /** The authorities that the server's certificate must come from: a path, or PEM. Default: Node's own roots. */
   readonly ca?: PemSource;
   readonly signal: AbortSignal;
-  /** The time of day, for certificate dates. Default `Date.now`. */
-  readonly wallClock?: () => number;
+  /** The time of day, for certificate dates. */
+  readonly wallClock: () => number;
   /** Told what is unsafe but does not hinder, such as a key file that others can read. */
   readonly warn?: (message: string) => void;
 }

@@ -36,9 +36,10 @@ export class KeepAlive {
   readonly #line: WatchedLine;
   readonly #keepAliveMs: number;
   #lastSentAt: number;
-  #idleTimer: Timer | undefined;
-  #operationTimer: Timer | undefined;
-  #pingTimer: Timer | undefined;
+  #idleTimer: Timer;
+  #operationTimer: Timer;
+  /** Undefined while no ping waits for its verdict. */
+  #pingTimer: Timer;
   #verdict: NodeJS.Immediate | undefined;
   #stopped = false;
 
@@ -121,15 +122,18 @@ export class KeepAlive {
 
   /**
    * Gives the line up unless bytes came since `before`. Node fires timers before it reads sockets, so after a blocked
-   * event loop or a sleep the answer may be here already, unread: the verdict waits until sockets have been read.
+   * event loop or a sleep the answer may be here already, unread: the verdict waits until sockets have been read. That
+   * takes two turns: the first may be the end of a turn whose reads are over.
    */
   #judgeAfterReads(before: number, alive: () => void, death: string): void {
     if (this.#verdict !== undefined) return;
-    this.#verdict = setImmediate(() => {
+    const judge = (): void => {
       this.#verdict = undefined;
-      if (this.#stopped) return;
       if (this.#line.progress() !== before) alive();
       else this.#line.giveUp(new IotError('PING_TIMEOUT', death));
+    };
+    this.#verdict = setImmediate(() => {
+      this.#verdict = setImmediate(judge);
     });
   }
 }

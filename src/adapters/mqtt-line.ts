@@ -15,7 +15,7 @@ import {
 import type { TransportFact, TransportLine } from '../protocol/transport.ts';
 import type { OpenedStream } from './authentication.ts';
 import { KeepAlive } from './keep-alive.ts';
-import type { MqttTransportOptions } from './mqtt-transport.ts';
+import type { MqttTransportOptions } from './mqtt-options.ts';
 import { MqttWire } from './mqtt-wire.ts';
 import type { Pace } from './pace.ts';
 
@@ -25,9 +25,14 @@ type Phase = 'signingIn' | 'dialing' | 'awaitingConnack' | 'connected' | 'discon
 /** DISCONNECT, the same in MQTT 3.1.1 (3.14) and, with reason code 0, in MQTT 5 (3.14.2.1). */
 const DISCONNECT = Buffer.from([0xe0, 0x00]);
 const MQTT_RECEIVE_MAXIMUM = 65_535;
+/** The name of a timer that was not started. */
+const NEVER = 0;
 /** Given to mqtt.js, it keeps it from acknowledging the packet. */
 const NOT_TAKEN = new Error('not taken');
 const ignore = (): void => {};
+// Certificates are judged by the time of day, which no monotonic clock knows.
+// eslint-disable-next-line no-restricted-properties
+const timeOfDay = Date.now;
 
 /**
  * One attempt, and the line that it becomes: one socket, one client of mqtt.js, one wire. mqtt.js sends CONNECT, parses,
@@ -78,15 +83,15 @@ export class MqttLine implements TransportLine {
   }
 
   async #attempt(): Promise<void> {
-    const { endpoint, port, ca, authentication, wallClock, warn } = this.#options;
+    const { endpoint, port, ca, authentication, warn, wallClock = timeOfDay } = this.#options;
     const { signal } = this.#abort;
     await this.#pace.turn(signal);
     const open = await authentication.signIn({
       endpoint,
       port,
       signal,
+      wallClock,
       ...(ca === undefined ? {} : { ca }),
-      ...(wallClock === undefined ? {} : { wallClock }),
       ...(warn === undefined ? {} : { warn }),
     });
     if (this.#phase !== 'signingIn') return;
@@ -111,7 +116,7 @@ export class MqttLine implements TransportLine {
       this.#end(stream.errored ? this.#failure(stream.errored) : closedFailure(this.#place()));
       return;
     }
-    const client = new mqtt.MqttClient(() => stream as never, clientOptions(this.#options));
+    const client = new mqtt.MqttClient(() => stream, clientOptions(this.#options));
     this.#client = client;
     // Stream errors were taken above, so this is the parser or a rule of mqtt.js. It stays on for good: an error event
     // without a listener ends the process.
@@ -176,15 +181,16 @@ export class MqttLine implements TransportLine {
   }
 
   #attach(receiveMaximum: number, { stream, bytesRead }: OpenedStream): void {
-    const wire = new MqttWire({ stream, protocolVersion: this.#options.protocolVersion, receiveMaximum });
-    this.#wire = wire;
-    this.#keepAlive = new KeepAlive(this.#options, {
+    const keepAlive = new KeepAlive(this.#options, {
       progress: bytesRead,
       sendPing: () => wire.sendPing(),
       oldestUnacknowledgedAt: () => wire.oldestUnacknowledgedAt(),
       giveUp: (error) => this.#end(error),
     });
-    wire.keepAlive = this.#keepAlive;
+    const { protocolVersion } = this.#options;
+    const wire = new MqttWire({ stream, protocolVersion, receiveMaximum, keepAlive });
+    this.#keepAlive = keepAlive;
+    this.#wire = wire;
     const detach = this.#options.attach(wire);
     // Whoever was given the wire may have ended the line with it.
     if (this.#is('ended')) detach();
@@ -256,7 +262,7 @@ export class MqttLine implements TransportLine {
   }
 
   #place() {
-    const { endpoint, port, wallClock = Date.now } = this.#options;
+    const { endpoint, port, wallClock = timeOfDay } = this.#options;
     const stage: FailureStage =
       this.#phase === 'signingIn' || this.#phase === 'dialing'
         ? 'dialing'
@@ -288,7 +294,7 @@ function clientOptions(options: MqttTransportOptions): IClientOptions {
     queueQoSZero: false,
     reschedulePings: false,
     // A timer that never fires: keep-alive.ts pings.
-    timerVariant: { set: () => 0 as never, clear: ignore },
+    timerVariant: { set: () => NEVER, clear: ignore },
     // Its log would print whole packets, passwords included.
     log: ignore,
   };

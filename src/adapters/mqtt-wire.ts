@@ -30,6 +30,8 @@ export interface MqttWireOptions {
   readonly stream: Duplex;
   readonly protocolVersion: 4 | 5;
   readonly receiveMaximum: number;
+  /** Is told of each packet that is sent. */
+  readonly keepAlive: KeepAlive;
 }
 
 const HIGHEST_PACKET_ID = 65_535;
@@ -43,18 +45,18 @@ const LOWEST_REFUSAL = 0x80;
 export class MqttWire implements Wire {
   readonly receiveMaximum: number;
   readonly #stream: Duplex;
+  readonly #keepAlive: KeepAlive;
   readonly #format: { readonly protocolVersion: 4 | 5 };
   readonly #unacknowledged = new Map<number, Unacknowledged>();
   readonly #unanswered = new Map<number, Unanswered>();
   #awaitingDrain: (() => void)[] = [];
   #lastPacketId = 0;
   #ended: IotError | undefined;
-  /** Watches what this wire sends. Set once, before the wire is attached: each of the two needs the other. */
-  keepAlive!: KeepAlive;
 
-  constructor({ stream, protocolVersion, receiveMaximum }: MqttWireOptions) {
+  constructor({ stream, protocolVersion, receiveMaximum, keepAlive }: MqttWireOptions) {
     this.receiveMaximum = receiveMaximum;
     this.#stream = stream;
+    this.#keepAlive = keepAlive;
     this.#format = { protocolVersion };
     stream.on('drain', () => this.#drained());
   }
@@ -65,13 +67,13 @@ export class MqttWire implements Wire {
     const payload = asBuffer(message.payload);
     if (qos === 0) {
       const taken = this.#write({ cmd: 'publish', topic, payload, qos, retain, dup: false });
-      this.keepAlive.sent();
+      this.#keepAlive.sent();
       if (taken) done();
       else this.#awaitingDrain.push(done);
       return;
     }
     const messageId = this.#nextPacketId();
-    this.#unacknowledged.set(messageId, { topic, done, sentAt: this.keepAlive.sentForAnswer() });
+    this.#unacknowledged.set(messageId, { topic, done, sentAt: this.#keepAlive.sentForAnswer() });
     this.#write({ cmd: 'publish', topic, payload, qos, retain, dup: false, messageId });
   }
 
@@ -166,8 +168,8 @@ export class MqttWire implements Wire {
         return undefined;
       };
       this.#unanswered.set(messageId, { answeredBy, settle, reject });
-      this.#write({ ...packet, messageId } as Packet);
-      this.keepAlive.sent();
+      this.#write({ ...packet, messageId });
+      this.#keepAlive.sent();
     });
   }
 

@@ -36,7 +36,7 @@ class MutualTls implements Authentication {
 
   async signIn(context: SignInContext): Promise<OpenStream> {
     const { endpoint, port, signal } = context;
-    const identity = await readIdentity(this.#identity, context.wallClock ?? Date.now, signal);
+    const identity = await readIdentity(this.#identity, context.wallClock, signal);
     const ca =
       context.ca === undefined ? undefined : await readAuthorities(new PemOption('ca', context.ca), signal);
     await this.#warnAboutKeyFile(context.warn);
@@ -65,7 +65,7 @@ class MutualTls implements Authentication {
  * certificate is used at the next connect.
  */
 export function mutualTls(options: MutualTlsOptions): Authentication {
-  if (typeof options !== 'object' || options === null) {
+  if (typeof (options as unknown) !== 'object' || (options as unknown) === null) {
     throw invalid('mutualTls()', 'given { cert, key }', typeof options);
   }
   for (const field of Object.keys(options)) {

@@ -24,7 +24,7 @@ export class Pace {
     await new Promise<void>((resolve, reject) => {
       const aborted = (): void => {
         this.#clock.clearTimeout(timer);
-        reject(signal.reason);
+        reject(signal.reason as Error);
       };
       const timer = this.#clock.setTimeout(() => {
         signal.removeEventListener('abort', aborted);

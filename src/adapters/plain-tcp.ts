@@ -26,12 +26,11 @@ class PlainTcp implements Authentication {
     }
   }
 
-  async signIn({ endpoint, port }: SignInContext): Promise<OpenStream> {
-    this.validate(endpoint);
-    return async (signal) => {
+  signIn({ endpoint, port }: SignInContext): Promise<OpenStream> {
+    return Promise.resolve(async (signal) => {
       const stream = await openTcp(endpoint, port, signal);
       return { stream, bytesRead: () => stream.bytesRead };
-    };
+    });
   }
 }
 

@@ -54,13 +54,13 @@ function untilReady(stream: Duplex, event: 'connect' | 'secureConnect', signal: 
       how();
     };
     const ready = (): void => settle(resolve);
-    const fail = (error: unknown): void =>
+    const fail = (error: Error): void =>
       settle(() => {
         stream.destroy();
         reject(error);
       });
     const closed = (): void => fail(Object.assign(new Error('closed while opening'), { code: 'ECONNRESET' }));
-    const aborted = (): void => fail(signal.reason);
+    const aborted = (): void => fail(signal.reason as Error);
     stream.on('error', ignore).on(event, ready).on('error', fail).on('close', closed);
     signal.addEventListener('abort', aborted);
     if (signal.aborted) aborted();
