@@ -181,16 +181,17 @@ export class MqttLine implements TransportLine {
   }
 
   #attach(receiveMaximum: number, { stream, bytesRead }: OpenedStream): void {
-    const keepAlive = new KeepAlive(this.#options, {
+    const keepAlive: KeepAlive = new KeepAlive(this.#options, {
       progress: bytesRead,
       sendPing: () => wire.sendPing(),
       oldestUnacknowledgedAt: () => wire.oldestUnacknowledgedAt(),
       giveUp: (error) => this.#end(error),
     });
     const { protocolVersion } = this.#options;
-    const wire = new MqttWire({ stream, protocolVersion, receiveMaximum, keepAlive });
+    const wire: MqttWire = new MqttWire({ stream, protocolVersion, receiveMaximum, keepAlive });
     this.#keepAlive = keepAlive;
     this.#wire = wire;
+    stream.on('drain', () => this.#contain(() => wire.drained()));
     const detach = this.#options.attach(wire);
     // Whoever was given the wire may have ended the line with it.
     if (this.#is('ended')) detach();

@@ -51,18 +51,20 @@ export class MqttWire implements Wire {
   readonly #unanswered = new Map<number, Unanswered>();
   #awaitingDrain: (() => void)[] = [];
   #lastPacketId = 0;
-  #ended: IotError | undefined;
+  /** Why nothing may be sent any more. */
+  #closed: IotError | undefined;
+  /** Nothing is called back any more. */
+  #over = false;
 
   constructor({ stream, protocolVersion, receiveMaximum, keepAlive }: MqttWireOptions) {
     this.receiveMaximum = receiveMaximum;
     this.#stream = stream;
     this.#keepAlive = keepAlive;
     this.#format = { protocolVersion };
-    stream.on('drain', () => this.#drained());
   }
 
   publish(message: OutgoingMessage, done: (error?: IotError) => void): void {
-    if (this.#ended !== undefined) return;
+    if (this.#closed !== undefined) return;
     const { topic, qos, retain } = message;
     const payload = asBuffer(message.payload);
     if (qos === 0) {
@@ -114,6 +116,16 @@ export class MqttWire implements Wire {
     return unanswered.settle(packet.granted as readonly number[] | undefined);
   }
 
+  /** The socket has taken all that was written. */
+  drained(): void {
+    const waiting = this.#awaitingDrain;
+    this.#awaitingDrain = [];
+    for (const done of waiting) {
+      // One of them may have ended the line.
+      if (!this.#over) done();
+    }
+  }
+
   sendPing(): void {
     this.#write({ cmd: 'pingreq' });
   }
@@ -124,12 +136,13 @@ export class MqttWire implements Wire {
 
   /** Takes no more packets from its owner; what is open stays open. Before DISCONNECT. */
   close(why: IotError): void {
-    this.#ended ??= why;
+    this.#closed ??= why;
   }
 
   /** The line has ended: nothing is called back any more, open promises reject. */
   end(why: IotError): void {
     this.close(why);
+    this.#over = true;
     this.#unacknowledged.clear();
     this.#awaitingDrain = [];
     const unanswered = [...this.#unanswered.values()];
@@ -151,7 +164,7 @@ export class MqttWire implements Wire {
     read: (codes: readonly number[]) => T,
     packet: Packet,
   ): Promise<T> {
-    if (this.#ended !== undefined) return Promise.reject(this.#ended);
+    if (this.#closed !== undefined) return Promise.reject(this.#closed);
     const messageId = this.#nextPacketId();
     return new Promise((resolve, reject) => {
       const settle = (codes: readonly number[] = []): string | undefined => {
@@ -181,12 +194,6 @@ export class MqttWire implements Wire {
 
   #write(packet: Packet): boolean {
     return mqttPacket.writeToStream(packet, this.#stream, this.#format);
-  }
-
-  #drained(): void {
-    const waiting = this.#awaitingDrain;
-    this.#awaitingDrain = [];
-    for (const done of waiting) done();
   }
 }
 
