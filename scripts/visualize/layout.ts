@@ -1,0 +1,239 @@
+import elk, { type ElkExtendedEdge, type ElkNode, type LayoutOptions } from 'elkjs/lib/elk.bundled.js';
+import type { MachineDescription, StateDescription } from './describe.ts';
+import {
+  type Box,
+  type Edge,
+  headerEnd,
+  headerSize,
+  type Line,
+  labelSize,
+  linesOf,
+  type Picture,
+  type Point,
+  type Rectangle,
+  rowsOf,
+  SIZE,
+} from './picture.ts';
+
+/** The width of a README: what is wider is shrunk there, and its text with it. */
+const READABLE_WIDTH = 900;
+
+/** Options for every compound node: ELK does not hand them down. */
+const LAYERED: LayoutOptions = {
+  'elk.algorithm': 'layered',
+  'elk.direction': 'DOWN',
+  'elk.hierarchyHandling': 'INCLUDE_CHILDREN',
+  'elk.edgeRouting': 'ORTHOGONAL',
+  'elk.json.shapeCoords': 'ROOT',
+  'elk.json.edgeCoords': 'ROOT',
+  // Not by model order: ELK 0.12 crashes on it in graphs with nested nodes.
+  'elk.layered.considerModelOrder.strategy': 'NONE',
+  // Depth first from the start: the picture is read from the top, in the order in which a machine lives.
+  'elk.layered.cycleBreaking.strategy': 'DEPTH_FIRST',
+  'elk.layered.layering.strategy': 'LONGEST_PATH_SOURCE',
+  'elk.layered.spacing.nodeNodeBetweenLayers': '18',
+  'elk.layered.spacing.edgeNodeBetweenLayers': '12',
+  'elk.layered.spacing.edgeEdgeBetweenLayers': '10',
+  'elk.spacing.nodeNode': '16',
+  'elk.spacing.edgeNode': '12',
+  'elk.spacing.edgeEdge': '10',
+};
+
+/** Which of these is best differs from machine to machine, so that all are tried and the easiest to read is taken. */
+const VARIANTS: Readonly<Record<string, readonly string[]>> = {
+  'elk.layered.nodePlacement.strategy': ['BRANDES_KOEPF', 'NETWORK_SIMPLEX', 'LINEAR_SEGMENTS'],
+  'elk.randomSeed': ['1', '2', '3', '4', '5'],
+};
+
+export async function layout(description: MachineDescription): Promise<Picture> {
+  let best: Picture | undefined;
+  let failure: unknown;
+  for (const variant of combinations(VARIANTS)) {
+    try {
+      const picture = await place(description, { ...LAYERED, ...variant });
+      if (!best || effort(picture) < effort(best)) best = picture;
+    } catch (error) {
+      // ELK's strategies have bugs of their own on some graphs; one that works is enough.
+      failure = error;
+    }
+  }
+  if (!best) throw new Error(`no layout for machine ${description.machine}`, { cause: failure });
+  return best;
+}
+
+function combinations(variants: typeof VARIANTS): LayoutOptions[] {
+  return Object.entries(variants).reduce<LayoutOptions[]>(
+    (found, [name, values]) =>
+      found.flatMap((options) => values.map((value) => ({ ...options, [name]: value }))),
+    [{}],
+  );
+}
+
+/** What it costs the eye: arrows to follow, corners, crossings, width that shrinks the text. */
+function effort({ width, edges }: Picture): number {
+  const segments = edges.flatMap(({ points }, edge) =>
+    points.slice(1).map((to, index) => ({ edge, from: points[index] ?? to, to })),
+  );
+  const length = segments.reduce(
+    (sum, { from, to }) => sum + Math.abs(from.x - to.x) + Math.abs(from.y - to.y),
+    0,
+  );
+  const crossings = segments.flatMap((one, at) =>
+    segments.slice(at + 1).filter((other) => cross(one, other)),
+  );
+  return length + 30 * segments.length + 500 * crossings.length + 30 * Math.max(0, width - READABLE_WIDTH);
+}
+
+interface Segment {
+  readonly edge: number;
+  readonly from: Point;
+  readonly to: Point;
+}
+
+function cross(one: Segment, other: Segment): boolean {
+  const isHorizontal = ({ from, to }: Segment) => from.y === to.y;
+  if (one.edge === other.edge || isHorizontal(one) === isHorizontal(other)) return false;
+  const [horizontal, vertical] = isHorizontal(one) ? [one, other] : [other, one];
+  const between = (value: number, a: number, b: number) => value > Math.min(a, b) && value < Math.max(a, b);
+  return (
+    between(vertical.from.x, horizontal.from.x, horizontal.to.x) &&
+    between(horizontal.from.y, vertical.from.y, vertical.to.y)
+  );
+}
+
+async function place(description: MachineDescription, options: LayoutOptions): Promise<Picture> {
+  const lines: Line[] = [...initialLines(description), ...linesOf(description)];
+  const result = await new elk.default().layout(toElk(description, lines, options));
+  const nodes = allNodes(result);
+  const edges = new Map((result.edges ?? []).map((edge) => [edge.id, edge]));
+  const dots = [...nodes.values()].filter(({ id }) => id.endsWith(INITIAL)).map(rectangle);
+  const boxes = description.states.map((state) => toBox(state, description, rectangle(nodes.get(state.id))));
+  return {
+    machine: description.machine,
+    width: Math.ceil(result.width ?? 0),
+    height: Math.ceil(result.height ?? 0),
+    boxes,
+    dots: dots.map(({ x, y }) => ({ x: x + SIZE.dot / 2, y: y + SIZE.dot / 2 })),
+    edges: lines.map((line) => straighten(trim(toEdge(line, edges.get(line.id)), boxes), boxes)),
+  };
+}
+
+const INITIAL = '(initial)';
+
+function initialLines({ states }: MachineDescription): Line[] {
+  return states.flatMap(({ id, initial }) =>
+    initial === null
+      ? []
+      : [{ id: id + INITIAL, from: id + INITIAL, to: initial, kind: 'initial', rows: [] }],
+  );
+}
+
+function toElk(description: MachineDescription, lines: readonly Line[], options: LayoutOptions): ElkNode {
+  const [root] = description.states;
+  if (!root) throw new Error(`machine ${description.machine} has no states`);
+  const toNode = (state: StateDescription): ElkNode => {
+    const { width, height } = headerSize(state, rowsOf(state, description));
+    const children = description.states.filter(({ parent }) => parent === state.id).map(toNode);
+    if (children.length === 0) return { id: state.id, width, height };
+    const start = { id: state.id + INITIAL, width: SIZE.dot, height: SIZE.dot };
+    return {
+      id: state.id,
+      layoutOptions: {
+        ...options,
+        'elk.padding': `[top=${height + 8},left=14,bottom=14,right=14]`,
+        'elk.nodeSize.constraints': 'MINIMUM_SIZE',
+        // Height before width: in nested nodes ELK takes them so when it lays out downwards.
+        'elk.nodeSize.minimum': `(${height},${width})`,
+      },
+      children: state.initial === null ? children : [start, ...children],
+    };
+  };
+  return {
+    id: '(picture)',
+    layoutOptions: { ...options, 'elk.padding': '[top=12,left=12,bottom=12,right=12]' },
+    children: [toNode(root)],
+    edges: lines.map(toElkEdge),
+  };
+}
+
+function toElkEdge({ id, from, to, rows }: Line): ElkExtendedEdge {
+  const edge = { id, sources: [from], targets: [to] };
+  if (rows.length === 0) return edge;
+  const layoutOptions = { 'elk.edgeLabels.inline': 'true', 'elk.edgeLabels.placement': 'CENTER' };
+  return { ...edge, labels: [{ text: id, ...labelSize(rows), layoutOptions }] };
+}
+
+function toBox(state: StateDescription, description: MachineDescription, place: Rectangle): Box {
+  const parentOf = ({ parent }: StateDescription) => description.states.find(({ id }) => id === parent);
+  let depth = 0;
+  for (let above = parentOf(state); above; above = parentOf(above)) depth += 1;
+  return {
+    ...place,
+    id: state.id,
+    parent: state.parent,
+    title: state.key,
+    type: state.type,
+    depth,
+    isRegion: parentOf(state)?.type === 'parallel',
+    tags: state.tags,
+    rows: rowsOf(state, description),
+  };
+}
+
+function toEdge({ from, to, kind, rows }: Line, placed: ElkExtendedEdge | undefined): Edge {
+  const section = placed?.sections?.[0];
+  if (!placed || !section) throw new Error(`no way from ${from} to ${to}`);
+  const points = [section.startPoint, ...(section.bendPoints ?? []), section.endPoint];
+  const label = placed.labels?.[0];
+  return {
+    from,
+    to,
+    kind,
+    points: points.map(({ x, y }) => ({ x: round(x), y: round(y) })),
+    label: label && { ...rectangle(label), rows },
+  };
+}
+
+/** Between a state and one of those inside it an arrow runs from, or to, the end of the header, not through its text. */
+function trim(edge: Edge, boxes: readonly Box[]): Edge {
+  const points = [...edge.points];
+  const shorten = (id: string, end: number, next: number) => {
+    const box = boxes.find((candidate) => candidate.id === id);
+    const point = points.at(end);
+    const inside = points.at(next);
+    if (!box || !point || !inside || point.y !== box.y || inside.x !== point.x) return;
+    const y = headerEnd(box);
+    if (inside.y > y) points.splice(end, 1, { x: point.x, y });
+  };
+  shorten(edge.from, 0, 1);
+  shorten(edge.to, -1, -2);
+  return { ...edge, points };
+}
+
+/** ELK leaves a step of a few pixels where an arrow could go straight down; the tip moves, if it stays on its box. */
+function straighten(edge: Edge, boxes: readonly Box[]): Edge {
+  const [tip, corner, step, ...before] = edge.points.toReversed();
+  const box = boxes.find(({ id }) => id === edge.to);
+  if (!tip || !corner || !step || !box || before.length === 0) return edge;
+  const isSmallStep = corner.x === tip.x && step.y === corner.y && Math.abs(step.x - corner.x) <= SMALL_STEP;
+  const staysOnBox = step.x > box.x + CORNER && step.x < box.x + box.width - CORNER;
+  if (!isSmallStep || !staysOnBox) return edge;
+  return { ...edge, points: [...before.toReversed(), { x: step.x, y: tip.y }] };
+}
+
+const SMALL_STEP = 6;
+const CORNER = 9;
+
+function allNodes(node: ElkNode): Map<string, ElkNode> {
+  const below = (node.children ?? []).flatMap((child) => [...allNodes(child)]);
+  return new Map([[node.id, node], ...below]);
+}
+
+function rectangle(shape: Partial<Rectangle> | undefined): Rectangle {
+  const { x = 0, y = 0, width = 0, height = 0 } = shape ?? {};
+  return { x: round(x), y: round(y), width: round(width), height: round(height) };
+}
+
+function round(value: number): number {
+  return Math.round(value * 2) / 2;
+}

@@ -1,0 +1,226 @@
+import {
+  type Box,
+  type Edge,
+  headerEnd,
+  indentOf,
+  type Picture,
+  type Point,
+  type Row,
+  SIZE,
+  tagWidth,
+  titleWidth,
+} from './picture.ts';
+import { textWidth } from './text.ts';
+
+/** Colours for light and for dark, by what they mean. The background is solid: a page behind may be either. */
+const STYLE = `
+  svg { --ground: #ffffff; --ink: #1f2328; --muted: #656d76; --line: #6e7781; --border: #afb8c1; --box: #f6f8fa;
+    --nested: #ffffff; --pill: #ddf4ff; --pill-ink: #0a3069; --error: #cf222e; --error-pill: #ffebe9; --delay: #9a6700;
+    --delay-pill: #fff8c5; --tag: #eaeef2; }
+  @media (prefers-color-scheme: dark) {
+    svg { --ground: #0d1117; --ink: #e6edf3; --muted: #8b949e; --line: #7d8590; --border: #484f58; --box: #161b22;
+      --nested: #0d1117; --pill: #12263f; --pill-ink: #a5d6ff; --error: #ff7b72; --error-pill: #3c1618; --delay: #d29922;
+      --delay-pill: #2e2511; --tag: #30363d; }
+  }
+  text { font: ${SIZE.text}px system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif;
+    fill: var(--ink); }
+  .ground { fill: var(--ground); }
+  .state > rect { fill: var(--nested); stroke: var(--border); stroke-width: 1.5; }
+  .odd > rect { fill: var(--box); }
+  .region > rect { stroke-dasharray: 6 4; }
+  .title { font-size: ${SIZE.title}px; font-weight: 600; }
+  .muted { fill: var(--muted); }
+  .rule { stroke: var(--border); }
+  .tag rect { fill: var(--tag); }
+  .dot { fill: var(--ink); }
+  .edge path { fill: none; stroke: var(--line); stroke-width: 1.4; }
+  .edge polygon { fill: var(--line); }
+  .delayed path { stroke: var(--delay); stroke-dasharray: 5 4; }
+  .delayed polygon { fill: var(--delay); }
+  .error path { stroke: var(--error); }
+  .error polygon { fill: var(--error); }
+  .pill rect { fill: var(--pill); }
+  .pill .plain { fill: var(--pill-ink); }
+  .pill.delayed rect { fill: var(--delay-pill); }
+  tspan.delayed { fill: var(--delay); }
+  .pill.error rect { fill: var(--error-pill); }
+  tspan.error { fill: var(--error); }
+  .state text { paint-order: stroke; stroke-width: 4px; stroke-linejoin: round; stroke: var(--nested); }
+  .odd text { stroke: var(--box); }
+`;
+
+export function toSvg(picture: Picture): string {
+  const legend = drawLegend(picture);
+  const width = Math.max(picture.width, legend.width);
+  const height = picture.height + legend.height;
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img">`,
+    `<title>${escapeXml(picture.machine)}: states and transitions</title>`,
+    `<style>${STYLE}</style>`,
+    `<rect class="ground" width="${width}" height="${height}"/>`,
+    ...picture.boxes.map(drawBox),
+    ...picture.edges.map(drawEdge),
+    ...picture.boxes.map(drawBoxText),
+    ...picture.dots.map(({ x, y }) => `<circle class="dot" cx="${x}" cy="${y}" r="${SIZE.dot / 2}"/>`),
+    ...picture.edges.map(drawPill),
+    legend.svg,
+    '</svg>',
+    '',
+  ].join('\n');
+}
+
+function drawBox({ x, y, width, height, type, rows, ...box }: Box): string {
+  const double = { x: x + 4, y: y + 4, width: width - 8, height: height - 8 };
+  const rule = headerEnd({ y, rows });
+  return [
+    `<g class="${boxClass(box)}" data-state="${escapeXml(box.id)}">`,
+    `<rect ${at({ x, y, width, height })} rx="9"/>`,
+    type === 'final' ? `<rect ${at(double)} rx="6"/>` : '',
+    type === 'compound' || type === 'parallel'
+      ? `<line class="rule" x1="${x}" y1="${rule}" x2="${x + width}" y2="${rule}"/>`
+      : '',
+    '</g>',
+  ].join('');
+}
+
+/** Painted after the edges, with a rim in the colour of the box: an edge that enters from above does not cross it out. */
+function drawBoxText({ x, y, title, tags, rows, ...box }: Box): string {
+  const left = x + SIZE.padding;
+  const baseline = y + SIZE.titleLine;
+  return [
+    `<g class="${boxClass(box)}">`,
+    `<text class="title" x="${left}" y="${baseline}">${escapeXml(title)}</text>`,
+    drawTags(tags, left + titleWidth(title) + 8, baseline),
+    ...rows.map((row, index) => drawRow(row, left, baseline + (index + 1) * SIZE.line)),
+    '</g>',
+  ].join('');
+}
+
+function boxClass({ depth, isRegion }: Pick<Box, 'depth' | 'isRegion'>): string {
+  return ['state', depth % 2 === 1 ? 'odd' : '', isRegion ? 'region' : ''].filter(Boolean).join(' ');
+}
+
+function at({ x, y, width, height }: Pick<Box, 'x' | 'y' | 'width' | 'height'>): string {
+  return `x="${x}" y="${y}" width="${width}" height="${height}"`;
+}
+
+function drawTags(tags: readonly string[], x: number, baseline: number): string {
+  let left = x;
+  const drawn = tags.map((tag) => {
+    const width = tagWidth(tag);
+    const svg =
+      `<g class="tag"><rect x="${left}" y="${baseline - 12}" width="${width}" height="16" rx="8"/>` +
+      `<text class="muted" x="${left + width / 2}" y="${baseline}" text-anchor="middle">${escapeXml(tag)}</text></g>`;
+    left += width + 6;
+    return svg;
+  });
+  return drawn.join('');
+}
+
+function drawRow(row: Row, left: number, y: number): string {
+  const { head, text, kind } = row;
+  const x = left + indentOf(row);
+  const first =
+    head === '' ? '' : `<tspan class="${kind}">${escapeXml(head)}</tspan>${text === '' ? '' : ' '}`;
+  const rest = text === '' ? '' : `<tspan class="muted">${escapeXml(text)}</tspan>`;
+  return `<text x="${x}" y="${y}">${first}${rest}</text>`;
+}
+
+function drawEdge({ from, to, kind, points }: Edge): string {
+  const path = roundedPath(points);
+  return `<g class="edge ${kind}" data-from="${escapeXml(from)}" data-to="${escapeXml(to)}"><path d="${path}"/>${arrowHead(points)}</g>`;
+}
+
+function drawPill({ kind, label }: Edge): string {
+  if (!label) return '';
+  const { x, y, width, height, rows } = label;
+  const texts = rows.map((row, index) => drawRow(row, x + SIZE.pill, y + 2 + (index + 0.75) * SIZE.line));
+  return `<g class="pill ${kind}"><rect x="${x}" y="${y}" width="${width}" height="${height}" rx="8"/>${texts.join('')}</g>`;
+}
+
+const CORNER = 6;
+
+/** A line through the points whose corners are round. */
+function roundedPath(points: readonly Point[]): string {
+  const [start, ...rest] = points;
+  if (!start) return '';
+  const parts = [`M${start.x} ${start.y}`];
+  rest.forEach((point, index) => {
+    const before = index === 0 ? start : rest[index - 1];
+    const after = rest[index + 1];
+    if (!before || !after) {
+      parts.push(`L${point.x} ${point.y}`);
+      return;
+    }
+    const radius = Math.min(CORNER, distance(before, point) / 2, distance(point, after) / 2);
+    const into = towards(point, before, radius);
+    const outOf = towards(point, after, radius);
+    parts.push(`L${into.x} ${into.y}Q${point.x} ${point.y} ${outOf.x} ${outOf.y}`);
+  });
+  return parts.join('');
+}
+
+function arrowHead(points: readonly Point[]): string {
+  const tip = points.at(-1);
+  const before = points.at(-2);
+  if (!tip || !before) return '';
+  const base = towards(tip, before, 8);
+  const sideways = {
+    x: ((tip.y - before.y) * 4) / distance(tip, before),
+    y: ((tip.x - before.x) * 4) / distance(tip, before),
+  };
+  const corner = (sign: number) => `${base.x + sign * sideways.x},${base.y - sign * sideways.y}`;
+  return `<polygon points="${tip.x},${tip.y} ${corner(1)} ${corner(-1)}"/>`;
+}
+
+function distance(a: Point, b: Point): number {
+  return Math.hypot(a.x - b.x, a.y - b.y) || 1;
+}
+
+function towards(from: Point, to: Point, length: number): Point {
+  const share = length / distance(from, to);
+  return { x: from.x + (to.x - from.x) * share, y: from.y + (to.y - from.y) * share };
+}
+
+/** The signs that this picture uses and that do not explain themselves. */
+function drawLegend({ boxes, edges, height }: Picture): { svg: string; width: number; height: number } {
+  const kinds = new Set(
+    edges.flatMap(({ kind, label }) => [kind, ...(label?.rows ?? []).map((row) => row.kind)]),
+  );
+  const line = (kind: string) =>
+    `<g class="edge ${kind}"><path d="M0 8H26"/><polygon points="30,8 22,4 22,12"/></g>`;
+  const box = (shape: string) =>
+    `<g class="state ${shape}"><rect x="0.5" y="1" width="26" height="14" rx="4"/></g>`;
+  const inner = '<g class="state"><rect x="3.5" y="4" width="20" height="8" rx="2"/></g>';
+  const signs = [
+    {
+      used: kinds.has('initial'),
+      sign: `<circle class="dot" cx="20" cy="8" r="${SIZE.dot / 2}"/>`,
+      text: 'starts here',
+    },
+    { used: kinds.has('delayed'), sign: line('delayed'), text: 'after a delay' },
+    { used: kinds.has('error'), sign: line('error'), text: 'an actor failed' },
+    { used: boxes.some(({ isRegion }) => isRegion), sign: box('region'), text: 'at the same time' },
+    { used: boxes.some(({ type }) => type === 'final'), sign: box('') + inner, text: 'final' },
+  ];
+  let x: number = LEGEND.margin;
+  const drawn = signs
+    .filter(({ used }) => used)
+    .map(({ sign, text }) => {
+      const label = `<text class="muted" x="38" y="12">${text}</text>`;
+      const svg = `<g transform="translate(${x} ${height + 2})">${sign}${label}</g>`;
+      x += 38 + textWidth(text, SIZE.text) + 18;
+      return svg;
+    });
+  return { svg: drawn.join('\n'), width: x, height: LEGEND.height };
+}
+
+const LEGEND = { margin: 14, height: 30 } as const;
+
+function escapeXml(text: string): string {
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;');
+}

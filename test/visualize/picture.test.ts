@@ -1,0 +1,118 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { createMachine } from 'xstate';
+import { describe as describeMachine } from '../../scripts/visualize/describe.ts';
+import { layout } from '../../scripts/visualize/layout.ts';
+import { headerSize, linesOf, type Picture, type Rectangle } from '../../scripts/visualize/picture.ts';
+import { toSvg } from '../../scripts/visualize/svg.ts';
+import { sampleMachine } from '../support/sample-machine.ts';
+
+const { description } = describeMachine(sampleMachine);
+
+describe('the picture of a machine', () => {
+  let picture: Picture;
+  beforeAll(async () => {
+    picture = await layout(description);
+  }, 120_000);
+
+  it('has a box for each state, inside the box of its parent', () => {
+    expect(picture.boxes.map(({ id }) => id)).toEqual(description.states.map(({ id }) => id));
+    for (const box of picture.boxes) {
+      const parent = picture.boxes.find(({ id }) => id === box.parent);
+      if (parent) expect(contains(parent, box), `${box.id} in ${parent.id}`).toBe(true);
+    }
+  });
+
+  it('has an arrow for each two states with a transition between them, and one to each initial state', () => {
+    const initial = description.states.filter((state) => state.initial !== null);
+    expect(picture.edges).toHaveLength(linesOf(description).length + initial.length);
+    expect(picture.dots).toHaveLength(initial.length);
+  });
+
+  it('names every event that leads away on the arrow to its target', () => {
+    for (const { from, targets, event } of description.transitions) {
+      for (const to of targets) {
+        const edge = picture.edges.find((candidate) => candidate.from === from && candidate.to === to);
+        expect(edge?.label?.rows.map(({ head }) => head)).toContain(event);
+      }
+    }
+  });
+
+  it('lets no label cover another, nor a state without children', () => {
+    const leaves = picture.boxes.filter(({ type }) => type === 'atomic' || type === 'final');
+    const labels = picture.edges.flatMap(({ label, from, to }) =>
+      label ? [{ ...label, id: `${from} -> ${to}` }] : [],
+    );
+    const things = [...labels, ...leaves];
+    for (const [index, label] of labels.entries()) {
+      for (const other of things.slice(index + 1)) {
+        expect(overlap(label, other), `${label.id} and ${other.id}`).toBe(false);
+      }
+    }
+  });
+
+  it('has room for all text of a state, also where a child is narrower than the header above it', async () => {
+    const narrow = createMachine({
+      id: 'narrow',
+      initial: 'outer',
+      states: {
+        outer: {
+          entry: 'doSomethingWithAVeryLongNameIndeed',
+          initial: 'inner',
+          states: {
+            inner: {
+              entry: 'doSomethingWithAnEvenLongerNameIndeed',
+              initial: 'leaf',
+              states: { leaf: {} },
+            },
+          },
+        },
+      },
+    });
+    const pictures = [
+      { states: description.states, boxes: picture.boxes },
+      {
+        states: describeMachine(narrow).description.states,
+        ...(await layout(describeMachine(narrow).description)),
+      },
+    ];
+    for (const { states, boxes } of pictures) {
+      for (const [index, state] of states.entries()) {
+        const box = boxes[index]!;
+        const { width, height } = headerSize(state, box.rows);
+        expect(box.width, box.id).toBeGreaterThanOrEqual(width);
+        expect(box.height, box.id).toBeGreaterThanOrEqual(height);
+      }
+    }
+  });
+
+  it('stays about as wide as a README', () => {
+    expect(picture.width).toBeLessThan(1_200);
+  });
+
+  it('is the same on each run', async () => {
+    expect(toSvg(await layout(description))).toBe(toSvg(picture));
+  }, 120_000);
+
+  it('is an SVG for light and dark that marks regions, final states, delays and errors', () => {
+    const svg = toSvg(picture);
+    expect(svg).toContain('prefers-color-scheme: dark');
+    expect(svg).toContain('class="ground"');
+    expect(svg.match(/<g class="state[^"]*region" data-state=/g)).toHaveLength(2);
+    expect(svg).toContain('<g class="edge delayed" data-from="sample.line.connected.session.up"');
+    expect(svg).toContain('<g class="edge error" data-from="sample.line.connected.session.up.resubscribing"');
+    expect(svg).not.toMatch(/undefined|NaN/);
+  });
+});
+
+function contains(outer: Rectangle, inner: Rectangle): boolean {
+  return (
+    inner.x >= outer.x &&
+    inner.y >= outer.y &&
+    inner.x + inner.width <= outer.x + outer.width &&
+    inner.y + inner.height <= outer.y + outer.height
+  );
+}
+
+function overlap(a: Rectangle, b: Rectangle): boolean {
+  return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+}
