@@ -92,7 +92,7 @@ export function linesOf({ transitions }: MachineDescription): Line[] {
 }
 
 /** Stands before a transition from a state to itself, which needs no arrow. */
-const AGAIN = '↻';
+export const AGAIN = '↻';
 
 /** What stands in the box of a state below its name, also the transitions that do not leave it. */
 export function rowsOf(state: StateDescription, { transitions }: MachineDescription): Row[] {
@@ -103,7 +103,8 @@ export function rowsOf(state: StateDescription, { transitions }: MachineDescript
     ...namedRows('exit', state.exit),
     ...state.invokes.flatMap((invoke) => namedRows('invoke', [invokeName(invoke)])),
     ...staying.flatMap((transition) => {
-      const again = transition.targets.length > 0;
+      // Without `reenter` a state that targets itself restarts its children; one that has none just stays.
+      const again = transition.reenter || (transition.targets.length > 0 && state.type !== 'atomic');
       const event = again ? `${AGAIN} ${transition.event}` : transition.event;
       return transitionRows({ ...transition, event }, BOX_WIDTH);
     }),

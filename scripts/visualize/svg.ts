@@ -1,4 +1,5 @@
 import {
+  AGAIN,
   type Box,
   type Edge,
   headerEnd,
@@ -51,7 +52,7 @@ const STYLE = `
 
 export function toSvg(picture: Picture): string {
   const legend = drawLegend(picture);
-  const width = Math.max(picture.width, legend.width);
+  const { width } = legend;
   const height = picture.height + legend.height;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img">`,
@@ -183,7 +184,11 @@ function towards(from: Point, to: Point, length: number): Point {
 }
 
 /** The signs that this picture uses and that do not explain themselves. */
-function drawLegend({ boxes, edges, height }: Picture): { svg: string; width: number; height: number } {
+function drawLegend({ boxes, edges, width, height }: Picture): {
+  svg: string;
+  width: number;
+  height: number;
+} {
   const kinds = new Set(
     edges.flatMap(({ kind, label }) => [kind, ...(label?.rows ?? []).map((row) => row.kind)]),
   );
@@ -200,22 +205,31 @@ function drawLegend({ boxes, edges, height }: Picture): { svg: string; width: nu
     },
     { used: kinds.has('delayed'), sign: line('delayed'), text: 'after a delay' },
     { used: kinds.has('error'), sign: line('error'), text: 'an actor failed' },
+    {
+      used: boxes.some(({ rows }) => rows.some(({ head }) => head.startsWith(AGAIN))),
+      sign: `<text x="19" y="12">${AGAIN}</text>`,
+      text: 'enters again',
+    },
     { used: boxes.some(({ isRegion }) => isRegion), sign: box('region'), text: 'at the same time' },
     { used: boxes.some(({ type }) => type === 'final'), sign: box('') + inner, text: 'final' },
   ];
   let x: number = LEGEND.margin;
-  const drawn = signs
-    .filter(({ used }) => used)
-    .map(({ sign, text }) => {
-      const label = `<text class="muted" x="38" y="12">${text}</text>`;
-      const svg = `<g transform="translate(${x} ${height + 2})">${sign}${label}</g>`;
-      x += 38 + textWidth(text, SIZE.text) + 18;
-      return svg;
-    });
-  return { svg: drawn.join('\n'), width: x, height: LEGEND.height };
+  let y = height + 2;
+  const drawn: string[] = [];
+  for (const { sign, text } of signs.filter(({ used }) => used)) {
+    const advance = 38 + textWidth(text, SIZE.text) + 18;
+    if (x > LEGEND.margin && x + advance > Math.max(width, LEGEND.minimum)) {
+      x = LEGEND.margin;
+      y += 20;
+    }
+    const label = `<text class="muted" x="38" y="12">${text}</text>`;
+    drawn.push(`<g transform="translate(${x} ${y})">${sign}${label}</g>`);
+    x += advance;
+  }
+  return { svg: drawn.join('\n'), width: Math.max(width, LEGEND.minimum), height: y - height + 28 };
 }
 
-const LEGEND = { margin: 14, height: 30 } as const;
+const LEGEND = { margin: 14, minimum: 300 } as const;
 
 function escapeXml(text: string): string {
   return text
