@@ -45,7 +45,6 @@ interface Session extends PresenceOf {
   readonly client: Client;
   readonly ended: Promise<void>;
   readonly end: () => void;
-  announced: boolean;
 }
 
 /** What of aedes' persistence its types leave out. */
@@ -175,7 +174,6 @@ export class Broker {
   #watch(): void {
     const aedes = this.#aedes;
     aedes.on('client', (client) => this.#begin(client));
-    aedes.on('connackSent', (_packet, client) => this.#announce(client));
     aedes.on('clientDisconnect', (client) => this.#end(client));
     aedes.on('keepaliveTimeout', (client) => {
       this.#connectionOf(client).endReason ??= 'MQTT_KEEP_ALIVE_TIMEOUT';
@@ -222,7 +220,7 @@ export class Broker {
     const ended = new Promise<void>((resolve) => {
       end = resolve;
     });
-    this.#sessions.set(client, {
+    const session: Session = {
       connection,
       client,
       ended,
@@ -232,14 +230,8 @@ export class Broker {
       principalIdentifier: connection.principal || client.id,
       ipAddress: connection.remoteAddress,
       versionNumber: this.#presence.nextVersion(client.id),
-      announced: false,
-    });
-  }
-
-  #announce(client: Client): void {
-    const session = this.#sessions.get(client);
-    if (session === undefined) return;
-    session.announced = true;
+    };
+    this.#sessions.set(client, session);
     this.#ports.changed();
     this.#presence.connected(session);
   }
@@ -249,9 +241,7 @@ export class Broker {
     if (session === undefined) return;
     this.#sessions.delete(client);
     this.#ports.changed();
-    if (session.announced) {
-      this.#presence.disconnected(session, session.connection.endReason ?? 'CONNECTION_LOST');
-    }
+    this.#presence.disconnected(session, session.connection.endReason ?? 'CONNECTION_LOST');
     session.end();
   }
 

@@ -33,6 +33,8 @@ export interface ConnectionPorts {
   /** The last word on a packet that the rules let pass to the broker. */
   admit(connection: Connection, facts: PacketFacts): Exclude<Verdict, 'wait'>;
   record(record: TapRecord): void;
+  /** A CONNECT said who the client is. */
+  identified(): void;
   /** Both ends are closed. */
   gone(connection: Connection): void;
 }
@@ -133,6 +135,7 @@ export class Connection {
     if (connectAs !== undefined) {
       this.clientId ??= connectAs;
       this.protocolVersion = facts.protocolVersion ?? 4;
+      this.#ports.identified();
     }
     const packet: TappedPacket = { direction, connection: this.id, clientId: this.clientId, ...shown };
     (direction === 'toBroker' ? this.#toBroker : this.#toClient).add({ packet, facts, bytes });

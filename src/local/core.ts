@@ -258,6 +258,7 @@ export class LocalIotCore {
 
   #opened(socket: Socket): void {
     this.#sockets.set(socket, undefined);
+    this.#parts.changes.changed();
     socket.once('close', () => {
       this.#sockets.delete(socket);
       this.#parts.changes.changed();
@@ -266,7 +267,7 @@ export class LocalIotCore {
 
   #accepted(accepted: Accepted): void {
     this.#connectionCount += 1;
-    const { limits, policy, broker } = this.#parts;
+    const { limits, policy, broker, changes } = this.#parts;
     const connection = new Connection(
       this.#connectionCount,
       accepted,
@@ -275,6 +276,7 @@ export class LocalIotCore {
         gate: this.#gate,
         admit: (from, facts) => policy.judge(from, facts),
         record: (record) => this.tap.record(record),
+        identified: () => changes.changed(),
         gone: (gone) => this.#connections.delete(gone),
       },
     );
@@ -297,7 +299,12 @@ export class LocalIotCore {
         closing.push(socket);
       }
     }
-    await Promise.all([ended, ...closing.map(closed)]);
+    await Promise.all([ended, ...closing.map((socket) => this.#closed(socket))]);
+  }
+
+  #closed(socket: Socket): Promise<void> {
+    if (!this.#sockets.has(socket)) return Promise.resolve();
+    return new Promise((resolve) => socket.once('close', () => resolve()));
   }
 
   #pause(ms: number): Promise<void> {
@@ -318,13 +325,6 @@ export class LocalIotCore {
     await this.#cut();
     await this.#parts.broker.stop();
   }
-}
-
-function closed(socket: Socket): Promise<void> {
-  return new Promise((resolve) => {
-    if (socket.closed) resolve();
-    else socket.once('close', () => resolve());
-  });
 }
 
 function emitWarning({ message, code }: LocalIotCoreWarning): void {

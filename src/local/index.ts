@@ -1,10 +1,10 @@
 export type { ConnectedClient, ReceivedMessage } from './broker.ts';
 export type {
   DeviceCredentials,
+  LocalClientOptions,
   LocalIotCore,
   LocalIotCoreOptions,
   OpenConnection,
-  LocalClientOptions,
 } from './core.ts';
 export { startLocalIotCore } from './core.ts';
 export type { Faults, FaultTarget } from './faults.ts';

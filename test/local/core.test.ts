@@ -57,22 +57,27 @@ describe('the local core', () => {
   });
 
   it('leaves nothing open when it stops, and may be stopped twice', async () => {
-    const before = process.getActiveResourcesInfo().sort();
-    {
-      await using core = await startLocalIotCore({ plainPort: 0 });
-      const socket = net.connect(core.port, '127.0.0.1').on('error', () => {});
-      const lamp = dial(core, 'lamp');
-      await core.tap.waitFor({ packet: 'connack' });
-      core.faults.freeze();
-      core.faults.delayConnack(60_000);
-      const over = Promise.all([closed(lamp), new Promise((resolve) => socket.on('close', resolve))]);
-      await core.stop();
-      await over;
-      expect(core.connections).toEqual([]);
-      await expect(core.restart()).rejects.toMatchObject({ code: 'CLOSED' });
-    }
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(process.getActiveResourcesInfo().sort()).toEqual(before);
+    // What is still open after a test is found by test/support/setup.ts.
+    const core = await startLocalIotCore({ plainPort: 0 });
+    const shaking = net.connect(core.port, '127.0.0.1').on('error', () => {});
+    const cut = new Promise((resolve) => shaking.on('close', resolve));
+    const lamp = await connectPlain(core, 'lamp');
+    core.faults.freeze({ clientId: 'lamp' });
+    core.faults.delayConnack(60_000);
+    const held = core.tap.hold({ packet: 'suback' });
+    const button = dial(core, 'button');
+    await core.when(() => core.clients.length === 2 && core.connections.length === 3);
+    const unheld = expect(held.caught()).rejects.toMatchObject({ code: 'CLOSED' });
+    const over = Promise.all([closed(lamp), closed(button), cut]);
+    await core[Symbol.asyncDispose]();
+    await core.stop();
+    await over;
+    await unheld;
+    await expect(core.restart()).rejects.toMatchObject({ code: 'CLOSED' });
+    await expect(core.publish('a', 'b')).rejects.toMatchObject({ code: 'CLOSED' });
+    await expect(core.faults.listen()).rejects.toMatchObject({ code: 'CLOSED' });
+    expect(core.connections).toEqual([]);
+    expect(core.clients).toEqual([]);
   });
 
   it('fails when its port is taken, and leaves nothing behind', async () => {
