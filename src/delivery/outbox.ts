@@ -125,7 +125,6 @@ export class Outbox implements FlowPort {
 
   /** Writes to this wire from now on, until `detach`. */
   attach(wire: Wire): void {
-    if (this.#closedBy !== undefined) return;
     this.#dropLine();
     const slots = Math.min(this.#options.window ?? DEFAULT_WINDOW, wire.receiveMaximum);
     this.#line = { wire, slots, stopped: false };
@@ -160,7 +159,6 @@ export class Outbox implements FlowPort {
   close(error: IotError): void {
     if (this.#closedBy !== undefined) return;
     this.#closedBy = error;
-    this.#line = undefined;
     for (let entry = this.#list.first; entry !== undefined; entry = this.#list.first) {
       this.#finish(entry, withOutcome(error, entry.writes > 0));
     }

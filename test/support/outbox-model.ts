@@ -93,7 +93,6 @@ export class OutboxModel {
   }
 
   attach(receiveMaximum: number, takesAtOnce: boolean): void {
-    if (this.#closed) return;
     this.detach();
     this.#line = { window: Math.min(this.#options.window, receiveMaximum), takesAtOnce, open: new Map() };
     this.#pump();
@@ -149,7 +148,6 @@ export class OutboxModel {
     if (!this.#closed)
       for (const entry of [...this.#entries]) this.#finish(entry, 'CLOSED', entry.writes > 0);
     this.#closed = true;
-    this.#line = undefined;
   }
 
   #pump(): void {

@@ -37,26 +37,18 @@ describe('commands from inside of calls', () => {
   });
 
   it('calls nobody from inside of a write, and nobody from inside of another call', () => {
-    let depth = 0;
-    let deepest = 0;
-    const inside = (then: () => void) => () => {
-      depth++;
-      deepest = Math.max(deepest, depth);
+    const open: string[] = [];
+    const seen: string[] = [];
+    const inside = (what: string, then: () => void) => () => {
+      open.push(what);
+      seen.push(open.join(' > '));
       then();
-      depth--;
+      open.pop();
     };
-    const [box] = OutboxFixture.live(
-      {},
-      {
-        onPublish: (packet) => {
-          inside(packet.done)();
-        },
-      },
-    );
-    box.add('a', 1, {}, { delivered: inside(() => box.add('b', 1, {}, { delivered: inside(() => {}) })) });
-    // One for the call of `a`, one for the write of `b` within it; the call of `b` comes after both.
-    expect(deepest).toBe(2);
-    expect(box.told).toEqual(['delivered a', 'delivered b']);
+    const [box] = OutboxFixture.live({}, { onPublish: (packet) => inside('write', packet.done)() });
+    const addB = () => box.add('b', 1, {}, { delivered: inside('b delivered', () => {}) });
+    box.add('a', 1, {}, { delivered: inside('a delivered', addB) });
+    expect(seen).toEqual(['write', 'a delivered', 'a delivered > write', 'b delivered']);
   });
 
   it('keeps the order when a message is published while another one is written', () => {
@@ -69,6 +61,22 @@ describe('commands from inside of calls', () => {
       },
     });
     expect(wire.payloads).toEqual(['a', 'c', 'd']);
+  });
+
+  it('counts a message that is published while another one is written, and then has to wait', () => {
+    const [box] = OutboxFixture.live(
+      {},
+      {
+        onPublish: () => {
+          box.add('dd');
+          box.outbox.detach();
+        },
+      },
+    );
+    box.add('a');
+    expect(box.counts).toEqual({ inFlight: 0, toResend: 1, waiting: 1 });
+    expect(box.outbox.bytes).toBe(3);
+    expect(box.told).toEqual(['queued a', 'queued dd']);
   });
 
   it('writes on at once at a PUBACK, before it tells of it', () => {
