@@ -5,4 +5,12 @@
  */
 
 export * from './history-checker.ts';
+export {
+  type Adjacency,
+  adjacencyOf,
+  createPathModel,
+  type Edge,
+  type PathModel,
+  type PathModelOptions,
+} from './path-model.ts';
 export { VirtualClock } from './virtual-clock.ts';
