@@ -175,7 +175,8 @@ class DeviceClient implements IotClient {
     const [options, handler] = rest.length === 1 ? [{}, rest[0]] : rest;
     this.#checkFilter(filter);
     checkOptions(options, SUBSCRIBE_FIELDS);
-    const qos = qosOf('qos', options.qos ?? 0);
+    const { qos = 0 } = options;
+    qosOf('qos', qos);
     functionOf('handler', handler);
     this.#throwIfClosed();
     return await this.#subscriptions.hold({ filter, qos, handler }, options).call;
@@ -190,10 +191,10 @@ class DeviceClient implements IotClient {
   messages(filter: string, options: MessagesOptions = {}): AsyncIterable<Message, undefined> {
     this.#checkFilter(filter);
     checkFields('options', options, ['qos', 'bufferSize', 'overflow']);
-    const { bufferSize = 1_000, overflow = 'dropOldest' } = options;
+    const { qos = 0, bufferSize = 1_000, overflow = 'dropOldest' } = options;
     wholeNumber('bufferSize', bufferSize, 1, Number.MAX_SAFE_INTEGER);
     oneOf('overflow', overflow, ['dropOldest', 'dropNewest']);
-    const request = { filter, qos: qosOf('qos', options.qos ?? 0) };
+    const request = { filter, qos: qosOf('qos', qos) };
     return {
       [Symbol.asyncIterator]: () => this.#stream(request, { limit: bufferSize, overflow }),
     };

@@ -1,15 +1,16 @@
 import type { Authentication, PemSource } from '../adapters/authentication.ts';
+import { PemOption } from '../adapters/certificates.ts';
 import type { DrainPolicy } from '../machines/offline-queue.types.ts';
 import { type BackoffPolicy, DEFAULT_BACKOFF, validateBackoff } from '../protocol/backoff.ts';
 import { type Clock, MAX_DELAY_MS, systemClock, systemRandom } from '../protocol/clock.ts';
 import { isAwsEndpoint } from '../protocol/endpoint.ts';
-import { invalid } from '../protocol/errors.ts';
+import { IotError, invalid } from '../protocol/errors.ts';
 import { AWS_LIMITS } from '../protocol/limits.ts';
 import type { QoS, Will } from '../protocol/message.ts';
 import { encodePayload, type PayloadInput } from '../protocol/payload.ts';
 import { validateAwsTopic, validateTopicName } from '../protocol/topics.ts';
 import { isWellFormed, utf8Bytes } from '../protocol/utf8.ts';
-import { checkFields, oneOf, positiveMs, qosOf, wholeNumber } from './checks.ts';
+import { checkFields, functionOf, oneOf, positiveMs, qosOf, wholeNumber } from './checks.ts';
 
 /** Messages that are published while there is no live line. */
 export interface OfflineQueueOptions {
@@ -119,32 +120,46 @@ const FIELDS = [
  */
 export function resolveOptions(options: IotClientOptions): ResolvedOptions {
   checkFields('options', options, FIELDS);
+  // Defaults stand for what is left out, and for nothing else: null is as wrong as any other value.
+  const {
+    auth: givenAuth,
+    protocolVersion = 4,
+    session = 'clean',
+    keepAliveSeconds = 30,
+    pingTimeoutMs = 5_000,
+    attemptTimeoutMs = 15_000,
+    operationTimeoutMs = 5_000,
+    offlineQueue = {},
+    clock = systemClock,
+    random = systemRandom,
+  } = options;
   const endpoint = checkEndpoint(options.endpoint);
   const isAws = isAwsEndpoint(endpoint);
-  const auth = checkAuth(options.auth);
-  const port = options.port ?? auth.defaultPort();
+  const auth = checkAuth(givenAuth);
+  const { port = auth.defaultPort() } = options;
   wholeNumber('port', port, 1, 65_535);
   auth.validate(endpoint, port);
-  const reconnect = resolveReconnect(options.reconnect);
+  checkClock(clock);
+  functionOf('random', random);
   return {
     endpoint,
     isAws,
     port,
     clientId: checkClientId(options.clientId, isAws),
-    ca: options.ca,
+    ca: options.ca === undefined ? undefined : checkCa(options.ca),
     auth,
-    protocolVersion: oneOf('protocolVersion', options.protocolVersion ?? 4, [4]),
-    clean: oneOf('session', options.session ?? 'clean', ['clean', 'persistent']) === 'clean',
-    keepAliveSeconds: checkKeepAlive(options.keepAliveSeconds ?? 30, isAws),
-    pingTimeoutMs: positiveMs('pingTimeoutMs', options.pingTimeoutMs ?? 5_000),
-    attemptTimeoutMs: positiveMs('attemptTimeoutMs', options.attemptTimeoutMs ?? 15_000),
-    operationTimeoutMs: positiveMs('operationTimeoutMs', options.operationTimeoutMs ?? 5_000),
-    reconnect,
-    queue: resolveQueue(options.offlineQueue),
-    drain: resolveDrain(options.offlineQueue === false ? undefined : options.offlineQueue?.drain),
+    protocolVersion: oneOf('protocolVersion', protocolVersion, [4]),
+    clean: oneOf('session', session, ['clean', 'persistent']) === 'clean',
+    keepAliveSeconds: checkKeepAlive(keepAliveSeconds, isAws),
+    pingTimeoutMs: positiveMs('pingTimeoutMs', pingTimeoutMs),
+    attemptTimeoutMs: positiveMs('attemptTimeoutMs', attemptTimeoutMs),
+    operationTimeoutMs: positiveMs('operationTimeoutMs', operationTimeoutMs),
+    reconnect: resolveReconnect(options.reconnect),
+    queue: resolveQueue(offlineQueue),
+    drain: resolveDrain(offlineQueue === false ? undefined : offlineQueue.drain),
     will: options.will === undefined ? undefined : resolveWill(options.will, isAws),
-    clock: options.clock ?? systemClock,
-    random: options.random ?? systemRandom,
+    clock,
+    random,
   };
 }
 
@@ -159,10 +174,30 @@ function checkEndpoint(endpoint: unknown): string {
 }
 
 function checkAuth(auth: unknown): Authentication {
-  if (typeof auth === 'object' && auth !== null && 'signIn' in auth && 'validate' in auth) {
-    return auth as Authentication;
+  const methods = ['signIn', 'validate', 'defaultPort'];
+  if (hasMethods(auth, methods)) return auth as Authentication;
+  // Only its kind is shown: it may be a key.
+  throw new IotError(
+    'INVALID_ARGUMENT',
+    `auth must be mutualTls({ cert, key }) or plainTcp(); given: ${auth === null ? 'null' : typeof auth}`,
+  );
+}
+
+/** A copy of bytes, so that the caller may change his. */
+function checkCa(ca: PemSource): PemSource {
+  new PemOption('ca', ca);
+  return typeof ca === 'string' ? ca : new Uint8Array(ca);
+}
+
+function checkClock(clock: unknown): void {
+  if (!hasMethods(clock, ['now', 'setTimeout', 'clearTimeout'])) {
+    throw invalid('clock', 'an object with now, setTimeout and clearTimeout', clock);
   }
-  throw invalid('auth', 'mutualTls({ cert, key }) or plainTcp()', auth);
+}
+
+function hasMethods(value: unknown, names: readonly string[]): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function');
 }
 
 /** MQTT-3.1.3-4; AWS: at most 128 bytes, and ids that begin with $ are its own. */
@@ -182,15 +217,16 @@ function checkKeepAlive(seconds: number, isAws: boolean): number {
   return wholeNumber('keepAliveSeconds', seconds, min, max);
 }
 
-function resolveReconnect(given: Partial<BackoffPolicy> | undefined): BackoffPolicy {
-  if (given !== undefined) checkFields('reconnect', given, Object.keys(DEFAULT_BACKOFF));
-  const policy = { ...DEFAULT_BACKOFF, ...given };
+function resolveReconnect(given: Partial<BackoffPolicy> = {}): BackoffPolicy {
+  checkFields('reconnect', given, Object.keys(DEFAULT_BACKOFF));
+  const set = Object.entries(given).filter(([, value]) => value !== undefined);
+  const policy: unknown = { ...DEFAULT_BACKOFF, ...Object.fromEntries(set) };
   validateBackoff(policy, 'reconnect');
   return policy;
 }
 
-function resolveQueue(given: OfflineQueueOptions | false | undefined): ResolvedOptions['queue'] {
-  const queue = given === false ? {} : (given ?? {});
+function resolveQueue(given: OfflineQueueOptions | false): ResolvedOptions['queue'] {
+  const queue = given === false ? {} : given;
   checkFields('offlineQueue', queue, ['maxMessages', 'maxBytes', 'overflow', 'drain']);
   const { maxMessages = 20, maxBytes = 64 * 1024 * 1024, overflow = 'dropNewest' } = queue;
   if (maxMessages !== Infinity)
@@ -200,9 +236,9 @@ function resolveQueue(given: OfflineQueueOptions | false | undefined): ResolvedO
   return { enabled: given !== false, maxMessages, maxBytes, overflow };
 }
 
-function resolveDrain(given: Partial<DrainPolicy> | undefined): DrainPolicy {
-  if (given !== undefined) checkFields('offlineQueue.drain', given, ['perSecond', 'adaptive']);
-  const { perSecond = 2, adaptive = true } = given ?? {};
+function resolveDrain(given: Partial<DrainPolicy> = {}): DrainPolicy {
+  checkFields('offlineQueue.drain', given, ['perSecond', 'adaptive']);
+  const { perSecond = 2, adaptive = true } = given;
   // Below this the beat would be longer than a timer can be.
   const slowest = 1_000 / MAX_DELAY_MS;
   if (typeof perSecond !== 'number' || !(perSecond >= slowest)) {
@@ -218,12 +254,13 @@ function resolveDrain(given: Partial<DrainPolicy> | undefined): DrainPolicy {
 
 function resolveWill(will: WillOptions, isAws: boolean): Will {
   checkFields('will', will, ['topic', 'payload', 'qos', 'retain']);
-  validateTopicName(will.topic, 'will.topic');
-  if (isAws) validateAwsTopic(will.topic, 'will.topic');
+  const { topic, payload = '', qos = 0, retain = false } = will;
+  validateTopicName(topic, 'will.topic');
+  if (isAws) validateAwsTopic(topic, 'will.topic');
   return {
-    topic: will.topic,
-    payload: encodePayload(will.payload ?? '', 'will.payload'),
-    qos: qosOf('will.qos', will.qos ?? 0),
-    retain: oneOf('will.retain', will.retain ?? false, [true, false]),
+    topic,
+    payload: encodePayload(payload, 'will.payload'),
+    qos: qosOf('will.qos', qos),
+    retain: oneOf('will.retain', retain, [true, false]),
   };
 }

@@ -1,0 +1,331 @@
+import { describe, expect, it } from 'vitest';
+import { createIotClient, type IotClientOptions, mutualTls, plainTcp } from '../../src/index.ts';
+import { actorOf } from '../../src/machines/index.ts';
+import { judged, thrownBy } from './support.ts';
+
+const GOOD: IotClientOptions = { endpoint: 'broker.local', clientId: 'lamp', auth: plainTcp() };
+const AWS: IotClientOptions = {
+  endpoint: 'abc123-ats.iot.eu-west-1.amazonaws.com',
+  clientId: 'lamp',
+  auth: mutualTls({ cert: 'cert.pem', key: 'key.pem' }),
+};
+const tooLong = 2 ** 31;
+
+/** Options, and what the error must say: the field, what it may be, and what was given. */
+type Row = readonly [what: string, options: unknown, field: string, mayBe: RegExp, given: RegExp];
+
+const without = (field: keyof IotClientOptions): unknown =>
+  Object.fromEntries(Object.entries(GOOD).filter(([name]) => name !== field));
+const change = (change: Record<string, unknown>): unknown => ({ ...GOOD, ...change });
+const aws = (change: Record<string, unknown>): unknown => ({ ...AWS, ...change });
+
+const INVALID: readonly Row[] = [
+  ['no options at all', undefined, 'options', /an object/, /undefined/],
+  ['null for options', null, 'options', /an object/, /null/],
+  ['text for options', 'broker.local', 'options', /an object/, /"broker\.local"/],
+  ['a list of options', [GOOD], 'options', /an object/, /an array of 1/],
+  ['no endpoint', without('endpoint'), 'endpoint', /host name/, /undefined/],
+  ['an empty endpoint', change({ endpoint: '' }), 'endpoint', /host name/, /""/],
+  ['an endpoint with a scheme', change({ endpoint: 'mqtts://b' }), 'endpoint', /without scheme/, /"mqtts:/],
+  ['an endpoint with a port', change({ endpoint: 'b:8883' }), 'endpoint', /port/, /"b:8883"/],
+  ['an endpoint with a path', change({ endpoint: 'b/mqtt' }), 'endpoint', /path/, /"b\/mqtt"/],
+  ['an endpoint with blanks', change({ endpoint: ' b' }), 'endpoint', /host name/, /" b"/],
+  ['an endpoint with a user', change({ endpoint: 'u@b' }), 'endpoint', /host name/, /"u@b"/],
+  ['a number for the endpoint', change({ endpoint: 1 }), 'endpoint', /host name/, /1/],
+  ['port 0', change({ port: 0 }), 'port', /from 1 to 65535/, /0/],
+  ['port 65536', change({ port: 65_536 }), 'port', /from 1 to 65535/, /65536/],
+  ['half a port', change({ port: 1.5 }), 'port', /a whole number/, /1\.5/],
+  ['a port as text', change({ port: '1883' }), 'port', /a whole number/, /"1883"/],
+  ['null for the port', change({ port: null }), 'port', /a whole number/, /null/],
+  ['no client id', without('clientId'), 'clientId', /text of 1 to 65535 bytes/, /undefined/],
+  ['an empty client id', change({ clientId: '' }), 'clientId', /text of 1/, /""/],
+  ['a client id with NUL', change({ clientId: 'a\0b' }), 'clientId', /text of 1/, /"a\\u0000b"/],
+  ['half a character', change({ clientId: '\ud800' }), 'clientId', /text of 1/, /ud800/],
+  [
+    'a client id of 65,536 bytes',
+    change({ clientId: 'é'.repeat(32_768) }),
+    'clientId',
+    /65535/,
+    /32768 char/,
+  ],
+  [
+    'a client id of 129 bytes on AWS',
+    aws({ clientId: 'x'.repeat(129) }),
+    'clientId',
+    /128 bytes/,
+    /129 char/,
+  ],
+  [
+    'a client id that AWS keeps',
+    aws({ clientId: '$lamp' }),
+    'clientId',
+    /does not begin with \$/,
+    /"\$lamp"/,
+  ],
+  ['a number as authority', change({ ca: 5 }), 'ca', /PEM/, /number/],
+  ['an empty authority', change({ ca: '' }), 'ca', /PEM/, /0 characters/],
+  ['no sign-in', without('auth'), 'auth', /mutualTls\(.*plainTcp\(\)/, /undefined/],
+  ['text as sign-in', change({ auth: 'tls' }), 'auth', /mutualTls/, /string/],
+  ['half a sign-in', change({ auth: { signIn: 1, validate: 2 } }), 'auth', /mutualTls/, /object/],
+  ['no TLS for AWS', aws({ auth: plainTcp() }), 'auth', /mutualTls\(\)/, /plainTcp\(\)/],
+  ['MQTT 3.1', change({ protocolVersion: 3 }), 'protocolVersion', /4/, /3/],
+  ['a protocol as text', change({ protocolVersion: '4' }), 'protocolVersion', /4/, /"4"/],
+  ['an unknown session', change({ session: 'forever' }), 'session', /"clean" or "persistent"/, /"forever"/],
+  ['null for the session', change({ session: null }), 'session', /"clean" or "persistent"/, /null/],
+  ['keep-alive 0', change({ keepAliveSeconds: 0 }), 'keepAliveSeconds', /from 1 to 65535/, /0/],
+  ['keep-alive 65,536', change({ keepAliveSeconds: 65_536 }), 'keepAliveSeconds', /65535/, /65536/],
+  ['keep-alive 29 on AWS', aws({ keepAliveSeconds: 29 }), 'keepAliveSeconds', /from 30 to 1200/, /29/],
+  ['keep-alive 1,201 on AWS', aws({ keepAliveSeconds: 1_201 }), 'keepAliveSeconds', /30 to 1200/, /1201/],
+  ['ping timeout 0', change({ pingTimeoutMs: 0 }), 'pingTimeoutMs', /more than 0/, /0/],
+  ['an attempt timeout of NaN', change({ attemptTimeoutMs: Number.NaN }), 'attemptTimeoutMs', /milli/, /NaN/],
+  [
+    'a timer that none can be',
+    change({ operationTimeoutMs: tooLong }),
+    'operationTimeoutMs',
+    /2147483647/,
+    /648/,
+  ],
+  ['a negative timeout', change({ operationTimeoutMs: -1 }), 'operationTimeoutMs', /more than 0/, /-1/],
+  ['text for the backoff', change({ reconnect: 'slow' }), 'reconnect', /an object/, /"slow"/],
+  ['null for the backoff', change({ reconnect: null }), 'reconnect', /an object/, /null/],
+  ['py:B11 a base of 0', change({ reconnect: { baseMs: 0 } }), 'reconnect.baseMs', /more than 0/, /0/],
+  ['py:B3 a negative base', change({ reconnect: { baseMs: -10 } }), 'reconnect.baseMs', /from 0/, /-10/],
+  [
+    'py:B12 max below base',
+    change({ reconnect: { maxMs: 999 } }),
+    'reconnect.maxMs',
+    /at least baseMs/,
+    /999/,
+  ],
+  [
+    'py:B4 base above stable',
+    change({ reconnect: { stableMs: 10 } }),
+    'reconnect.stableMs',
+    /than baseMs/,
+    /10/,
+  ],
+  ['an unknown jitter', change({ reconnect: { jitter: 'full' } }), 'reconnect.jitter', /'equal'/, /"full"/],
+  [
+    'a spread too wide',
+    change({ reconnect: { firstRetryWithinMs: tooLong } }),
+    'reconnect.firstRet',
+    /2147/,
+    /648/,
+  ],
+  ['true for the queue', change({ offlineQueue: true }), 'offlineQueue', /an object/, /true/],
+  ['null for the queue', change({ offlineQueue: null }), 'offlineQueue', /an object/, /null/],
+  [
+    'py:Q1 size 1.7',
+    change({ offlineQueue: { maxMessages: 1.7 } }),
+    'offlineQueue.maxMessages',
+    /whole/,
+    /1\.7/,
+  ],
+  ['size 0', change({ offlineQueue: { maxMessages: 0 } }), 'offlineQueue.maxMessages', /from 1/, /0/],
+  [
+    'a size as text',
+    change({ offlineQueue: { maxMessages: '9' } }),
+    'offlineQueue.maxMessages',
+    /whole/,
+    /"9"/,
+  ],
+  ['no room at all', change({ offlineQueue: { maxBytes: 0 } }), 'offlineQueue.maxBytes', /from 1/, /0/],
+  ['py:Q2 drop 2', change({ offlineQueue: { overflow: 2 } }), 'offlineQueue.overflow', /"dropNewest"/, /2/],
+  [
+    'py:Q27 drop foo',
+    change({ offlineQueue: { overflow: 'foo' } }),
+    'offlineQueue.overflow',
+    /"dropOl/,
+    /"foo"/,
+  ],
+  ['a number as drain', change({ offlineQueue: { drain: 2 } }), 'offlineQueue.drain', /an object/, /2/],
+  ['py:D17 0 Hz', change({ offlineQueue: { drain: { perSecond: 0 } } }), '.drain.perSecond', /positive/, /0/],
+  [
+    'py:D17 -1 Hz',
+    change({ offlineQueue: { drain: { perSecond: -1 } } }),
+    '.drain.perSecond',
+    /positive/,
+    /-1/,
+  ],
+  [
+    'a beat too long',
+    change({ offlineQueue: { drain: { perSecond: 1e-9 } } }),
+    '.drain.perSec',
+    /positive/,
+    /1e-9/,
+  ],
+  [
+    'adaptive 1',
+    change({ offlineQueue: { drain: { adaptive: 1 } } }),
+    '.drain.adaptive',
+    /true or false/,
+    /1/,
+  ],
+  ['a will as text', change({ will: 'gone' }), 'will', /an object/, /"gone"/],
+  ['null for the will', change({ will: null }), 'will', /an object/, /null/],
+  ['a will without a topic', change({ will: {} }), 'will.topic', /a string that is not empty/, /undefined/],
+  ['a will for many', change({ will: { topic: 'a/#' } }), 'will.topic', /without the wildcards/, /"a\/#"/],
+  ['a will of QoS 2', change({ will: { topic: 'a', qos: 2 } }), 'will.qos', /0 or 1/, /2/],
+  ['a will that may stay', change({ will: { topic: 'a', retain: 1 } }), 'will.retain', /true or false/, /1/],
+  [
+    'null as last word',
+    change({ will: { topic: 'a', payload: null } }),
+    'will.payload',
+    /a string, bytes/,
+    /null/,
+  ],
+  ['a will of NaN', change({ will: { topic: 'a', payload: Number.NaN } }), 'will.payload', /finite/, /NaN/],
+  ['a will too deep for AWS', aws({ will: { topic: '1/2/3/4/5/6/7/8/9' } }), 'will.topic', /levels/, /"1\/2/],
+  [
+    'half a clock',
+    change({ clock: { now: () => 0 } }),
+    'clock',
+    /now, setTimeout and clearTimeout/,
+    /object/,
+  ],
+  ['a number as chance', change({ random: 0.5 }), 'random', /a function/, /0\.5/],
+];
+
+describe('fault:G-9 invalid options', () => {
+  it.each(INVALID)('%s', (_what, options, field, mayBe, given) => {
+    const error = thrownBy(() => createIotClient(options as IotClientOptions));
+    expect(error.code).toBe('INVALID_ARGUMENT');
+    const [wanted, shown] = error.message.split('; given: ');
+    expect(wanted).toContain(field);
+    expect(wanted).toMatch(mayBe);
+    expect(shown).toMatch(given);
+  });
+
+  it.each([
+    ['options', { ...GOOD, clientID: 'lamp' }, 'clientID', 'clientId'],
+    ['reconnect', { ...GOOD, reconnect: { base: 1 } }, 'base', 'baseMs'],
+    ['offlineQueue', { ...GOOD, offlineQueue: { size: 1 } }, 'size', 'maxMessages'],
+    ['offlineQueue.drain', { ...GOOD, offlineQueue: { drain: { hz: 1 } } }, 'hz', 'perSecond'],
+    ['will', { ...GOOD, will: { topic: 'a', message: 'b' } }, 'message', 'payload'],
+  ])('an unknown field of %s, with those that there are', (name, options, stranger, known) => {
+    const { code, message } = thrownBy(() => createIotClient(options as IotClientOptions));
+    expect(code).toBe('INVALID_ARGUMENT');
+    expect(message).toContain(`${name} has no field "${stranger}"`);
+    expect(message).toContain(known);
+  });
+});
+
+describe('valid options', () => {
+  it.each<[string, object]>([
+    ['the least', {}],
+    ['an IPv6 address', { endpoint: '::1' }],
+    ['every bound at its least', { port: 1, keepAliveSeconds: 1, pingTimeoutMs: 0.5, attemptTimeoutMs: 1 }],
+    ['every bound at its most', { port: 65_535, keepAliveSeconds: 65_535, operationTimeoutMs: tooLong - 1 }],
+    ['a queue without bounds', { offlineQueue: { maxMessages: Infinity, drain: { perSecond: Infinity } } }],
+    ['no queue', { offlineQueue: false }],
+    [
+      'a will with all that it may have',
+      { will: { topic: 'a', payload: { gone: true }, qos: 1, retain: true } },
+    ],
+    [
+      'undefined for what has a default',
+      { port: undefined, reconnect: { maxMs: undefined }, will: undefined },
+    ],
+    [
+      'undefined inside of the queue',
+      { offlineQueue: { maxMessages: undefined, drain: { perSecond: undefined } } },
+    ],
+  ])('%s', (_what, options) => {
+    const client = judged(createIotClient({ ...GOOD, ...options } as IotClientOptions));
+    expect(client.status).toEqual({ state: 'idle', stable: false, queued: 0, inFlight: 0 });
+  });
+
+  it('are those of the moment: what the app changes in them afterwards has no effect (fault:G-8)', () => {
+    const reconnect = { baseMs: 7, maxMs: 70 };
+    const client = judged(createIotClient({ ...GOOD, reconnect }));
+    reconnect.baseMs = 99;
+    const { connection } = actorOf(client).getSnapshot().children;
+    expect(connection?.getSnapshot().context.policy.backoff).toMatchObject({ baseMs: 7, maxMs: 70 });
+  });
+
+  it('have the defaults that the documentation names', () => {
+    const client = judged(createIotClient(GOOD));
+    const { context } = actorOf(client).getSnapshot();
+    expect(context.connection).toEqual({
+      attemptTimeoutMs: 15_000,
+      backoff: { baseMs: 1_000, maxMs: 32_000, stableMs: 20_000, jitter: 'equal', firstRetryWithinMs: 0 },
+    });
+    expect(context.drain).toEqual({ perSecond: 2, adaptive: true });
+    expect(context.operationTimeoutMs).toBe(5_000);
+  });
+});
+
+describe('invalid calls reject at once, and none of them throws at its caller', () => {
+  const client = (): ReturnType<typeof judged> => judged(createIotClient(GOOD));
+  const wrong = (value: unknown): never => value as never;
+
+  it.each<[string, (client: ReturnType<typeof judged>) => Promise<unknown>, RegExp]>([
+    ['connect: an unknown option', (c) => c.connect(wrong({ timeout: 1 })), /"timeout".*signal, timeoutMs/],
+    ['connect: timeout 0', (c) => c.connect({ timeoutMs: 0 }), /timeoutMs must be a number of milliseconds/],
+    [
+      'connect: no signal',
+      (c) => c.connect({ signal: wrong({ aborted: false }) }),
+      /signal must be an AbortSignal/,
+    ],
+    ['disconnect: -1', (c) => c.disconnect({ flushTimeoutMs: -1 }), /flushTimeoutMs/],
+    ['disconnect: an unknown option', (c) => c.disconnect(wrong({ force: true })), /"force".*flushTimeoutMs/],
+    ['close: null', (c) => c.close(wrong(null)), /options must be an object/],
+    ['when: a state that is none', (c) => c.when(wrong('online')), /state must be "idle" or/],
+    ['publish: no topic', (c) => c.publish(wrong(undefined), 'x'), /topic must be a string/],
+    ['publish: a wildcard', (c) => c.publish('a/+', 'x'), /wildcards/],
+    ['publish: no payload', (c) => c.publish('a', wrong(undefined)), /payload must be/],
+    ['publish: QoS 2', (c) => c.publish('a', 'x', { qos: wrong(2) }), /qos must be 0 or 1/],
+    ['publish: retain 1', (c) => c.publish('a', 'x', { retain: wrong(1) }), /retain must be true or false/],
+    ['publish: expires at once', (c) => c.publish('a', 'x', { expiresInMs: 0 }), /expiresInMs/],
+    ['publish: null for options', (c) => c.publish('a', 'x', wrong(null)), /options must be an object/],
+    ['publish: an unknown option', (c) => c.publish('a', 'x', wrong({ dup: true })), /"dup"/],
+    ['subscribe: an empty filter (py:S6)', (c) => c.subscribe('', () => undefined), /filter must be/],
+    ['subscribe: # in the middle', (c) => c.subscribe('a/#/b', () => undefined), /filter must be/],
+    ['subscribe: no handler', (c) => c.subscribe('a', wrong(undefined)), /handler must be a function/],
+    [
+      'subscribe: no handler behind options',
+      (c) => c.subscribe('a', {}, wrong(7)),
+      /handler must be a function/,
+    ],
+    ['subscribe: QoS 2', (c) => c.subscribe('a', { qos: wrong(2) }, () => undefined), /qos must be 0 or 1/],
+    ['subscribe: retain', (c) => c.subscribe('a', wrong({ retain: true }), () => undefined), /"retain"/],
+    ['unsubscribe: no filter', (c) => c.unsubscribe(wrong(undefined)), /filter must be/],
+  ])('%s', async (_what, call, message) => {
+    const one = client();
+    await expect(call(one)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringMatching(message),
+    });
+    expect(one.status).toMatchObject({ state: 'idle', queued: 0 });
+  });
+
+  it('messages() and on() throw at once: they have no promise', () => {
+    const one = client();
+    expect(thrownBy(() => one.messages('a/#/b')).message).toMatch(/filter must be/);
+    expect(thrownBy(() => one.messages('a', { bufferSize: 0 })).message).toMatch(/bufferSize must be/);
+    expect(thrownBy(() => one.messages('a', { overflow: wrong('drop') })).message).toMatch(
+      /overflow must be/,
+    );
+    expect(thrownBy(() => one.messages('a', wrong({ limit: 1 }))).message).toMatch(/"limit"/);
+    expect(thrownBy(() => one.on(wrong('online'), () => undefined)).message).toMatch(
+      /event must be "status" or/,
+    );
+    expect(thrownBy(() => one.on('status', wrong(undefined))).message).toMatch(/listener must be a function/);
+  });
+
+  it('on AWS, what would close the connection is refused here', async () => {
+    const one = judged(createIotClient(AWS));
+    const deep = '1/2/3/4/5/6/7/8/9';
+    await expect(one.publish(deep, 'x')).rejects.toMatchObject({
+      message: expect.stringMatching(/7 slashes/),
+    });
+    await expect(one.subscribe(deep, () => undefined)).rejects.toMatchObject({
+      message: expect.stringMatching(/7 slashes/),
+    });
+    const large = new Uint8Array(131_073);
+    await expect(one.publish('a', large)).rejects.toMatchObject({
+      message: expect.stringMatching(/at most 131072 bytes.*131073 bytes/),
+    });
+    await expect(one.publish('a', large.subarray(1))).resolves.toMatchObject({ state: 'queued' });
+  });
+});

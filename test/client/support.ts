@@ -1,0 +1,152 @@
+import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+import type { IotClientOptions } from '../../src/client/options.ts';
+import { createIotClient, type IotClient, IotError, type Status, type StatusState } from '../../src/index.ts';
+import { type LocalIotCore, type LocalIotCoreOptions, startLocalIotCore } from '../../src/local/index.ts';
+import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { PromiseRegistry } from '../support/tracked.ts';
+
+/** Backoff that a test can wait for on the real clock. */
+export const QUICK = { baseMs: 5, maxMs: 20, stableMs: 10_000, jitter: 'none' } as const;
+
+interface Made {
+  readonly client: IotClient;
+  readonly clock: VirtualClock | undefined;
+  readonly told: Promise<Status[]>;
+}
+
+type TestOptions = Partial<IotClientOptions> & { readonly tls?: boolean };
+
+const registry = new PromiseRegistry();
+const made: Made[] = [];
+let named = 0;
+
+/** A client id that no other test of this file has: the core and its log are shared. */
+export function freshId(): string {
+  named += 1;
+  return `device-${named}`;
+}
+
+/** One local core for the tests of a file, with a plain port. */
+export function useCore(options: LocalIotCoreOptions = {}): () => LocalIotCore {
+  let core: LocalIotCore | undefined;
+  beforeAll(async () => {
+    core = await startLocalIotCore({ plainPort: 0, onWarning: () => undefined, ...options });
+  });
+  afterAll(() => core?.stop());
+  return () => core!;
+}
+
+/**
+ * A client of the core, over plain TCP or, with `tls`, mutual TLS. After the test it is closed, and then judged: every
+ * promise that it gave is settled, no timer runs, and each change of its status was one that the machine can make.
+ */
+export function clientOf(core: LocalIotCore, options: TestOptions = {}): IotClient {
+  const { tls = false, clientId = freshId(), ...rest } = options;
+  const place = tls ? core.deviceOptions(clientId) : core.plainOptions(clientId);
+  return judged(
+    createIotClient({ ...place, reconnect: QUICK, ...rest }),
+    rest.clock as VirtualClock | undefined,
+  );
+}
+
+/** A client that no test closes itself, watched and judged as {@link clientOf} says. */
+export function judged(client: IotClient, clock?: VirtualClock): IotClient {
+  made.push({ client, clock, told: collect(client.statusChanges()) });
+  return registry.tracked(client);
+}
+
+/** As {@link clientOf}, connected and live. */
+export async function liveClient(core: LocalIotCore, options: TestOptions = {}): Promise<IotClient> {
+  const client = clientOf(core, options);
+  await client.connect();
+  await client.when('live');
+  return client;
+}
+
+/** A client whose time stands still. Its retries come when the test says so. */
+export function stillClient(
+  core: LocalIotCore,
+  options: TestOptions = {},
+): { client: IotClient; clock: VirtualClock } {
+  const clock = new VirtualClock();
+  return { client: clientOf(core, { clock, random: () => 0, ...options }), clock };
+}
+
+/** Closes a client whose clock stands still, without waiting for anything. */
+export async function closeNow(client: IotClient, clock: VirtualClock | undefined): Promise<void> {
+  const closing = client.close({ flushTimeoutMs: 0 });
+  // Both bounds of a planned end; without a virtual clock they pass by themselves.
+  clock?.advance(60_000);
+  await closing;
+}
+
+/** The error that a promise rejects with, as an object to match; fails when it resolves. */
+export async function failureOf(promise: Promise<unknown>): Promise<IotError> {
+  const [outcome] = await Promise.allSettled([promise]);
+  if (outcome.status === 'fulfilled') throw new Error('expected a rejection, and it resolved');
+  if (!IotError.is(outcome.reason)) throw outcome.reason;
+  return outcome.reason;
+}
+
+/** The error that a function throws at once. */
+export function thrownBy(call: () => unknown): IotError {
+  try {
+    call();
+  } catch (error) {
+    if (IotError.is(error)) return error;
+    throw error;
+  }
+  throw new Error('expected an error, and none was thrown');
+}
+
+/** All that an iterator gives until it is done. */
+export async function collect<T>(iterable: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const one of iterable) all.push(one);
+  return all;
+}
+
+/** Lets everything that is due without time passing happen: a barrier for what must *not* happen. */
+export async function settled(turns = 20): Promise<void> {
+  for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** The states that may follow each state. `closed` may follow all, and nothing follows it. */
+const FOLLOWERS: Readonly<Record<StatusState, readonly StatusState[]>> = {
+  idle: ['connecting'],
+  connecting: ['resubscribing', 'backingOff', 'failed', 'idle'],
+  resubscribing: ['draining', 'backingOff', 'failed', 'disconnecting', 'idle'],
+  draining: ['live', 'backingOff', 'failed', 'disconnecting', 'idle'],
+  live: ['backingOff', 'failed', 'disconnecting', 'idle'],
+  backingOff: ['connecting', 'idle'],
+  disconnecting: ['idle', 'backingOff', 'failed'],
+  failed: ['connecting', 'idle'],
+  closed: [],
+};
+
+/** fault:I12: what is wrong with the story that a status stream told. */
+export function untrueIn(told: readonly Status[]): string[] {
+  const untrue: string[] = [];
+  let before: Status = { state: 'idle', stable: false, queued: 0, inFlight: 0 };
+  for (const status of told) {
+    const isStabilityOnly = status.state === before.state && status.stable !== before.stable;
+    const follows = status.state === 'closed' || FOLLOWERS[before.state].includes(status.state);
+    if (before.state === 'closed' || !(follows || isStabilityOnly))
+      untrue.push(`${before.state} → ${status.state}`);
+    before = status;
+  }
+  return untrue;
+}
+
+afterEach(async () => {
+  const clients = made.splice(0);
+  for (const { client, clock } of clients) await closeNow(client, clock);
+  for (const { told, clock } of clients) {
+    const story = await told;
+    expect(untrueIn(story)).toEqual([]);
+    expect(story.at(-1)?.state).toBe('closed');
+    expect(clock?.pending ?? 0).toBe(0);
+  }
+  await settled(2);
+  expect(await registry.pending()).toEqual([]);
+});
