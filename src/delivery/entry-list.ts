@@ -6,7 +6,7 @@ import type { Entry, Place } from './entry.ts';
  * ```
  * [ in flight | to resend | waiting ]
  *               ▲           ▲
- *               first two entries that are not yet written; `next` is the left one
+ *              next     firstWaiting       with nothing to resend they are the same entry
  * ```
  *
  * Every step takes the same time at any length, and an entry that leaves leaves nothing behind.
@@ -14,7 +14,7 @@ import type { Entry, Place } from './entry.ts';
 export class EntryList {
   #first: Entry | undefined;
   #last: Entry | undefined;
-  #firstToResend: Entry | undefined;
+  #next: Entry | undefined;
   #firstWaiting: Entry | undefined;
   readonly #count = { inFlight: 0, toResend: 0, waiting: 0 };
   #waitingBytes = 0;
@@ -46,7 +46,7 @@ export class EntryList {
 
   /** The entry whose turn it is to be written. */
   get next(): Entry | undefined {
-    return this.#firstToResend ?? this.#firstWaiting;
+    return this.#next;
   }
 
   /** Puts a new entry behind all others; it waits. */
@@ -55,6 +55,7 @@ export class EntryList {
     if (this.#last === undefined) this.#first = entry;
     else this.#last.next = entry;
     this.#last = entry;
+    this.#next ??= entry;
     this.#firstWaiting ??= entry;
     this.#count.waiting++;
     this.#waitingBytes += entry.bytes;
@@ -62,7 +63,7 @@ export class EntryList {
 
   /** `next` is in flight now. */
   advance(): void {
-    const entry = this.next;
+    const entry = this.#next;
     if (entry === undefined || entry.place === 'ended') return;
     this.#leavePlace(entry, entry.place, 'inFlight');
     this.#count.inFlight++;
@@ -73,7 +74,7 @@ export class EntryList {
     for (let entry = this.#first; entry?.place === 'inFlight'; entry = entry.next) entry.place = 'toResend';
     this.#count.toResend += this.#count.inFlight;
     this.#count.inFlight = 0;
-    if (this.#count.toResend > 0) this.#firstToResend = this.#first;
+    this.#next = this.#first;
   }
 
   remove(entry: Entry): void {
@@ -88,8 +89,7 @@ export class EntryList {
   }
 
   #leavePlace(entry: Entry, from: Exclude<Place, 'ended'>, to: Place): void {
-    if (entry === this.#firstToResend)
-      this.#firstToResend = entry.next?.place === 'toResend' ? entry.next : undefined;
+    if (entry === this.#next) this.#next = entry.next;
     if (entry === this.#firstWaiting) this.#firstWaiting = entry.next;
     if (from === 'waiting') this.#waitingBytes -= entry.bytes;
     this.#count[from]--;

@@ -198,11 +198,9 @@ export class Outbox implements FlowPort {
     const fits = () => this.#list.waiting < maxMessages && this.#list.waitingBytes + entry.bytes <= maxBytes;
     if (fits()) return;
     if (overflow === 'dropNewest' || maxMessages < 1 || entry.bytes > maxBytes) throw queueFullError();
-    for (
-      let oldest = this.#list.firstWaiting;
-      oldest !== undefined && !fits();
-      oldest = this.#list.firstWaiting
-    ) {
+    while (!fits()) {
+      const oldest = this.#list.firstWaiting;
+      if (oldest === undefined) return;
       this.#finish(oldest, evictedError());
     }
   }

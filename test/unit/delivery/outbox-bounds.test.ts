@@ -159,6 +159,13 @@ describe('the memory of the outbox', () => {
     expect([box.outbox.bytes, box.clock.pending]).toEqual([7, 0]);
   });
 
+  it('lets go of the others when a message has ended, although its sender holds on to it', () => {
+    const box = new OutboxFixture();
+    const [, b] = box.addAll(['a', 'b', 'c']);
+    if (b !== undefined) box.outbox.end(b, timeout);
+    expect([b?.previous, b?.next, b?.timer]).toEqual([undefined, undefined, undefined]);
+  });
+
   it('stays empty over 100,000 publishes that are aborted on the wire', () => {
     const [box, wire] = OutboxFixture.live();
     for (let i = 0; i < 100_000; i++) {
