@@ -10,6 +10,7 @@ import { publishRefused, subscriptionRefused, unsubscriptionRefused } from '../p
 import type { FilterRequest, OutgoingMessage, QoS } from '../protocol/message.ts';
 import type { FilterAnswer, Wire } from '../protocol/transport.ts';
 import type { KeepAlive } from './keep-alive.ts';
+import { publishPacket } from './publish-packet.ts';
 
 /** A QoS 1 publish without PUBACK. */
 interface Unacknowledged {
@@ -51,6 +52,8 @@ export class MqttWire implements Wire {
   readonly #unanswered = new Map<number, Unanswered>();
   #awaitingDrain: (() => void)[] = [];
   #lastPacketId = 0;
+  /** The stream holds back what is written until the end of this turn. */
+  #corked = false;
   /** Why nothing may be sent any more. */
   #closed: IotError | undefined;
   /** Nothing is called back any more. */
@@ -65,18 +68,18 @@ export class MqttWire implements Wire {
 
   publish(message: OutgoingMessage, done: (error?: IotError) => void): void {
     if (this.#closed !== undefined) return;
-    const { topic, qos, retain } = message;
-    const payload = asBuffer(message.payload);
-    if (qos === 0) {
-      const taken = this.#write({ cmd: 'publish', topic, payload, qos, retain, dup: false });
+    const { protocolVersion } = this.#format;
+    if (message.qos === 0) {
+      const taken = this.#send(publishPacket(message, protocolVersion));
       this.#keepAlive.sent();
       if (taken) done();
       else this.#awaitingDrain.push(done);
       return;
     }
     const messageId = this.#nextPacketId();
+    const { topic } = message;
     this.#unacknowledged.set(messageId, { topic, done, sentAt: this.#keepAlive.sentForAnswer() });
-    this.#write({ cmd: 'publish', topic, payload, qos, retain, dup: false, messageId });
+    this.#send(publishPacket(message, protocolVersion, messageId));
   }
 
   subscribe(requests: readonly FilterRequest[]): Promise<readonly FilterAnswer[]> {
@@ -192,8 +195,21 @@ export class MqttWire implements Wire {
     return this.#lastPacketId;
   }
 
-  #write(packet: Packet): boolean {
-    return mqttPacket.writeToStream(packet, this.#stream, this.#format);
+  #write(packet: Packet): void {
+    mqttPacket.writeToStream(packet, this.#stream, this.#format);
+  }
+
+  /** Writes bytes; all that one turn of the event loop writes goes to the socket together. */
+  #send(bytes: Buffer): boolean {
+    if (!this.#corked) {
+      this.#corked = true;
+      this.#stream.cork();
+      process.nextTick(() => {
+        this.#corked = false;
+        this.#stream.uncork();
+      });
+    }
+    return this.#stream.write(bytes);
   }
 }
 
@@ -205,9 +221,4 @@ function answer({ filter, qos }: FilterRequest, code = LOWEST_REFUSAL): FilterAn
 function throwFirstRefusal(filters: readonly string[], codes: readonly number[]): void {
   const refused = codes.findIndex((code) => code >= LOWEST_REFUSAL);
   if (refused !== -1) throw unsubscriptionRefused(filters[refused] ?? '', codes[refused] ?? LOWEST_REFUSAL);
-}
-
-function asBuffer(payload: string | Uint8Array): string | Buffer {
-  if (typeof payload === 'string' || Buffer.isBuffer(payload)) return payload;
-  return Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
 }

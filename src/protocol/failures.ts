@@ -20,6 +20,10 @@ interface Failure {
   readonly remediation?: (place: FailurePlace) => string;
 }
 
+/** A map, so that a code which is also a property of every object finds nothing. */
+const table = (entries: Record<string, Failure>): ReadonlyMap<string, Failure> =>
+  new Map(Object.entries(entries));
+
 const at = (place: FailurePlace): string => `${place.endpoint}:${place.port}`;
 const clockSays = (place: FailurePlace): string =>
   `this device's clock says ${new Date(place.wallClock).toISOString()}`;
@@ -109,7 +113,7 @@ const TLS_BROKEN: Failure = {
 };
 
 /** Node's errno and DNS codes (`error.code`). After CONNACK every one of these is a lost connection. */
-const BY_ERRNO: Readonly<Record<string, Failure>> = {
+const BY_ERRNO = table({
   ENOTFOUND: NAME_NOT_RESOLVED,
   EAI_AGAIN: NAME_NOT_RESOLVED,
   EAI_FAIL: NAME_NOT_RESOLVED,
@@ -134,10 +138,10 @@ const BY_ERRNO: Readonly<Record<string, Failure>> = {
   ECONNRESET: CUT,
   ECONNABORTED: CUT,
   EPIPE: CUT,
-};
+});
 
 /** What Node and OpenSSL say when the server's certificate does not verify. */
-const BY_VERIFICATION: Readonly<Record<string, Failure>> = {
+const BY_VERIFICATION = table({
   DEPTH_ZERO_SELF_SIGNED_CERT: SERVER_UNTRUSTED,
   SELF_SIGNED_CERT_IN_CHAIN: SERVER_UNTRUSTED,
   UNABLE_TO_GET_ISSUER_CERT: SERVER_UNTRUSTED,
@@ -156,10 +160,10 @@ const BY_VERIFICATION: Readonly<Record<string, Failure>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: SERVER_NAME,
   HOSTNAME_MISMATCH: SERVER_NAME,
   IP_ADDRESS_MISMATCH: SERVER_NAME,
-};
+});
 
 /** TLS alerts by the end of their OpenSSL name: `ERR_SSL_<version>_ALERT_<name>`. The server sent them. */
-const BY_ALERT: Readonly<Record<string, Failure>> = {
+const BY_ALERT = table({
   CERTIFICATE_REQUIRED: CERTIFICATE_REFUSED,
   BAD_CERTIFICATE: CERTIFICATE_REFUSED,
   UNSUPPORTED_CERTIFICATE: CERTIFICATE_REFUSED,
@@ -169,14 +173,14 @@ const BY_ALERT: Readonly<Record<string, Failure>> = {
   UNKNOWN_CA: CERTIFICATE_REFUSED,
   ACCESS_DENIED: CERTIFICATE_REFUSED,
   PROTOCOL_VERSION: TLS_TOO_OLD,
-};
+});
 
-const BY_SSL: Readonly<Record<string, Failure>> = {
+const BY_SSL = table({
   ERR_SSL_WRONG_VERSION_NUMBER: NOT_TLS,
   ERR_SSL_PACKET_LENGTH_TOO_LONG: NOT_TLS,
   ERR_SSL_UNSUPPORTED_PROTOCOL: TLS_TOO_OLD,
   ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: TLS_TOO_OLD,
-};
+});
 
 /** The typed error for whatever a socket, a name server or TLS reported. Passes an `IotError` through. */
 export function networkFailure(error: unknown, place: FailurePlace): IotError {
@@ -187,7 +191,7 @@ export function networkFailure(error: unknown, place: FailurePlace): IotError {
   if (failure === undefined) {
     return new IotError('INTERNAL', `the connection to ${at(place)} failed for an unknown reason`, cause);
   }
-  if (place.stage === 'live' && code !== undefined && code in BY_ERRNO) {
+  if (place.stage === 'live' && code !== undefined && BY_ERRNO.has(code)) {
     return new IotError('CONNECTION_LOST', `the connection to ${at(place)} was lost (${code})`, cause);
   }
   const remediation = failure.remediation?.(place);
@@ -198,10 +202,10 @@ export function networkFailure(error: unknown, place: FailurePlace): IotError {
 }
 
 function failureOf(code: string): Failure | undefined {
-  const known = BY_ERRNO[code] ?? BY_VERIFICATION[code] ?? BY_SSL[code];
+  const known = BY_ERRNO.get(code) ?? BY_VERIFICATION.get(code) ?? BY_SSL.get(code);
   if (known !== undefined) return known;
   const alert = /^ERR_SSL_.*ALERT_(?:NUMBER_)?([A-Z_]+)$/.exec(code)?.[1];
-  if (alert !== undefined) return BY_ALERT[alert] ?? TLS_BROKEN;
+  if (alert !== undefined) return BY_ALERT.get(alert) ?? TLS_BROKEN;
   return /^(ERR_SSL_|ERR_TLS_|ERR_OSSL_|EPROTO$)/.test(code) ? TLS_BROKEN : undefined;
 }
 

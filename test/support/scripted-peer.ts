@@ -87,6 +87,8 @@ export interface ScriptedPeerOptions {
   /** Listen with TLS. */
   readonly tls?: tls.TlsOptions;
   readonly protocolVersion?: 4 | 5;
+  /** Keep sending possible after the client's FIN. Without TLS only. */
+  readonly allowHalfOpen?: boolean;
 }
 
 /** A broker of which the test plays every packet. Listens on 127.0.0.1. */
@@ -115,7 +117,10 @@ export class ScriptedPeer {
   }
 
   static async start(options: ScriptedPeerOptions = {}): Promise<ScriptedPeer> {
-    const server = options.tls === undefined ? net.createServer() : tls.createServer(options.tls);
+    const server =
+      options.tls === undefined
+        ? net.createServer({ allowHalfOpen: options.allowHalfOpen ?? false })
+        : tls.createServer(options.tls);
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     return new ScriptedPeer(server, options);

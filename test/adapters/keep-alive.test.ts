@@ -1,0 +1,306 @@
+import { describe, expect, test } from 'vitest';
+import { KeepAlive } from '../../src/adapters/keep-alive.ts';
+import type { IotError } from '../../src/protocol/errors.ts';
+import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { ScriptedPeer } from '../support/scripted-peer.ts';
+import { openTestLine, type TestOptions } from './test-line.ts';
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/** Longer than a verdict waits for reads. */
+async function turns(): Promise<void> {
+  for (let i = 0; i < 4; i++) await turn();
+}
+
+/** A line that only counts: 30 s keep-alive, 5 s for a ping, 5 s for a PUBACK. */
+class FakeLine {
+  readonly clock = new VirtualClock(1_000);
+  bytes = 0;
+  oldest: number | undefined;
+  readonly pings: number[] = [];
+  readonly deaths: IotError[] = [];
+  readonly keepAlive: KeepAlive;
+
+  constructor(keepAliveSeconds = 30) {
+    const options = { clock: this.clock, keepAliveSeconds, pingTimeoutMs: 5_000, operationTimeoutMs: 5_000 };
+    this.keepAlive = new KeepAlive(options, {
+      progress: () => this.bytes,
+      sendPing: () => this.pings.push(this.clock.now() - 1_000),
+      oldestUnacknowledgedAt: () => this.oldest,
+      giveUp: (error) => {
+        this.deaths.push(error);
+        this.keepAlive.stop();
+      },
+    });
+  }
+}
+
+describe('pings', () => {
+  test('after keepAliveSeconds without an outbound packet', () => {
+    const line = new FakeLine();
+    line.clock.advance(29_999);
+    expect(line.pings).toEqual([]);
+    line.clock.advance(1);
+    expect(line.pings).toEqual([30_000]);
+  });
+
+  test('an outbound packet postpones the ping to keepAliveSeconds after it', () => {
+    const line = new FakeLine();
+    line.clock.advance(12_000);
+    line.keepAlive.sent();
+    line.clock.advance(29_999);
+    expect(line.pings).toEqual([]);
+    line.clock.advance(1);
+    expect(line.pings).toEqual([42_000]);
+  });
+
+  test('fault:A-14 what is received does not postpone it', () => {
+    const line = new FakeLine();
+    for (let second = 0; second < 30; second++) {
+      line.bytes += 1_000;
+      line.clock.advance(1_000);
+    }
+    expect(line.pings).toEqual([30_000]);
+  });
+
+  test('come again and again on an idle line that answers', async () => {
+    const line = new FakeLine();
+    for (let second = 0; second < 95; second++) {
+      line.clock.advance(1_000);
+      line.bytes += line.pings.length;
+      await turns();
+    }
+    expect(line.pings).toEqual([30_000, 60_000, 90_000]);
+    expect(line.deaths).toEqual([]);
+    line.keepAlive.stop();
+  });
+
+  test('keepAliveSeconds 0 switches them off', () => {
+    expect(new FakeLine(0).clock.pending).toBe(0);
+  });
+
+  test('outbound packets cost no timer', () => {
+    const line = new FakeLine();
+    for (let i = 0; i < 1_000; i++) line.keepAlive.sentForAnswer();
+    expect(line.clock.pending).toBe(2);
+    line.keepAlive.stop();
+    expect(line.clock.pending).toBe(0);
+  });
+});
+
+describe('the verdict', () => {
+  test('fault:A-13 no byte within pingTimeoutMs after the ping: the line is dead', async () => {
+    const line = new FakeLine();
+    line.clock.advance(34_999);
+    await turns();
+    expect(line.deaths).toEqual([]);
+    line.clock.advance(1);
+    await turns();
+    expect(line.deaths).toMatchObject([{ code: 'PING_TIMEOUT', recovery: 'retry' }]);
+    expect(line.clock.pending).toBe(0);
+  });
+
+  test('fault:A-15 any byte is life, also without a PINGRESP', async () => {
+    const line = new FakeLine();
+    line.clock.advance(31_000);
+    line.bytes += 1;
+    line.clock.advance(4_000);
+    await turns();
+    expect(line.deaths).toEqual([]);
+    line.keepAlive.stop();
+  });
+
+  test('bytes from before the ping are no life', async () => {
+    const line = new FakeLine();
+    line.bytes = 500;
+    line.clock.advance(35_000);
+    await turns();
+    expect(line.deaths).toHaveLength(1);
+  });
+
+  test('fault:E-8 after a blocked event loop, bytes that were here already are read before it', async () => {
+    const line = new FakeLine();
+    line.clock.advance(30_000);
+    line.clock.advance(12_000);
+    setImmediate(() => {
+      line.bytes += 2;
+    });
+    await turns();
+    expect(line.deaths).toEqual([]);
+    line.keepAlive.stop();
+  });
+
+  test('fault:E-7 after a sleep of more than 1.5 keep-alives the line is dead at once, without a ping', async () => {
+    const line = new FakeLine();
+    // A timer of 30 s that fires after 8 hours.
+    line.clock.now = () => 1_000 + 28_800_000;
+    line.clock.advance(30_000);
+    await turns();
+    expect(line.pings).toEqual([]);
+    expect(line.deaths).toMatchObject([{ code: 'PING_TIMEOUT' }]);
+  });
+
+  test('fault:E-7 unless bytes come: then a ping decides', async () => {
+    const line = new FakeLine();
+    line.clock.now = () => 1_000 + 28_800_000;
+    line.clock.advance(30_000);
+    setImmediate(() => {
+      line.bytes += 2;
+    });
+    await turns();
+    expect(line.pings).toHaveLength(1);
+    expect(line.deaths).toEqual([]);
+    line.keepAlive.stop();
+  });
+
+  test('is not given after stop', async () => {
+    const line = new FakeLine();
+    line.clock.advance(35_000);
+    line.keepAlive.stop();
+    await turns();
+    expect(line.deaths).toEqual([]);
+  });
+});
+
+describe('a missing PUBACK', () => {
+  test('for operationTimeoutMs makes the line suspect: a ping at once, then the verdict', async () => {
+    const line = new FakeLine();
+    line.clock.advance(2_000);
+    line.oldest = line.keepAlive.sentForAnswer();
+    line.clock.advance(4_999);
+    expect(line.pings).toEqual([]);
+    line.clock.advance(1);
+    expect(line.pings).toEqual([7_000]);
+    line.clock.advance(5_000);
+    await turns();
+    expect(line.deaths).toHaveLength(1);
+  });
+
+  test('is measured from the oldest one that is still missing', () => {
+    const line = new FakeLine();
+    line.oldest = line.keepAlive.sentForAnswer();
+    line.clock.advance(4_000);
+    line.oldest = line.keepAlive.sentForAnswer();
+    line.clock.advance(4_999);
+    expect(line.pings).toEqual([]);
+    line.clock.advance(1);
+    expect(line.pings).toEqual([9_000]);
+    line.keepAlive.stop();
+  });
+
+  test('nothing missing: the timer ends, and the next publish starts it again', () => {
+    const line = new FakeLine();
+    line.oldest = line.keepAlive.sentForAnswer();
+    line.oldest = undefined;
+    line.clock.advance(5_000);
+    expect(line.clock.pending).toBe(1);
+    line.oldest = line.keepAlive.sentForAnswer();
+    line.clock.advance(5_000);
+    expect(line.pings).toEqual([10_000]);
+    line.keepAlive.stop();
+  });
+
+  test('on a line that lives is not taken for its death', async () => {
+    const line = new FakeLine();
+    line.oldest = line.keepAlive.sentForAnswer();
+    for (let second = 0; second < 60; second++) {
+      line.clock.advance(1_000);
+      line.bytes += 1;
+      await turns();
+    }
+    expect(line.deaths).toEqual([]);
+    expect(line.pings.length).toBeGreaterThan(2);
+    line.keepAlive.stop();
+  });
+});
+
+describe('on a real socket', () => {
+  async function connected(peer: ScriptedPeer, options: Partial<TestOptions> = {}) {
+    const clock = new VirtualClock();
+    const line = openTestLine({ port: peer.port, clock, ...options });
+    const there = await peer.connection();
+    const connect = await there.accept();
+    await line.until('transport.connected');
+    return { line, there, clock, connect };
+  }
+
+  test('mqttjs:B19 CONNECT carries the keep-alive, and this side pings by its own clock', async () => {
+    await using peer = await ScriptedPeer.start();
+    const { line, there, clock, connect } = await connected(peer);
+    expect(connect.keepalive).toBe(30);
+    clock.advance(30_000);
+    await there.next('pingreq');
+    there.send({ cmd: 'pingresp' });
+    // Not read yet when the timer fires.
+    clock.advance(5_000);
+    await turns();
+    expect(line.facts.at(-1)?.type).toBe('transport.connected');
+    clock.advance(25_000);
+    await there.next('pingreq');
+    clock.advance(5_000);
+    expect(await line.error('transport.closed')).toMatchObject({ code: 'PING_TIMEOUT' });
+    expect(clock.pending).toBe(0);
+    await there.closed;
+  });
+
+  test('fault:A-15 a part of a packet is life', async () => {
+    await using peer = await ScriptedPeer.start();
+    const { line, there, clock } = await connected(peer);
+    clock.advance(30_000);
+    await there.next('pingreq');
+    there.raw(Uint8Array.of(0x30, 100, 0));
+    clock.advance(5_000);
+    await turns();
+    expect(line.facts.at(-1)?.type).toBe('transport.connected');
+    line.free();
+  });
+
+  test('fault:A-14 messages do not postpone the ping, nor do their PUBACKs', async () => {
+    await using peer = await ScriptedPeer.start();
+    const { line, there, clock } = await connected(peer);
+    clock.advance(20_000);
+    there.send({ cmd: 'publish', topic: 'a', payload: '', qos: 1, retain: false, dup: false, messageId: 1 });
+    await there.next('puback');
+    clock.advance(10_000);
+    await there.next('pingreq');
+    line.free();
+  });
+
+  test('what the wire sends does', async () => {
+    await using peer = await ScriptedPeer.start();
+    const { line, there, clock } = await connected(peer);
+    for (const send of [
+      () => line.live.publish({ topic: 'a', payload: '', qos: 0, retain: false }, () => {}),
+      () => void line.live.subscribe([{ filter: 'a', qos: 0 }]).catch(() => {}),
+      () => void line.live.unsubscribe(['a']).catch(() => {}),
+    ]) {
+      clock.advance(29_000);
+      send();
+    }
+    clock.advance(29_999);
+    await turns();
+    expect(there.count('pingreq')).toBe(0);
+    clock.advance(1);
+    await there.next('pingreq');
+    line.free();
+  });
+
+  test('a publish without PUBACK makes it ping after operationTimeoutMs', async () => {
+    await using peer = await ScriptedPeer.start();
+    const { line, there, clock } = await connected(peer, { operationTimeoutMs: 3_000 });
+    line.live.publish({ topic: 'a', payload: '', qos: 1, retain: false }, () => {});
+    await there.next('publish');
+    clock.advance(3_000);
+    await there.next('pingreq');
+    clock.advance(5_000);
+    expect(await line.error('transport.closed')).toMatchObject({ code: 'PING_TIMEOUT' });
+  });
+
+  test('after disconnect no timer is left', async () => {
+    await using peer = await ScriptedPeer.start();
+    const { line, clock } = await connected(peer);
+    line.disconnect();
+    expect(clock.pending).toBe(0);
+    await line.until('transport.closed');
+  });
+});
