@@ -39,9 +39,9 @@ const HIGHEST_PACKET_ID = 65_535;
 const LOWEST_REFUSAL = 0x80;
 
 /**
- * The packets of one live line. It writes with mqtt-packet, past the client of mqtt.js: that would keep and deeply clone
- * every publish in a store, forget callbacks when the line ends, and merge the answers of a SUBSCRIBE. So the table of
- * what is open is here, and only here.
+ * The packets of one live line. It writes past the client of mqtt.js: that would keep and deeply clone every publish in
+ * a store, forget callbacks when the line ends, and merge the answers of a SUBSCRIBE. So the table of what is open is
+ * here, and only here.
  */
 export class MqttWire implements Wire {
   readonly receiveMaximum: number;

@@ -1,10 +1,7 @@
 import type { OutgoingMessage } from '../protocol/message.ts';
-import { payloadBytes } from '../protocol/payload.ts';
-import { utf8Bytes } from '../protocol/utf8.ts';
 
 const PUBLISH = 0x30;
 const RETAIN = 0x01;
-const PACKET_ID_BYTES = 2;
 
 /**
  * One PUBLISH in one buffer (MQTT 3.3). mqtt-packet writes each field of it to the stream apart; six small writes a
@@ -14,10 +11,10 @@ const PACKET_ID_BYTES = 2;
  */
 export function publishPacket(message: OutgoingMessage, protocolVersion: 4 | 5, packetId?: number): Buffer {
   const { topic, payload, qos, retain } = message;
-  const topicBytes = utf8Bytes(topic);
+  const topicBytes = Buffer.byteLength(topic);
+  const idBytes = packetId === undefined ? 0 : 2;
   const propertiesBytes = protocolVersion === 5 ? 1 : 0;
-  const length =
-    2 + topicBytes + (packetId === undefined ? 0 : PACKET_ID_BYTES) + propertiesBytes + payloadBytes(payload);
+  const length = 2 + topicBytes + idBytes + propertiesBytes + Buffer.byteLength(payload);
   const packet = Buffer.allocUnsafe(1 + lengthBytes(length) + length);
   packet[0] = PUBLISH | (qos << 1) | (retain ? RETAIN : 0);
   let at = writeLength(packet, 1, length);
