@@ -54,6 +54,8 @@ class DeviceClient implements IotClient {
   readonly #subscriptions: Subscriptions;
   readonly #tellUndelivered: TellUndelivered;
   readonly #closed: Promise<void>;
+  /** Whether calls are still taken, as the machine says: not from `close()` on. */
+  #isRunning = true;
 
   constructor(options: ResolvedOptions) {
     this.#options = options;
@@ -81,6 +83,9 @@ class DeviceClient implements IotClient {
         resolve();
       };
       actor.subscribe({
+        next: (snapshot) => {
+          this.#isRunning = snapshot.matches({ open: 'running' });
+        },
         complete: () => closed(new IotError('CLOSED', 'the client was closed')),
         error: (cause) => closed(new IotError('INTERNAL', 'the client machine failed', { cause })),
       });
@@ -88,12 +93,13 @@ class DeviceClient implements IotClient {
     const { connection, subscriptions } = actor.getSnapshot().children;
     if (connection === undefined || subscriptions === undefined)
       throw new IotError('INTERNAL', 'a machine is missing');
-    const send = (command: ClientCommand): void => actor.send(command);
+    const send = (command: ClientCommand): void => this.#send(command);
     this.#watch = new StatusWatch(connection, outbox, this.#emitter, clock);
     this.#calls = new ConnectionCalls({
       clock,
       send,
       status: () => this.status,
+      isRunning: () => this.#isRunning,
       isRefused: () => {
         const snapshot = connection.getSnapshot();
         return snapshot.matches('failed') || snapshot.matches({ backingOff: 'slow' });
@@ -141,7 +147,7 @@ class DeviceClient implements IotClient {
 
   async close(options: EndOptions = {}): Promise<void> {
     checkEnd(options);
-    this[ACTOR].send({ type: 'close', ...options });
+    this.#send({ type: 'close', ...options });
     await this.#closed;
   }
 
@@ -150,13 +156,14 @@ class DeviceClient implements IotClient {
   }
 
   networkOnline(): void {
-    this[ACTOR].send({ type: 'network.online' });
+    this.#send({ type: 'network.online' });
   }
 
   publish(topic: string, payload: PayloadInput, options?: PublishOptions): Promise<PublishReceipt> {
     // What the executor throws rejects the promise.
     return new Promise((resolve, reject) => {
       if (options !== undefined) checkPublish(options);
+      this.#throwIfClosed();
       const message = this.#outgoing(topic, payload, options);
       const publication = new Publication(message, this.#tellUndelivered, resolve, reject);
       const entry = this.#outbox.add(message, publication, options);
@@ -208,7 +215,7 @@ class DeviceClient implements IotClient {
 
   #received(message: Message): void {
     this.#subscriptions.route(message);
-    this.#emitter.emit('message', message);
+    this.#emitter.emitMessage(message);
   }
 
   /** Brings a fact of the machines to those who wait for it. */
@@ -236,6 +243,7 @@ class DeviceClient implements IotClient {
 
   /** The machine has ended, by `close()` or because somebody stopped it: everything that is still open ends too. */
   #end(error: IotError): void {
+    this.#isRunning = false;
     this.#outbox.close(error);
     this.#subscriptions.close(error);
     this.#calls.close(error);
@@ -281,8 +289,13 @@ class DeviceClient implements IotClient {
     if (this.#options.isAws) validateAwsTopic(filter, 'filter');
   }
 
+  /** XState warns of events for an actor that has stopped; a call that comes too late is nothing to warn of. */
+  #send(command: ClientCommand): void {
+    if (this[ACTOR].getSnapshot().status === 'active') this[ACTOR].send(command);
+  }
+
   #throwIfClosed(): void {
-    if (this.status.state === 'closed') throw new IotError('CLOSED', 'the client is closed');
+    if (!this.#isRunning) throw new IotError('CLOSED', 'the client is closed');
   }
 }
 

@@ -10,6 +10,8 @@ export interface ConnectionCallsContext {
   readonly clock: Clock;
   readonly send: (command: ClientCommand) => void;
   readonly status: () => Status;
+  /** False from `close()` on. */
+  readonly isRunning: () => boolean;
   /** Whether the machine has given up, or goes on only slowly because a person must mend something. */
   readonly isRefused: () => boolean;
 }
@@ -71,6 +73,8 @@ export class ConnectionCalls {
         if (this.#context.isRefused()) this.#refuse(fact.error);
         break;
       case 'connection.ended':
+        // Of a client that closes: then everything ends as closed.
+        if (!this.#context.isRunning()) return;
         this.#refuse(new IotError('DISCONNECTED', 'disconnect() was called before the line was there'));
         this.#endAll();
         break;

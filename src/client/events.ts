@@ -46,9 +46,9 @@ export class Emitter {
     // A wrapper each time, so that the same function may listen twice and be removed once.
     const own: Listener<ClientEvents[K]> = (value) => listener(value);
     const listeners = this.#listeners.get(event) ?? new Set();
-    this.#listeners.set(event, listeners.add(own as Listener<never>));
+    this.#listeners.set(event, listeners.add(own));
     return () => {
-      listeners.delete(own as Listener<never>);
+      listeners.delete(own);
     };
   }
 
@@ -56,13 +56,20 @@ export class Emitter {
     return (this.#listeners.get(event)?.size ?? 0) > 0;
   }
 
+  /**
+   * Tells, once the step of the machine that this comes from is over: so a listener may make any call, and finds the
+   * client as if it had been called from nowhere.
+   */
   emit<K extends keyof ClientEvents>(event: K, value: ClientEvents[K]): void {
     const listeners = this.#listeners.get(event);
-    if (listeners === undefined) return;
-    for (const listener of [...listeners] as Listener<ClientEvents[K]>[]) {
-      if (event === 'handlerError') callLast(listener as Listener<ClientEvents['handlerError']>, value);
-      else this.call(listener, value);
-    }
+    if (listeners !== undefined && listeners.size > 0)
+      queueMicrotask(() => this.#tell(event, listeners, value));
+  }
+
+  /** The fast path: a message comes from the line, in no step of a machine. */
+  emitMessage(message: Message): void {
+    const listeners = this.#listeners.get('message');
+    if (listeners !== undefined) this.#tell('message', listeners, message);
   }
 
   /** Calls a function of the app; what it throws, or its promise rejects with, is reported and goes no further. */
@@ -80,17 +87,33 @@ export class Emitter {
     else console.error('aws-iot-machines: a handler of the app failed:', error);
   }
 
+  /** Nothing is told any more, but for what is on its way. */
   clear(): void {
-    this.#listeners.clear();
+    queueMicrotask(() => this.#listeners.clear());
+  }
+
+  #tell<K extends keyof ClientEvents>(
+    event: K,
+    listeners: ReadonlySet<Listener<never>>,
+    value: ClientEvents[K],
+  ): void {
+    for (const listener of [...listeners] as Listener<ClientEvents[K]>[]) {
+      if (event === 'handlerError') callLast(listener as Listener<ClientEvents['handlerError']>, value);
+      else this.call(listener, value);
+    }
   }
 }
 
 /** The listener for errors of listeners: when it fails too, only the console is left. */
 function callLast(listener: Listener<ClientEvents['handlerError']>, value: unknown): void {
-  try {
-    listener(value as ClientEvents['handlerError']);
-  } catch (error) {
+  const failed = (error: unknown): void => {
     console.error('aws-iot-machines: a listener of handlerError failed:', error);
+  };
+  try {
+    const result = listener(value as ClientEvents['handlerError']);
+    if (isThenable(result)) result.then(undefined, failed);
+  } catch (error) {
+    failed(error);
   }
 }
 

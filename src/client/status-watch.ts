@@ -36,7 +36,7 @@ export class StatusWatch {
 
   get status(): Status {
     const { waiting, toResend, inFlight } = this.#outbox;
-    return { ...this.#known, queued: waiting + toResend, inFlight } as Status;
+    return { ...this.#known, queued: waiting + toResend, inFlight };
   }
 
   changes(): AsyncIterableIterator<Status, undefined> {
@@ -80,7 +80,8 @@ export class StatusWatch {
   }
 
   #observe(next: ConnectionStatus): void {
-    if (isSame(this.#known, next)) return;
+    // The client's end is heard before the last news of its connection, and there is nothing after it.
+    if (this.#known.state === 'closed' || isSame(this.#known, next)) return;
     this.#known = next;
     const { status } = this;
     for (const stream of this.#streams) stream.push(status);

@@ -231,7 +231,7 @@ describe('valid options', () => {
       { offlineQueue: { maxMessages: undefined, drain: { perSecond: undefined } } },
     ],
   ])('%s', (_what, options) => {
-    const client = judged(createIotClient({ ...GOOD, ...options } as IotClientOptions));
+    const client = judged(createIotClient({ ...GOOD, ...options }));
     expect(client.status).toEqual({ state: 'idle', stable: false, queued: 0, inFlight: 0 });
   });
 
