@@ -121,7 +121,13 @@ export class MqttLine implements TransportLine {
     // Stream errors were taken above, so this is the parser or a rule of mqtt.js. It stays on for good: an error event
     // without a listener ends the process.
     client.on('error', (error) => this.#end(protocolFailure(error.message, this.#place(), error)));
-    client.on('packetreceive', (packet) => this.#contain(() => this.#receive(packet, opened)));
+    client.on('packetreceive', (packet) => {
+      try {
+        this.#receive(packet, opened);
+      } catch (error) {
+        this.#end(calledBackAndThrew(error));
+      }
+    });
     client.handleMessage = (packet, callback) => callback(this.#deliver(packet) ? undefined : NOT_TAKEN);
     this.#pace.connecting();
     client.connect();
@@ -191,7 +197,13 @@ export class MqttLine implements TransportLine {
     const wire: MqttWire = new MqttWire({ stream, protocolVersion, receiveMaximum, keepAlive });
     this.#keepAlive = keepAlive;
     this.#wire = wire;
-    stream.on('drain', () => this.#contain(() => wire.drained()));
+    stream.on('drain', () => {
+      try {
+        wire.drained();
+      } catch (error) {
+        this.#end(calledBackAndThrew(error));
+      }
+    });
     const detach = this.#options.attach(wire);
     // Whoever was given the wire may have ended the line with it.
     if (this.#is('ended')) detach();
@@ -214,14 +226,6 @@ export class MqttLine implements TransportLine {
     this.#end(protocolFailure(what, this.#place()));
   }
 
-  #contain(body: () => void): void {
-    try {
-      body();
-    } catch (error) {
-      this.#end(internalFailure('a callback of the transport threw', error));
-    }
-  }
-
   /** Ends the line and reports it, once. */
   #end(error: IotError): void {
     if (this.#phase === 'ended') return;
@@ -236,7 +240,7 @@ export class MqttLine implements TransportLine {
     try {
       this.#report(fact);
     } catch (error) {
-      this.#end(internalFailure('whoever listens to the transport threw', error));
+      this.#end(calledBackAndThrew(error));
     }
   }
 
@@ -277,6 +281,9 @@ export class MqttLine implements TransportLine {
     return this.#phase === phase;
   }
 }
+
+const calledBackAndThrew = (error: unknown): IotError =>
+  internalFailure('a callback of the transport threw', error);
 
 /** Everything that mqtt.js could do by itself is off. It keeps and changes the object, so each client gets its own. */
 function clientOptions(options: MqttTransportOptions): IClientOptions {

@@ -166,6 +166,7 @@ describe('an attempt', () => {
     const stream = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
     stream.on('error', () => {});
     stream.destroy(refused);
+    await turn();
     const authentication = playedBy(async () => ({ stream, bytesRead: () => 0 }));
     using line = openTestLine({ port: 1, authentication });
     expect(await line.error('transport.failed')).toMatchObject({ code: 'CLIENT_CERTIFICATE_REFUSED' });
