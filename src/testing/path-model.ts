@@ -12,9 +12,9 @@ import { type AdjacencyMap, TestModel } from 'xstate/graph';
 export interface PathModelOptions<M extends AnyStateMachine> {
   readonly input: InputFrom<M>;
   /**
-   * Events with what they carry, always the same or by the state that they come in. Each replaces the bare event of its
-   * type; several of one type are all tried. Timers and the ends of invoked actors are events too:
-   * `xstate.after.<delay>.<state id>`, `xstate.error.actor.<id>`.
+   * Events with what they carry. Each replaces the bare event of its type; several of one type are all tried. As a
+   * function: the events that may come in a state, and no others. Timers and the ends of invoked actors are events too,
+   * `xstate.after.<delay>.<state id>` and `xstate.error.actor.<id>`; the timers come in any case.
    */
   readonly payloads?:
     | readonly (EventFromLogic<M> | EventObject)[]
@@ -29,6 +29,8 @@ export interface PathModelOptions<M extends AnyStateMachine> {
    * @default 'states'
    */
   readonly cover?: 'states' | 'transitions';
+  /** Which steps to take; the others are as if they were not there. Default: all. */
+  readonly filter?: (snapshot: SnapshotFrom<M>, event: EventObject) => boolean;
   /** Gives up with an error after so many steps, instead of after all memory. Default 20,000. */
   readonly limit?: number;
 }
@@ -52,8 +54,10 @@ export function createPathModel<M extends AnyStateMachine>(
   options: PathModelOptions<M>,
 ): PathModel {
   const { payloads = [] } = options;
-  const payloadsIn = (snapshot: AnyMachineSnapshot): readonly EventObject[] =>
-    typeof payloads === 'function' ? payloads(snapshot as SnapshotFrom<M>) : payloads;
+  const eventsIn = (snapshot: AnyMachineSnapshot): EventObject[] =>
+    typeof payloads === 'function'
+      ? eventsOf(snapshot, payloads(snapshot as SnapshotFrom<M>), isTimer)
+      : eventsOf(snapshot, payloads, () => true);
   const keyOf = (snapshot: AnyMachineSnapshot): string =>
     JSON.stringify([
       snapshot.status,
@@ -63,7 +67,7 @@ export function createPathModel<M extends AnyStateMachine>(
   return new TestModel<AnyMachineSnapshot, EventObject, unknown>(machine as never, {
     input: options.input,
     limit: options.limit ?? 20_000,
-    events: (snapshot) => eventsOf(snapshot, payloadsIn(snapshot)),
+    events: eventsIn,
     serializeState: (snapshot, event, previous) => {
       const key = keyOf(snapshot);
       if (options.cover !== 'transitions' || event === undefined || previous === undefined) return key;
@@ -138,14 +142,20 @@ interface AdjacencyValue {
   readonly transitions: Record<string, Step>;
 }
 
-function eventsOf(snapshot: AnyMachineSnapshot, payloads: readonly EventObject[]): EventObject[] {
+function eventsOf(
+  snapshot: AnyMachineSnapshot,
+  payloads: readonly EventObject[],
+  mayBeBare: (type: string) => boolean,
+): EventObject[] {
   if (snapshot.status !== 'active') return [];
   return descriptorsOf(snapshot).flatMap((descriptor: string) => {
     const given = payloads.filter(({ type }) => matches(descriptor, type));
     if (given.length > 0) return given;
-    return descriptor.endsWith('*') ? [] : [{ type: descriptor }];
+    return descriptor.endsWith('*') || !mayBeBare(descriptor) ? [] : [{ type: descriptor }];
   });
 }
+
+const isTimer = (type: string): boolean => type.startsWith('xstate.after.');
 
 function matches(descriptor: string, type: string): boolean {
   return descriptor.endsWith('*') ? type.startsWith(descriptor.slice(0, -1)) : descriptor === type;
