@@ -185,9 +185,8 @@ export class Broker {
     aedes.on('unsubscribe', (filters, client) => {
       const session = this.#sessions.get(client);
       this.#ports.changed();
-      // aedes also says so for all filters of a connection that ends.
-      if (session !== undefined && !client.closed)
-        this.#presence.subscriptions(session, 'unsubscribed', filters);
+      // aedes also says so after the end of a connection, for all the filters that it had.
+      if (session !== undefined) this.#presence.subscriptions(session, 'unsubscribed', filters);
     });
     (aedes as unknown as NodeJS.EventEmitter).on('error', (error: Error) => this.#ports.warn(error.message));
   }

@@ -169,10 +169,12 @@ export class LocalIotCore {
 
   /** The TCP sockets that are open now. */
   get connections(): readonly OpenConnection[] {
-    return [...this.#sockets].map(([socket, connection]) => ({
-      clientId: connection?.clientId,
-      remotePort: socket.remotePort ?? 0,
-    }));
+    return [...this.#sockets]
+      .filter(([socket]) => !socket.destroyed)
+      .map(([socket, connection]) => ({
+        clientId: connection?.clientId,
+        remotePort: socket.remotePort ?? 0,
+      }));
   }
 
   /** The newest messages that clients published and the broker accepted, oldest first; at least 10,000 are kept. */

@@ -212,14 +212,27 @@ describe('sessions', () => {
     expect(await messages(second, 3)).toEqual(['news=1', 'news=2', 'news=3']);
   });
 
+  it('keeps nothing for a filter that was denied', async () => {
+    const core = await startCore({ authorize: ({ topic }) => topic !== 'secret' });
+    const first = await connectPlain(core, 'lamp', { clean: false });
+    await first.subscribeAsync(['open', 'secret'], { qos: 1 }).catch(() => {});
+    await first.endAsync();
+    await core.when(() => core.clients.length === 0);
+    await core.publish('secret', 'x', { qos: 1 });
+    await core.publish('open', 'y', { qos: 1 });
+    expect(await messages(dial(core, 'lamp', { clean: false }), 1)).toEqual(['open=y']);
+  });
+
   it('sends retained messages for filters without a wildcard, and retains none on $aws topics', async () => {
     const core = await startCore();
     const lamp = await connectPlain(core, 'lamp');
     await lamp.publishAsync('weather', 'sunny', { qos: 1, retain: true });
     await lamp.publishAsync('$aws/things/lamp/shadow/get', 'x', { qos: 1, retain: true });
+    for (const filter of ['#', '+', '$aws/things/lamp/shadow/get']) await lamp.subscribeAsync(filter);
     const arrived = messages(lamp, 1);
-    await lamp.subscribeAsync(['#', '+', '$aws/things/lamp/shadow/get', 'weather'], { qos: 0 });
+    await lamp.subscribeAsync('weather');
     expect(await arrived).toEqual(['weather=sunny']);
+    expect(core.tap.packets({ direction: 'toClient', packet: 'publish' })).toHaveLength(1);
   });
 
   it('publishes the Will of a client that vanishes, and not of one that says good-bye', async () => {

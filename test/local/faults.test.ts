@@ -6,6 +6,7 @@ import {
   connectDevice,
   connected,
   connectPlain,
+  deafClient,
   dial,
   failure,
   messages,
@@ -84,13 +85,15 @@ describe('the faults of the local core', () => {
 
   it('keeps a frozen client from seeing that the broker gave it up', async () => {
     const core = await startCore({ limits: { minKeepAliveSeconds: 1 } });
-    const lamp = await connectPlain(core, 'lamp', { keepalive: 1, reschedulePings: false });
-    // The client's own keep-alive must not be what ends it.
-    lamp.on('error', () => {});
-    lamp.stream.removeAllListeners('error').on('error', () => {});
+    const lamp = deafClient(core, [{ cmd: 'connect', clientId: 'lamp', keepalive: 1 }]);
+    await core.when(() => core.clients.length === 1);
     core.faults.freeze();
     await core.when(() => core.clients.length === 0);
-    expect(core.tap.packets({ packet: 'end', direction: 'toClient' })).toEqual([]);
+    expect(core.connections).toMatchObject([{ clientId: 'lamp' }]);
+    const over = new Promise((resolve) => lamp.on('close', resolve));
+    lamp.resume();
+    core.faults.thaw();
+    await over;
   });
 
   it.each([2, 3, 4, 5, 7])(
@@ -117,6 +120,17 @@ describe('the faults of the local core', () => {
     core.faults.refuse({ times: 0 });
     await connectPlain(core, 'd');
     expect(() => core.faults.refuse({ returnCode: 0 })).toThrow(/returnCode must be/);
+  });
+
+  it('holds back what it would refuse, as a frozen line would', async () => {
+    const core = await startCore();
+    core.faults.refuse({ returnCode: 3, times: 1 });
+    const hold = core.tap.hold({ packet: 'connect' });
+    const refused = failure(dial(core, 'lamp'));
+    await hold.caught();
+    expect(core.tap.log).toEqual([]);
+    hold.release();
+    expect(await refused).toMatchObject({ code: 3 });
   });
 
   it('delays a CONNACK', async () => {
@@ -167,6 +181,26 @@ describe('the faults of the local core', () => {
     const retained = messages(again, 1);
     await again.subscribeAsync('weather', { qos: 1 });
     expect(await retained).toEqual(['weather=sunny']);
+  });
+
+  it('forgets a client that was dropped at any moment of its sign-in', async () => {
+    const core = await startCore();
+    const lamp = await connectPlain(core, 'lamp', { clean: false });
+    await lamp.subscribeAsync(['a', 'b', 'c']);
+    await lamp.endAsync();
+    for (let turns = 0; turns < 12; turns++) {
+      const passed = core.tap.waitFor({ packet: 'connect' }, turns + 2);
+      const again = dial(core, 'lamp', { clean: false });
+      const over = closed(again);
+      await passed;
+      for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+      await core.faults.dropConnections();
+      await over;
+    }
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(core.clients).toEqual([]);
+    await connectPlain(core, 'lamp', { clean: false });
+    await core.restart();
   });
 
   it('survives being dropped and dialled in quick succession', async () => {

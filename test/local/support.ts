@@ -1,4 +1,6 @@
+import net from 'node:net';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
+import { generate, type Packet } from 'mqtt-packet';
 import { afterEach } from 'vitest';
 
 import {
@@ -54,6 +56,14 @@ export async function connectDevice(
   const { endpoint, port, ca, cert, key } = await core.deviceCredentials(clientId);
   const tls = { protocol: 'mqtts', host: endpoint, port, ca, cert, key } as const;
   return connected(keep(mqtt.connect({ ...tls, clientId, ...ONCE, ...options })));
+}
+
+/** A socket that has sent these packets and reads nothing: it neither pings nor acknowledges. */
+export function deafClient(core: LocalIotCore, packets: readonly Packet[]): net.Socket {
+  const socket = net.connect(core.plainPort ?? 0, '127.0.0.1').on('error', () => {});
+  cleanUps.push(() => Promise.resolve(socket.destroy()));
+  socket.write(Buffer.concat(packets.map((packet) => generate(packet))));
+  return socket.pause();
 }
 
 export function connected(client: MqttClient): Promise<MqttClient> {
