@@ -70,15 +70,14 @@ export async function startLocalIotCore(options: LocalIotCoreOptions = {}): Prom
   const limits = limitsFrom(options.limits ?? {});
   const warn = options.onWarning ?? emitWarning;
   const changes = new Changes();
-  const [broker, authority]: [Broker, CertificateAuthority] = await Promise.all([
-    startBroker({
-      limits,
-      changed: () => changes.changed(),
-      grants: (connection, filter) => policy.grants(connection, filter),
-      warn: (message) => warn({ code: 'REFUSED', clientId: undefined, message }),
-    }),
-    createCertificateAuthority(),
-  ]);
+  // The broker last: only it has something to free when the rest cannot be had.
+  const authority = await createCertificateAuthority();
+  const broker: Broker = await startBroker({
+    limits,
+    changed: () => changes.changed(),
+    grants: (connection, filter) => policy.grants(connection, filter),
+    warn: (message) => warn({ code: 'REFUSED', clientId: undefined, message }),
+  });
   const policy: Policy = new Policy({
     limits,
     warn,
