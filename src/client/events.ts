@@ -84,7 +84,7 @@ export class Emitter {
 
   report(error: unknown): void {
     if (this.has('handlerError')) this.emit('handlerError', { error });
-    else console.error('aws-iot-machines: a handler of the app failed:', error);
+    else printError('a handler of the app failed', error);
   }
 
   /** Nothing is told any more, but for what is on its way. */
@@ -106,15 +106,19 @@ export class Emitter {
 
 /** The listener for errors of listeners: when it fails too, only the console is left. */
 function callLast(listener: Listener<ClientEvents['handlerError']>, value: unknown): void {
-  const failed = (error: unknown): void => {
-    console.error('aws-iot-machines: a listener of handlerError failed:', error);
-  };
+  const failed = (error: unknown): void => printError('a listener of handlerError failed', error);
   try {
     const result = listener(value as ClientEvents['handlerError']);
     if (isThenable(result)) result.then(undefined, failed);
   } catch (error) {
     failed(error);
   }
+}
+
+/** An error of the app that nobody listens for must not vanish. */
+function printError(what: string, error: unknown): void {
+  // biome-ignore lint/suspicious/noConsole: nobody else is there to be told.
+  console.error(`aws-iot-machines: ${what}:`, error);
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
