@@ -28,15 +28,15 @@ const MQTT_RECEIVE_MAXIMUM = 65_535;
 /** The name of a timer that was not started. */
 const NEVER = 0;
 /** Given to mqtt.js, it keeps it from acknowledging the packet. */
-const NOT_TAKEN = new Error('not taken');
+const NOT_BY_MQTTJS = new Error('not acknowledged by mqtt.js');
 const ignore = (): void => {};
 // Certificates are judged by the time of day, which no monotonic clock knows.
 // eslint-disable-next-line no-restricted-properties
 const timeOfDay = Date.now;
 
 /**
- * One attempt, and the line that it becomes: one socket, one client of mqtt.js, one wire. mqtt.js sends CONNECT, parses,
- * and acknowledges what is received; all that lasts longer than a packet is kept here or in the wire.
+ * One attempt, and the line that it becomes: one socket, one client of mqtt.js, one wire. mqtt.js sends CONNECT and parses
+ * what is received; all that lasts longer than a packet is kept here or in the wire.
  */
 export class MqttLine implements TransportLine {
   readonly #options: MqttTransportOptions;
@@ -128,7 +128,12 @@ export class MqttLine implements TransportLine {
         this.#end(calledBackAndThrew(error));
       }
     });
-    client.handleMessage = (packet, callback) => callback(this.#deliver(packet) ? undefined : NOT_TAKEN);
+    client.handleMessage = (packet, callback) => {
+      const taken = this.#deliver(packet);
+      // The wire acknowledges all that came together by one write; mqtt.js would make one for each message.
+      if (taken && packet.qos === 1) this.#wire?.sendPuback(packet.messageId as number);
+      callback(taken && packet.qos !== 1 ? undefined : NOT_BY_MQTTJS);
+    };
     this.#pace.connecting();
     client.connect();
     stream.setMaxListeners(0);
@@ -219,7 +224,8 @@ export class MqttLine implements TransportLine {
     } catch {
       // The handlers of users are wrapped above; whatever comes here must not stop the stream of packets.
     }
-    return !this.#is('ended');
+    // The handler may have ended the line, or asked for its end: after DISCONNECT nothing may be sent.
+    return this.#is('connected');
   }
 
   #broken(what: string): void {

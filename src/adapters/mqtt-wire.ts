@@ -37,6 +37,9 @@ export interface MqttWireOptions {
 
 const HIGHEST_PACKET_ID = 65_535;
 const LOWEST_REFUSAL = 0x80;
+const PUBACK = 0x40;
+// Taken at once: an app's fake timers must not hold packets back.
+const atEndOfTurn = setImmediate;
 
 /**
  * The packets of one live line. It writes past the client of mqtt.js: that would keep and deeply clone every publish in
@@ -129,6 +132,11 @@ export class MqttWire implements Wire {
     }
   }
 
+  /** Acknowledges a message of QoS 1. */
+  sendPuback(packetId: number): void {
+    if (this.#closed === undefined) this.#send(Buffer.from([PUBACK, 2, packetId >> 8, packetId & 0xff]));
+  }
+
   sendPing(): void {
     this.#write({ cmd: 'pingreq' });
   }
@@ -147,7 +155,6 @@ export class MqttWire implements Wire {
     this.close(why);
     this.#over = true;
     this.#unacknowledged.clear();
-    this.#awaitingDrain = [];
     const unanswered = [...this.#unanswered.values()];
     this.#unanswered.clear();
     for (const { reject } of unanswered) reject(why);
@@ -204,7 +211,7 @@ export class MqttWire implements Wire {
     if (!this.#corked) {
       this.#corked = true;
       this.#stream.cork();
-      process.nextTick(() => {
+      atEndOfTurn(() => {
         this.#corked = false;
         this.#stream.uncork();
       });

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { KeepAlive } from '../../src/adapters/keep-alive.ts';
 import type { IotError } from '../../src/protocol/errors.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
@@ -225,9 +225,11 @@ describe('on a real socket', () => {
   }
 
   test('mqttjs:B19 CONNECT carries the keep-alive, and this side pings by its own clock', async () => {
+    const intervals = vi.spyOn(globalThis, 'setInterval');
     await using peer = await ScriptedPeer.start();
     const { line, there, clock, connect } = await connected(peer);
     expect(connect.keepalive).toBe(30);
+    expect(intervals).not.toHaveBeenCalled();
     clock.advance(30_000);
     await there.next('pingreq');
     there.send({ cmd: 'pingresp' });

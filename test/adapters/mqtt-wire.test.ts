@@ -7,6 +7,11 @@ import { openTestLine, type TestLine } from './test-line.ts';
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
+/** Long enough for what this process does by itself. */
+async function settle(): Promise<void> {
+  for (let i = 0; i < 10; i++) await turn();
+}
+
 interface Live extends AsyncDisposable {
   readonly line: TestLine;
   readonly there: PeerConnection;
@@ -173,6 +178,11 @@ describe('publish', () => {
       if (i % 1_000 === 999) await turn();
     }
     while (connection.there.count('publish') < 65_534) await turn();
+    connection.there.send(puback(5));
+    await settled(connection);
+    publish(connection.wire, 'the only free id');
+    while (connection.there.count('publish') < 65_535) await turn();
+    expect(connection.there.received.at(-1)).toMatchObject({ messageId: 5 });
     for (const packet of connection.there.received)
       if (packet.cmd === 'publish') seen.add(packet.messageId as number);
     expect(seen.size).toBe(65_534);
@@ -302,6 +312,22 @@ describe('what the broker sends', () => {
     await there.closed;
     expect(there.count('puback')).toBe(0);
     await peer.stop();
+  });
+
+  test('a handler may ask for the end: DISCONNECT is the last packet, and the broker closes', async () => {
+    await using peer = await ScriptedPeer.start({ allowHalfOpen: true });
+    using line: TestLine = openTestLine({ port: peer.port, onMessage: () => line.disconnect() });
+    const there = await peer.connection();
+    await there.accept();
+    await line.until('transport.connected');
+    there.send({ cmd: 'publish', topic: 'a', payload: '', qos: 1, retain: false, dup: false, messageId: 1 });
+    await there.next('disconnect');
+    await settle();
+    expect(line.facts.at(-1)?.type).toBe('transport.connected');
+    there.end();
+    expect(await line.error('transport.closed')).toMatchObject({ code: 'DISCONNECTED' });
+    await there.closed;
+    expect(there.received.map((packet) => packet.cmd)).toEqual(['connect', 'disconnect']);
   });
 
   test('fault:B-13 QoS 2 is answered by the book', async () => {

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -126,6 +127,40 @@ describe('mutualTls', () => {
     using line = open(peer, { authentication });
     await (await peer.connection()).accept();
     await line.until('transport.connected');
+  });
+
+  test('fault:A-15 half of a TLS record counts as bytes that came', async () => {
+    await using peer = await serve();
+    let hold = false;
+    const proxy = net.createServer((client) => {
+      const upstream = net.connect({ host: '127.0.0.1', port: peer.port });
+      client.on('data', (bytes) => upstream.write(bytes));
+      client.on('close', () => upstream.destroy());
+      upstream.on('data', (bytes) => {
+        client.write(hold ? bytes.subarray(0, 10) : bytes);
+      });
+    });
+    proxy.listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    const { signal } = new AbortController();
+    const { port } = proxy.address() as net.AddressInfo;
+    const context = { endpoint: 'localhost', port, ca: authority.cert, signal, wallClock: Date.now };
+    const { stream, bytesRead } = await (await mutualTls(device).signIn(context))(signal);
+    const there = await peer.connection();
+    there.raw(Buffer.from('the session tickets are through'));
+    await once(stream, 'data');
+
+    const before = bytesRead();
+    const decrypted: Buffer[] = [];
+    stream.on('data', (bytes: Buffer) => decrypted.push(bytes));
+    hold = true;
+    there.raw(Buffer.alloc(1_000));
+    while (bytesRead() === before) await new Promise<void>((resolve) => setImmediate(resolve));
+    expect(bytesRead() - before).toBe(10);
+    expect(decrypted).toEqual([]);
+    stream.destroy();
+    proxy.close();
+    await once(proxy, 'close');
   });
 
   test('an encrypted key is decrypted by its passphrase', async () => {
