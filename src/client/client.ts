@@ -248,7 +248,6 @@ class DeviceClient implements IotClient {
     this.#subscriptions.close(error);
     this.#calls.close(error);
     this.#watch.close();
-    this.#emitter.clear();
   }
 
   #outgoing(topic: string, payload: PayloadInput, options: PublishOptions = {}): OutgoingMessage {

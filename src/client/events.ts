@@ -87,11 +87,6 @@ export class Emitter {
     else printError('a handler of the app failed', error);
   }
 
-  /** Nothing is told any more, but for what is on its way. */
-  clear(): void {
-    queueMicrotask(() => this.#listeners.clear());
-  }
-
   #tell<K extends keyof ClientEvents>(
     event: K,
     listeners: ReadonlySet<Listener<never>>,

@@ -37,6 +37,8 @@ export class Subscriptions {
   hold(request: SubscriptionRequest, options: CallOptions): HeldSubscription {
     const held = new HeldSubscription(request, this.#order++, (one, given) => this.#unsubscribe(one, given));
     this.#add(held);
+    // Whoever waits for the end of this filter need not wait longer: it is wanted again, and may never be released.
+    this.released(request.filter);
     held.release = watchCall('subscribe()', options, this.#context.clock, ({ reason }) => {
       this.#drop(held, reason);
     });
@@ -56,7 +58,10 @@ export class Subscriptions {
   route(message: Message): void {
     const found = this.#routes.match(message.topic);
     if (found.length > 1) found.sort((a, b) => a.order - b.order);
-    for (const held of found) this.#context.emitter.call(held.handler, message);
+    for (const held of found) {
+      // One that is called before may have ended it.
+      if (held.state !== 'ended') this.#context.emitter.call(held.handler, message);
+    }
   }
 
   granted(filter: string, qos: QoS): void {
