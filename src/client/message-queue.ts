@@ -3,16 +3,19 @@ import Denque from 'denque';
 /** What happens to a value that finds the buffer full. */
 export type Overflow = 'dropOldest' | 'dropNewest';
 
+/** A `next()` that waits. */
+interface Taker<T> {
+  readonly resolve: (result: IteratorResult<T, undefined>) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 /**
  * An async iterator with a bounded buffer, for one consumer: values are pushed in, `next()` takes them out. A slow
  * consumer delays nobody; what it loses is counted.
  */
 export class MessageQueue<T> implements AsyncIterableIterator<T, undefined> {
   readonly #buffer = new Denque<T>();
-  readonly #waiting = new Denque<{
-    resolve: (result: IteratorResult<T, undefined>) => void;
-    reject: (error: unknown) => void;
-  }>();
+  readonly #waiting = new Denque<Taker<T>>();
   readonly #limit: number;
   readonly #overflow: Overflow;
   readonly #onReturn: () => void;
@@ -51,22 +54,16 @@ export class MessageQueue<T> implements AsyncIterableIterator<T, undefined> {
     if (this.#end !== undefined) return;
     this.#end = end;
     for (let taker = this.#waiting.shift(); taker !== undefined; taker = this.#waiting.shift()) {
-      if ('error' in end) taker.reject(end.error);
-      else taker.resolve({ value: undefined, done: true });
+      this.#tellEnd(taker);
     }
   }
 
   next(): Promise<IteratorResult<T, undefined>> {
     if (this.#buffer.length > 0) return Promise.resolve({ value: this.#buffer.shift() as T, done: false });
-    if (this.#end === undefined) {
-      return new Promise((resolve, reject) => {
-        this.#waiting.push({ resolve, reject });
-      });
-    }
-    const end = this.#end;
-    // An error is told once; whoever asks again is told that it is over.
-    this.#end = {};
-    return 'error' in end ? Promise.reject(end.error) : Promise.resolve({ value: undefined, done: true });
+    return new Promise((resolve, reject) => {
+      if (this.#end === undefined) this.#waiting.push({ resolve, reject });
+      else this.#tellEnd({ resolve, reject });
+    });
   }
 
   /** The consumer has left its loop. */
@@ -81,5 +78,13 @@ export class MessageQueue<T> implements AsyncIterableIterator<T, undefined> {
 
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  /** An error is told once; whoever asks again is told that it is over. */
+  #tellEnd(taker: Taker<T>): void {
+    const end = this.#end ?? {};
+    this.#end = {};
+    if ('error' in end) taker.reject(end.error);
+    else taker.resolve({ value: undefined, done: true });
   }
 }

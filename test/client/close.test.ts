@@ -2,7 +2,16 @@ import { describe, expect, it, vi } from 'vitest';
 import type { IotClient } from '../../src/index.ts';
 import type { LocalIotCore } from '../../src/local/index.ts';
 import type { VirtualClock } from '../../src/testing/virtual-clock.ts';
-import { clientOf, closeNow, failureOf, freshId, liveClient, settled, stillClient, useCore } from './support.ts';
+import {
+  clientOf,
+  closeNow,
+  failureOf,
+  freshId,
+  liveClient,
+  settled,
+  stillClient,
+  useCore,
+} from './support.ts';
 
 const theCore = useCore();
 
@@ -90,7 +99,11 @@ describe('fault:G-3 close() in each state, twice, with flushTimeoutMs 0', () => 
     const { client, clock } = stillClient(core, { clientId });
     const led = await lead(core, client, clientId);
     expect(client.status.state).toBe(state);
-    const closing = [client.close({ flushTimeoutMs: 0 }), client.close({ flushTimeoutMs: 0 }), client.close()];
+    const closing = [
+      client.close({ flushTimeoutMs: 0 }),
+      client.close({ flushTimeoutMs: 0 }),
+      client.close(),
+    ];
     clock.advance(60_000);
     await Promise.all(closing);
     led?.free?.();
@@ -185,7 +198,12 @@ describe('close()', () => {
     const subscription = await client.subscribe('a', () => undefined);
     await client.close();
     client.networkOnline();
-    await Promise.all([client.close(), client.disconnect(), subscription.unsubscribe(), client.unsubscribe('a')]);
+    await Promise.all([
+      client.close(),
+      client.disconnect(),
+      subscription.unsubscribe(),
+      client.unsubscribe('a'),
+    ]);
     for (const spy of printed) expect(spy).not.toHaveBeenCalled();
   });
 });

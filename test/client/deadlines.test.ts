@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { clientOf, failureOf, freshId, liveClient, stillClient, useCore } from './support.ts';
+import { clientOf, cutLine, failureOf, freshId, liveClient, stillClient, useCore } from './support.ts';
 
 const theCore = useCore();
 
@@ -14,10 +14,10 @@ async function onTheWire(options: object) {
   const published = client.publish('a', 'b', { qos: 1, ...options });
   published.catch(() => undefined);
   await held.caught();
-  const writes = (): number => core.tap.packets({ packet: 'publish', direction: 'toBroker', clientId }).length;
+  const writes = (): number =>
+    core.tap.packets({ packet: 'publish', direction: 'toBroker', clientId }).length;
   const cut = async (): Promise<void> => {
-    await core.faults.dropConnections({ clientId });
-    await client.when('backingOff');
+    await cutLine(core, client, clientId);
     held.release();
     clock.advance(5);
     await client.when('live');
@@ -48,7 +48,10 @@ describe('a publish that its caller bounds, while it waits', () => {
     const short = await client.publish('a', '1', { qos: 1, expiresInMs: 100 });
     const long = await client.publish('a', '2', { qos: 1, expiresInMs: 60_000 });
     clock.advance(100);
-    expect(await failureOf(short.delivered)).toMatchObject({ code: 'MESSAGE_EXPIRED', outcomeUnknown: false });
+    expect(await failureOf(short.delivered)).toMatchObject({
+      code: 'MESSAGE_EXPIRED',
+      outcomeUnknown: false,
+    });
     await client.connect();
     await long.delivered;
     expect(core.tap.packets({ packet: 'publish', direction: 'toBroker', clientId })).toHaveLength(1);
@@ -163,21 +166,31 @@ describe('the bounds of the other calls', () => {
     const held = core.tap.hold({ packet: 'suback', clientId });
     const timedOut = failureOf(client.subscribe('a', { timeoutMs: 100 }, () => undefined));
     const stop = new AbortController();
-    const aborted = client.subscribe('b', { signal: stop.signal }, () => undefined).catch((reason: unknown) => reason);
+    const aborted = client
+      .subscribe('b', { signal: stop.signal }, () => undefined)
+      .catch((reason: unknown) => reason);
     await held.caught();
     clock.advance(100);
     stop.abort('enough');
     expect(await timedOut).toMatchObject({ code: 'TIMEOUT' });
     expect(await aborted).toBe('enough');
     held.release();
-    await core.when(() => core.clients.some((one) => one.clientId === clientId && one.subscriptions.length === 0));
-    await expect(client.subscribe('c', { signal: AbortSignal.abort('no') }, () => undefined)).rejects.toBe('no');
+    await core.when(() =>
+      core.clients.some((one) => one.clientId === clientId && one.subscriptions.length === 0),
+    );
+    await expect(client.subscribe('c', { signal: AbortSignal.abort('no') }, () => undefined)).rejects.toBe(
+      'no',
+    );
   });
 
   it('subscribe: a bound that is kept leaves the subscription alone', async () => {
     const { client, clock } = stillClient(theCore());
     const stop = new AbortController();
-    const subscription = await client.subscribe('a', { timeoutMs: 100, signal: stop.signal }, () => undefined);
+    const subscription = await client.subscribe(
+      'a',
+      { timeoutMs: 100, signal: stop.signal },
+      () => undefined,
+    );
     clock.advance(100);
     stop.abort('too late');
     expect(subscription.state).toBe('recorded');
@@ -203,7 +216,9 @@ describe('the bounds of the other calls', () => {
     expect(await aborted).toBe('enough');
     expect(await timedOut).toMatchObject({ code: 'TIMEOUT' });
     held.release();
-    await core.when(() => core.clients.some((one) => one.clientId === clientId && one.subscriptions.length === 0));
+    await core.when(() =>
+      core.clients.some((one) => one.clientId === clientId && one.subscriptions.length === 0),
+    );
     await expect(client.unsubscribe('b', { signal: AbortSignal.abort('no') })).rejects.toBe('no');
   });
 

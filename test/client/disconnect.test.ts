@@ -55,11 +55,9 @@ describe('disconnect() in each state', () => {
     clock.advance(1_000);
     await client.when('live');
     await core.tap.waitFor({ packet: 'puback', clientId }, 3);
-    expect(core.received.filter((one) => one.clientId === clientId).map((one) => String(one.payload))).toEqual([
-      '1',
-      '2',
-      '3',
-    ]);
+    expect(
+      core.received.filter((one) => one.clientId === clientId).map((one) => String(one.payload)),
+    ).toEqual(['1', '2', '3']);
   });
 
   it('live: waits for what is in flight, then says DISCONNECT', async () => {

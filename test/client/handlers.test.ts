@@ -106,7 +106,10 @@ describe('fault:G-1 a listener of the app', () => {
     await settled(2);
     expect(printed.mock.calls).not.toEqual([]);
     for (const call of printed.mock.calls)
-      expect(call).toEqual(['aws-iot-machines: a listener of handlerError failed:', new Error('handler broke')]);
+      expect(call).toEqual([
+        'aws-iot-machines: a listener of handlerError failed:',
+        new Error('handler broke'),
+      ]);
   });
 
   it('that is removed is called no more, even for what has just happened', async () => {

@@ -78,7 +78,9 @@ describe('a bad publish', () => {
     const clientId = freshId();
     const client = isLive ? await liveClient(core, { clientId }) : clientOf(core, { clientId });
     for (const topic of ['a/#', '+', '', 'a\0b', '\ud800', 'x'.repeat(65_536)]) {
-      expect(await failureOf(client.publish(topic, 'x', { qos: 1 }))).toMatchObject({ code: 'INVALID_ARGUMENT' });
+      expect(await failureOf(client.publish(topic, 'x', { qos: 1 }))).toMatchObject({
+        code: 'INVALID_ARGUMENT',
+      });
     }
     const cyclic: { self?: unknown } = {};
     cyclic.self = cyclic;
@@ -170,7 +172,10 @@ describe('receipts', () => {
     await settled();
     process.off('unhandledRejection', note);
     expect(unhandled).toEqual([]);
-    expect((await Promise.allSettled([pending, late])).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect((await Promise.allSettled([pending, late])).map(({ status }) => status)).toEqual([
+      'rejected',
+      'rejected',
+    ]);
   });
 
   it('delivered is one and the same promise', async () => {
@@ -220,8 +225,19 @@ describe('overflow', () => {
     const told: unknown[] = [];
     client.on('undelivered', (event) => told.push(event));
     const calls = await Promise.allSettled(numbers.map((text) => client.publish('a', text, { qos: 1 })));
-    expect(calls.map(({ status }) => status === 'fulfilled')).toEqual([true, true, true, true, true, false, false]);
-    expect(calls.slice(5)).toMatchObject([{ reason: { code: 'QUEUE_FULL' } }, { reason: { code: 'QUEUE_FULL' } }]);
+    expect(calls.map(({ status }) => status === 'fulfilled')).toEqual([
+      true,
+      true,
+      true,
+      true,
+      true,
+      false,
+      false,
+    ]);
+    expect(calls.slice(5)).toMatchObject([
+      { reason: { code: 'QUEUE_FULL' } },
+      { reason: { code: 'QUEUE_FULL' } },
+    ]);
     expect(client.status.queued).toBe(5);
     await client.connect();
     await client.when('live');

@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { clientOf, failureOf, freshId, liveClient, settled, stillClient, useCore } from './support.ts';
+import {
+  clientOf,
+  cutLine,
+  failureOf,
+  freshId,
+  liveClient,
+  settled,
+  stillClient,
+  useCore,
+} from './support.ts';
 
 const theCore = useCore({
   authorize: ({ action, topic }) => !(action === 'subscribe' && topic?.startsWith('forbidden/') === true),
@@ -23,10 +32,12 @@ describe('subscribe()', () => {
     const client = await liveClient(core, { clientId });
     const held = core.tap.hold({ packet: 'suback', clientId });
     let isThere = false;
-    const subscribing = client.subscribe('a', { qos: 1 }, () => undefined).then((subscription) => {
-      isThere = true;
-      return subscription;
-    });
+    const subscribing = client
+      .subscribe('a', { qos: 1 }, () => undefined)
+      .then((subscription) => {
+        isThere = true;
+        return subscription;
+      });
     await held.caught();
     await settled();
     expect(isThere).toBe(false);
@@ -65,14 +76,16 @@ describe('subscribe()', () => {
     const client = await liveClient(core, { clientId });
     const told: unknown[] = [];
     client.on('subscriptionRefused', ({ filter, error }) => told.push([filter, error.code]));
-    const both = [client.subscribe('forbidden/a', () => undefined), client.subscribe('forbidden/a', () => undefined)];
+    const both = [
+      client.subscribe('forbidden/a', () => undefined),
+      client.subscribe('forbidden/a', () => undefined),
+    ];
     expect(await Promise.all(both.map(failureOf))).toMatchObject([
       { code: 'SUBSCRIPTION_REFUSED', remediation: expect.stringMatching(/policy/) },
       { code: 'SUBSCRIPTION_REFUSED' },
     ]);
     expect(told).toEqual([['forbidden/a', 'SUBSCRIPTION_REFUSED']]);
-    await core.faults.dropConnections({ clientId });
-    await client.when('backingOff');
+    await cutLine(core, client, clientId);
     await client.when('live');
     expect(filtersAskedBy(clientId)).toEqual([['forbidden/a']]);
   });
@@ -342,8 +355,7 @@ describe('after a lost session', () => {
     const got: string[] = [];
     const subscription = await client.subscribe(clientId, (message) => void got.push(message.text()));
     const { granted } = subscription;
-    await core.faults.dropConnections({ clientId });
-    await client.when('backingOff');
+    await cutLine(core, client, clientId);
     expect(subscription.state).toBe('granted');
     await client.when('live');
     expect(subscription.granted).toBe(granted);

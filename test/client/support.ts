@@ -63,6 +63,13 @@ export async function liveClient(core: LocalIotCore, options: TestOptions = {}):
   return client;
 }
 
+/** Cuts the line of a client, and waits until the client has noticed. */
+export async function cutLine(core: LocalIotCore, client: IotClient, clientId: string): Promise<void> {
+  const lost = client.when('backingOff');
+  await core.faults.dropConnections({ clientId });
+  await lost;
+}
+
 /** A client whose time stands still. Its retries come when the test says so. */
 export function stillClient(
   core: LocalIotCore,
