@@ -1,0 +1,126 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { createIotClient, type IotClient, IotError } from '../index.ts';
+import { type LocalIotCore, startLocalIotCore } from '../local/index.ts';
+import { DEFAULT_BACKOFF } from '../protocol/backoff.ts';
+import { DemoDevice } from './device.ts';
+import type { Times } from './narration.ts';
+import { isFlawless, printSummary, type WayBack } from './summary.ts';
+import { setting, type Terminal } from './terminal.ts';
+import { Timeline } from './timeline.ts';
+
+/** Shorter than the defaults, so that the whole story takes some twelve seconds. */
+const TIMES: Times = {
+  backoff: { ...DEFAULT_BACKOFF, baseMs: 250, maxMs: 2_000, stableMs: 3_000 },
+  drainPerSecond: 4,
+};
+const PUBLISH_EVERY_MS = 700;
+const READINGS_BEFORE_THE_CUT = 3;
+const AWAY_MS = 5_000;
+/** A way back that takes longer is a fault. */
+const LIMIT_MS = 25_000;
+
+/** Runs the story on a local core. @returns the exit code: 0 when nothing was lost and all came in order */
+export async function runLocalDemo(
+  { clientId, topic }: { readonly clientId: string; readonly topic: string },
+  terminal: Terminal,
+  interrupt: AbortSignal,
+): Promise<number> {
+  introduce(terminal);
+  const timeline = new Timeline(terminal);
+  const core = await startLocalIotCore({ onWarning: ({ message }) => timeline.event(`! ${message}`) });
+  try {
+    timeline.world('broker', `a local AWS IoT Core listens on ${core.endpoint}:${core.port}`);
+    const client = createIotClient({
+      ...core.deviceOptions(clientId),
+      reconnect: TIMES.backoff,
+      offlineQueue: { drain: { perSecond: TIMES.drainPerSecond } },
+    });
+    const device = new DemoDevice(client, topic, timeline, TIMES);
+    const wayBack = await tell({ client, core, device, timeline }, interrupt);
+    printSummary(terminal, device.tally.report, wayBack);
+    if (!isFlawless(device.tally.report)) return 1;
+  } finally {
+    await core.stop();
+  }
+  terminal.line();
+  terminal.line('  With your own AWS account:');
+  terminal.line('    npm start -- --endpoint <host> --cert <path> --key <path>');
+  return 0;
+}
+
+interface Cast {
+  readonly client: IotClient;
+  readonly core: LocalIotCore;
+  readonly device: DemoDevice;
+  readonly timeline: Timeline;
+}
+
+async function tell(cast: Cast, interrupt: AbortSignal): Promise<WayBack> {
+  const { client, device } = cast;
+  const limit = AbortSignal.timeout(LIMIT_MS);
+  const signal = AbortSignal.any([interrupt, limit]);
+  const enough = new AbortController();
+  try {
+    await client.connect({ signal });
+    await device.subscribe(signal);
+    const publishing = device.publish(PUBLISH_EVERY_MS, AbortSignal.any([signal, enough.signal]));
+    await device.tally.whenArrived(signal, READINGS_BEFORE_THE_CUT);
+    const wayBack = await comeBack(cast, signal);
+    enough.abort();
+    await publishing;
+    await device.finish(interrupt);
+    return wayBack;
+  } catch (error) {
+    if (!limit.aborted || interrupt.aborted) throw error;
+    throw new IotError('TIMEOUT', `the device was not back within ${setting(LIMIT_MS)}`, { cause: error });
+  } finally {
+    enough.abort();
+    await client.close({ flushTimeoutMs: 500 });
+  }
+}
+
+async function comeBack({ client, core, device, timeline }: Cast, signal: AbortSignal): Promise<WayBack> {
+  // Between two readings, so that none is on its way back from the broker when the line breaks.
+  await sleep(PUBLISH_EVERY_MS / 2, undefined, { signal });
+  timeline.world('broker', `cuts the line and goes away for ${setting(AWAY_MS)}`);
+  const cut = performance.now();
+  core.faults.stopListening();
+  await core.faults.dropConnections();
+  await sleep(AWAY_MS, undefined, { signal });
+  await core.faults.listen();
+  const back = performance.now();
+  timeline.world('broker', 'is back');
+  await client.when('live', { signal });
+  const live = performance.now();
+  await device.whenStable(signal);
+  const connecting = device.lastEntered('connecting');
+  const draining = device.lastEntered('draining');
+  return {
+    brokerAway: back - cut,
+    waiting: connecting - back,
+    connecting: draining - connecting,
+    draining: live - draining,
+  };
+}
+
+function introduce(terminal: Terminal): void {
+  const { baseMs, maxMs, stableMs } = TIMES.backoff;
+  terminal.line();
+  terminal.line(
+    `  ${terminal.style('bold', 'aws-iot-machines')}: a device that loses its line and comes back`,
+  );
+  terminal.line();
+  terminal.paragraph(
+    `A lamp publishes a numbered reading every ${setting(PUBLISH_EVERY_MS)} over mutual TLS, and reads its own topic. ` +
+      `Soon its broker goes away for ${setting(AWAY_MS)}. No reading may be lost, and their order must hold.`,
+  );
+  terminal.line();
+  terminal.paragraph(
+    `The times are shortened: backoff ${setting(baseMs)} to ${setting(maxMs)} instead of 1 s to 32 s, stable after ` +
+      `${setting(stableMs)} instead of 20 s, ${TIMES.drainPerSecond} queued messages a second instead of 2.`,
+  );
+  terminal.line();
+  terminal.line('  ● state of the device   ↑ published   ↓ came back   ↕ both at once');
+  terminal.line();
+}
