@@ -1,0 +1,180 @@
+// @ts-check
+// What all examples share: the flags that say which broker and who the device is, the client made of them, Ctrl-C, and
+// errors in one line. An example adds what it does with the client.
+
+import { createIotClient, IotError, mutualTls } from 'aws-iot-machines';
+import { Command, InvalidArgumentError } from 'commander';
+
+/**
+ * @typedef {object} DeviceFlags
+ * @property {string} [endpoint]
+ * @property {string} [rootCa]
+ * @property {string} [cert]
+ * @property {string} [key]
+ * @property {number} [port]
+ * @property {string} clientId
+ * @property {boolean} [local]
+ */
+
+/** Flags as the AWS IoT Device SDK for Python writes them, where commander needs another form. */
+const PYTHON_FLAGS = new Map([
+  ['-id', '--client-id'],
+  ['--clientId', '--client-id'],
+  ['--rootCA', '--root-ca'],
+]);
+
+/**
+ * A command with the flags that every example has; add your own with `.option()`.
+ *
+ * @param {string} name the folder of the example
+ * @param {string} clientId the default of `-id`
+ */
+export function deviceCommand(name, clientId) {
+  return new Command(`node examples/${name}/main.mjs`)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ node examples/${name}/main.mjs --local
+  $ node examples/${name}/main.mjs -e <endpoint> -r <rootCA> -c <cert> -k <key>
+`,
+    )
+    .option('-e, --endpoint <host>', 'your AWS IoT endpoint: …-ats.iot.<region>.amazonaws.com')
+    .option(
+      '-r, --root-ca <path>',
+      "the root CA of the broker, PEM (default: Node's list, which has Amazon's)",
+    )
+    .option('-c, --cert <path>', 'the certificate of the device, PEM')
+    .option('-k, --key <path>', 'its private key, PEM')
+    .option('-p, --port <number>', 'the port of the endpoint (default: 8883)', wholeNumber(1, 65_535))
+    .option('--client-id <id>', 'the name of the device, unique in the account; also -id', clientId)
+    .option('--local', 'start a broker on this computer and use that: no account is needed')
+    .configureOutput({ outputError: (text, write) => write(`${text.trim().replaceAll('\n', ' ')}\n`) });
+}
+
+/**
+ * Parses the command line and runs the example with a client that is not connected yet. However it ends (by itself, by an
+ * error, by Ctrl-C), the client is closed; a second Ctrl-C ends at once.
+ *
+ * @template {DeviceFlags} Flags
+ * @param {Command} command
+ * @param {(device: { client: import('aws-iot-machines').IotClient, flags: Flags, signal: AbortSignal }) => Promise<void>} run
+ */
+export async function runDevice(command, run) {
+  command.parse(process.argv.map((word) => PYTHON_FLAGS.get(word) ?? word));
+  const flags = /** @type {Flags} */ (command.opts());
+  const stop = stopOnSignals();
+  try {
+    checkSignIn(command, flags);
+    const core = flags.local ? await startCore() : undefined;
+    try {
+      const client = createIotClient(optionsOf(flags, core));
+      showStates(client);
+      try {
+        await run({ client, flags, signal: stop.signal });
+      } finally {
+        await client.close();
+      }
+    } finally {
+      await core?.stop();
+    }
+  } catch (error) {
+    if (!stop.signal.aborted) fail(error);
+  } finally {
+    stop.free();
+  }
+}
+
+/**
+ * Parses an option that is a whole number.
+ *
+ * @param {number} min
+ * @param {number} max
+ */
+export function wholeNumber(min, max) {
+  return (/** @type {string} */ text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < min || value > max) {
+      throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+    }
+    return value;
+  };
+}
+
+/**
+ * @param {Command} command
+ * @param {DeviceFlags} flags
+ */
+function checkSignIn(command, flags) {
+  const { local, endpoint, rootCa, cert, key, port } = flags;
+  if (local) {
+    const other = Object.entries({ endpoint, 'root-ca': rootCa, cert, key, port }).find(([, value]) => value);
+    if (other) command.error(`error: --local starts its own broker: leave --${other[0]} out`);
+  } else if (!endpoint) {
+    command.error('error: -e <endpoint> is missing (or use --local, which needs no account)');
+  } else if (!cert || !key) {
+    command.error('error: Missing credentials for authentication. Give -c <cert> and -k <key>');
+  }
+}
+
+/** The local broker is for development: the packages it needs are loaded only when it is wanted. */
+async function startCore() {
+  const { startLocalIotCore } = await import('aws-iot-machines/local');
+  return startLocalIotCore({ onWarning: ({ message }) => console.log(`! ${message}`) });
+}
+
+/**
+ * @param {DeviceFlags} flags
+ * @param {import('aws-iot-machines/local').LocalIotCore} [core]
+ * @returns {import('aws-iot-machines').IotClientOptions}
+ */
+function optionsOf({ endpoint = '', rootCa, cert = '', key = '', port, clientId }, core) {
+  // Any number may wait, and two a second are let go: what the samples of the Python SDK configure.
+  const offlineQueue = { maxMessages: Number.POSITIVE_INFINITY };
+  if (core) return { ...core.deviceOptions(clientId), offlineQueue };
+  const place = { endpoint, ...(port && { port }), ...(rootCa && { ca: rootCa }) };
+  return { ...place, clientId, auth: mutualTls({ cert, key }), offlineQueue };
+}
+
+/** @param {import('aws-iot-machines').IotClient} client */
+function showStates(client) {
+  let shown = client.status.state;
+  client.on('status', (status) => {
+    if (status.state === shown) return;
+    shown = status.state;
+    const reason = status.state === 'backingOff' && status.reason ? ` (${explain(status.reason)})` : '';
+    console.log(`● ${shown}${reason}`);
+  });
+}
+
+function stopOnSignals() {
+  const controller = new AbortController();
+  let since = 0;
+  const stop = (/** @type {string} */ name) => {
+    const exitCode = name === 'SIGINT' ? 130 : 143;
+    // npm passes Ctrl-C on to a child that had it from the terminal already: that is one, not two.
+    if (controller.signal.aborted && performance.now() - since > 300) process.exit(exitCode);
+    if (controller.signal.aborted) return;
+    since = performance.now();
+    process.exitCode = exitCode;
+    controller.abort();
+  };
+  process.on('SIGINT', stop).on('SIGTERM', stop);
+  return {
+    signal: controller.signal,
+    free: () => process.off('SIGINT', stop).off('SIGTERM', stop),
+  };
+}
+
+/** @param {unknown} error */
+function fail(error) {
+  process.exitCode = 1;
+  console.error(`error: ${explain(error)}`);
+}
+
+/** @param {unknown} error */
+function explain(error) {
+  if (!IotError.is(error)) return error instanceof Error ? error.message : String(error);
+  const { code, message, remediation } = error;
+  return `${code}: ${message}${remediation ? `. ${remediation}` : ''}`;
+}
