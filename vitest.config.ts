@@ -1,8 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
+/** Tests of what users start: they need the package as it is built. */
+const builtTests = ['test/cli/**/*.test.ts', 'test/examples/**/*.test.ts'];
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     setupFiles: ['test/support/setup.ts'],
     // Bounds against hanging, wide enough for a slow machine; no test is meant to come near them.
     testTimeout: 20_000,
@@ -11,5 +13,20 @@ export default defineConfig({
     unstubEnvs: true,
     unstubGlobals: true,
     coverage: { provider: 'v8', include: ['src/**'] },
+    projects: [
+      { extends: true, test: { name: 'source', include: ['test/**/*.test.ts'], exclude: builtTests } },
+      {
+        extends: true,
+        test: {
+          name: 'built',
+          include: builtTests,
+          // The build is paid for only when one of these runs.
+          globalSetup: ['test/support/built-package.ts'],
+          // They wait for other processes more than they work. The groups run one after the other.
+          maxWorkers: 4,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });
