@@ -1,0 +1,165 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { AnyStateNode, AnyTransitionDefinition, EventObject, InspectionEvent } from 'xstate';
+import { type LocalIotCore, startLocalIotCore } from '../../src/local/index.ts';
+import { type ConnectionEvent, connectionMachine, Handle } from '../../src/machines/index.ts';
+import { IotError, type IotErrorCode } from '../../src/protocol/errors.ts';
+import { createPathModel } from '../../src/testing/path-model.ts';
+import { DeviceOnBroker } from './device-on-broker.ts';
+
+const error = (code: IotErrorCode) => new IotError(code, 'made by the model');
+const failed = (code: IotErrorCode) => ({ type: 'transport.failed' as const, error: error(code) });
+
+const anyEvents: readonly ConnectionEvent[] = [
+  { type: 'connect' },
+  { type: 'disconnect' },
+  { type: 'network.online' },
+  { type: 'transport.signedIn' },
+  { type: 'transport.connected', session: { sessionPresent: false, receiveMaximum: 65_535 } },
+  failed('SERVER_UNAVAILABLE'),
+  failed('NOT_AUTHORIZED'),
+  failed('BAD_CREDENTIALS'),
+  failed('INVALID_CLIENT_ID'),
+  { type: 'transport.closed', error: error('CONNECTION_LOST') },
+  { type: 'subscriptions.settled' },
+  { type: 'subscriptions.unanswered', error: error('OPERATION_TIMEOUT') },
+  { type: 'queue.drained' },
+  { type: 'outbox.flushed' },
+];
+
+/**
+ * What the world can make a real client take. The rest is tested with a transport of our own: our actors turn a throw into
+ * a fact, the outbox throws none, and our transport signs in before it connects, fails only before CONNACK and closes only
+ * after it.
+ */
+function isInTheWorld({ type }: EventObject, state: string): boolean {
+  if (type === 'transport.connected') return state.includes('dialing');
+  if (type === 'transport.failed') return state.includes('"connecting"');
+  if (type === 'transport.closed') return !state.includes('"connecting"');
+  return true;
+}
+
+const model = createPathModel(connectionMachine, {
+  input: {
+    ports: new Handle({
+      openTransport: () => {
+        throw new Error('a model opens nothing');
+      },
+    }),
+  },
+  cover: 'transitions',
+  abstract: ({ refusedSignIns }) => Math.min(refusedSignIns, 1),
+  payloads: (snapshot) => anyEvents.filter((event) => isInTheWorld(event, JSON.stringify(snapshot.value))),
+});
+
+const paths = model
+  .getShortestPaths()
+  // A line of mutual TLS or TCP has no lifetime.
+  .filter(({ steps }) => !steps.some(({ event }) => event.type.includes('lifetime')));
+
+/** The transitions that `isInTheWorld` and the note on lifetimes leave out, and no others. */
+const BEYOND_THE_WORLD: readonly string[] = [
+  'connection on transport.failed to nothing',
+  'connection on xstate.error.* to nothing',
+  'connection.line on xstate.error.actor.transport to connection.lost',
+  'connection.line.connected.session.flushing on transport.failed to connection.idle',
+  'connection.line.connected.session.flushing on xstate.error.actor.flush to connection.line.disconnecting.forGood',
+  'connection.line.connected.session.flushing on xstate.error.actor.transport to connection.idle',
+  'connection.line.connected.session.renewing on xstate.error.actor.flush to connection.line.disconnecting.again',
+  'connection.line.connected.session.up on queue.failed to connection.lost',
+  'connection.line.connected.session.up on xstate.after.lifetime.connection.line.connected.session.up [hasLifetime] to connection.line.connected.session.renewing',
+  'connection.line.connected.session.up.draining on xstate.error.actor.drain to connection.line.connected.session.up.live',
+  'connection.line.connected.session.up.resubscribing on xstate.error.actor.resubscription to connection.line.connected.session.up.draining',
+  'connection.line.disconnecting.again on transport.failed to connection.backingOff.once',
+  'connection.line.disconnecting.again on xstate.error.actor.transport to connection.backingOff.once',
+  'connection.line.disconnecting.forGood on transport.failed to connection.idle',
+  'connection.line.disconnecting.forGood on xstate.error.actor.transport to connection.idle',
+];
+
+function titleOf(steps: readonly { readonly event: EventObject }[]): string {
+  return steps
+    .slice(1)
+    .map(({ event }) => {
+      const reason = 'error' in event && IotError.is(event.error) ? ` (${event.error.recovery})` : '';
+      return event.type.replace(/^xstate\.(after\.\w+)\..*/, '$1') + reason;
+    })
+    .join(', ');
+}
+
+describe('the connection machine, in a real client on a real broker', () => {
+  let core: LocalIotCore;
+  const taken = new Set<string>();
+  const watch = (step: InspectionEvent): void => {
+    if (step.type !== '@xstate.microstep') return;
+    for (const transition of step._transitions) taken.add(nameOf(transition));
+  };
+
+  beforeAll(async () => {
+    core = await startLocalIotCore({ plainPort: 0 });
+  });
+  afterAll(() => core.stop());
+
+  paths.forEach((path, index) => {
+    test(`path ${index}: ${titleOf(path.steps)}`, async () => {
+      const device = new DeviceOnBroker(core, `device-${index}`, watch);
+      await device.prepare();
+      for (const { event, state } of path.steps) {
+        if (event.type === 'xstate.init') continue;
+        await device.perform(event);
+        const expected = JSON.stringify(state.value);
+        await device.reaches(expected);
+        await expectOnBroker(core, device, expected);
+      }
+      await device.finish();
+      expect(core.connections).toHaveLength(0);
+      expectInOrder(core, device);
+    });
+  });
+
+  test('every transition was taken, but for those that the world cannot take', () => {
+    const all = transitionsOf(connectionMachine.root);
+    expect(all.filter((name) => !taken.has(name)).sort()).toEqual(BEYOND_THE_WORLD);
+  });
+});
+
+function nameOf({ source, eventType, guard, target }: AnyTransitionDefinition): string {
+  const condition = typeof guard === 'string' ? ` [${guard}]` : '';
+  return `${source.id} on ${eventType}${condition} to ${target?.map(({ id }) => id).join() ?? 'nothing'}`;
+}
+
+function transitionsOf(node: AnyStateNode): string[] {
+  const own = [...node.transitions.values()].flat();
+  return [
+    ...[...own, ...(node.always ?? [])].map(nameOf),
+    ...Object.values(node.states).flatMap((child) => transitionsOf(child)),
+  ];
+}
+
+/** What the broker must see in a state: claims of its own, not the machine's word. */
+async function expectOnBroker(core: LocalIotCore, device: DeviceOnBroker, state: string): Promise<void> {
+  const sessions = () => core.clients.filter(({ clientId }) => clientId === device.clientId);
+  if (/idle|backingOff|failed|signingIn/.test(state)) {
+    await core.when(() => core.connections.length === 0 && sessions().length === 0);
+    return;
+  }
+  expect(core.connections).toHaveLength(1);
+  if (state.includes('dialing')) {
+    expect(sessions()).toHaveLength(0);
+    return;
+  }
+  expect(sessions()).toHaveLength(1);
+  if (!/draining|live/.test(state)) return;
+  expect(sessions()[0]?.subscriptions.map(({ filter }) => filter)).toContain(device.topic('wanted'));
+}
+
+/** First receipts are in the order of the calls, and whatever was called delivered is there. */
+function expectInOrder(core: LocalIotCore, device: DeviceOnBroker): void {
+  const received = core.received
+    .filter(({ topic }) => topic === device.topic('message'))
+    .map(({ payload }) => Number(payload.toString()));
+  const first = [...new Set(received)];
+  expect(first).toEqual([...first].sort((a, b) => a - b));
+  for (const { id, state } of device.published) {
+    expect(state).not.toBe('open');
+    if (state === 'delivered') expect(first).toContain(Number(id));
+  }
+}
