@@ -12,7 +12,7 @@ const LAYERS = {
   },
   inspect: { layers: ['client', 'protocol'], packages: ['xstate'], node: true },
   local: {
-    layers: ['client', 'protocol'],
+    layers: ['client', 'adapters', 'protocol'],
     packages: ['aedes', 'selfsigned', 'mqtt-packet', 'denque'],
     node: true,
   },

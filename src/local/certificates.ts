@@ -3,7 +3,7 @@ import type { SelfsignedOptions } from 'selfsigned';
 import { loadPeer } from './peers.ts';
 
 /** A certificate and its key, both PEM. */
-export interface CertifiedKey {
+interface CertifiedKey {
   readonly cert: string;
   readonly key: string;
 }

@@ -1,4 +1,5 @@
 import { invalid } from '../protocol/errors.ts';
+import { AWS_LIMITS } from '../protocol/limits.ts';
 
 /**
  * What AWS IoT Core allows one connection
@@ -24,23 +25,22 @@ export interface LocalIotCoreLimits {
   readonly maxKeepAliveSeconds: number;
 }
 
-export const AWS_LIMITS: LocalIotCoreLimits = Object.freeze({
-  payloadBytes: 128 * 1024,
-  topicBytes: 256,
-  topicSlashes: 7,
-  filtersPerSubscribe: 8,
-  subscriptionsPerConnection: 50,
-  clientIdBytes: 128,
-  minKeepAliveSeconds: 30,
-  maxKeepAliveSeconds: 1_200,
+const DEFAULTS: LocalIotCoreLimits = Object.freeze({
+  payloadBytes: AWS_LIMITS.payloadBytes,
+  topicBytes: AWS_LIMITS.topicBytes,
+  topicSlashes: AWS_LIMITS.topicSlashes,
+  filtersPerSubscribe: AWS_LIMITS.filtersPerSubscribe,
+  subscriptionsPerConnection: AWS_LIMITS.subscriptionsPerConnection,
+  clientIdBytes: AWS_LIMITS.clientIdBytes,
+  minKeepAliveSeconds: AWS_LIMITS.keepAliveSeconds.min,
+  maxKeepAliveSeconds: AWS_LIMITS.keepAliveSeconds.max,
 });
 
 /** AWS's limits with some of them changed. */
 export function limitsFrom(changed: Partial<LocalIotCoreLimits>): LocalIotCoreLimits {
   for (const [name, value] of Object.entries(changed)) {
-    if (!(name in AWS_LIMITS))
-      throw invalid('limits', `made of ${Object.keys(AWS_LIMITS).join(', ')}`, changed);
+    if (!(name in DEFAULTS)) throw invalid('limits', `made of ${Object.keys(DEFAULTS).join(', ')}`, changed);
     if (typeof value !== 'number' || !(value >= 0)) throw invalid(`limits.${name}`, 'a number from 0', value);
   }
-  return { ...AWS_LIMITS, ...changed };
+  return { ...DEFAULTS, ...changed };
 }

@@ -37,7 +37,7 @@ export interface Hold {
 
 const LOG_CAPACITY = 10_000;
 
-export function matches(match: PacketMatch, packet: TappedPacket): boolean {
+function matches(match: PacketMatch, packet: TappedPacket): boolean {
   return (
     (match.packet === undefined || match.packet === packet.packet) &&
     (match.direction === undefined || match.direction === packet.direction) &&

@@ -9,7 +9,7 @@ import { IotError, type IotErrorCode, type Recovery } from '../../src/protocol/e
 import { TimerByTimerClock } from './timer-by-timer-clock.ts';
 
 /** Delays that no two timers share, so that each can be fired by its own. */
-export const DELAYS = {
+const DELAYS = {
   attemptTimeout: 15_001,
   resubscribeTimeout: 30_000,
   flushTimeout: 5_000,
@@ -295,7 +295,10 @@ export class DeviceOnBroker {
   }
 
   async #timeOut(type: string): Promise<void> {
-    if (!type.includes('goodbyeTimeout')) return this.#fireTimer(type);
+    if (!type.includes('goodbyeTimeout')) {
+      this.#fireTimer(type);
+      return;
+    }
     await this.#barriers.disconnect.caught();
     this.#fireTimer(type);
     // The line was given up while its DISCONNECT was held: let the broker see the end of it.
