@@ -125,6 +125,83 @@ afterEach(() => {
   }
 });
 
+describe('one step', () => {
+  const { step, afterEvents } = pure(subscriptionsMachine, {
+    ports: new Handle<SubscriptionsPorts>({ currentWire: () => undefined }),
+  });
+  const event = (type: string, more: object = {}): EventObject => ({ type, ...more });
+  const subscribe = event('subscribe', { filter: 'a', qos: 1 });
+  const unsubscribe = event('unsubscribe', { filter: 'a' });
+  const begun = event('session.started', { sessionPresent: false });
+  const kept = event('session.started', { sessionPresent: true });
+  const ended = event('session.ended');
+  const granted = event('broker.answered', { answers: [{ filter: 'a', grantedQos: 1 }] });
+  const refused = event('broker.answered', { answers: [refuse('a')] });
+  const released = event('broker.unsubscribed');
+  const failure = event('broker.failed', { error: error('CONNECTION_LOST') });
+  const late = (state: string) => event(`xstate.after.answerTimeout.subscriptions.online.${state}`);
+
+  const PLACES = {
+    offline: [],
+    'online.settled': [begun],
+    'online.subscribing': [begun, subscribe],
+    'online.settled, granted': [begun, subscribe, granted],
+    'online.unsubscribing': [begun, subscribe, granted, unsubscribe],
+    'online.unanswered': [begun, subscribe, failure],
+    'offline, granted': [begun, subscribe, granted, ended],
+  };
+  const ASKS = ['timer answerTimeout 5000', 'start subscriber'];
+  const ASKS_TO_END = ['timer answerTimeout 5000', 'start unsubscriber'];
+  const SETTLED = 'emit subscriptions.settled';
+  const UNANSWERED = 'emit subscriptions.unanswered';
+
+  test.each([
+    ['offline', subscribe, 'offline', []],
+    ['offline', unsubscribe, 'offline', []],
+    ['offline', begun, 'online.settled', [SETTLED]],
+    ['offline', ended, 'offline', []],
+    ['offline', granted, 'offline', []],
+    ['offline', released, 'offline', []],
+    ['offline', failure, 'offline', []],
+    ['offline, granted', subscribe, 'offline', []],
+    ['offline, granted', begun, 'online.subscribing', ASKS],
+    ['offline, granted', kept, 'online.settled', ['emit filter.granted', SETTLED]],
+    ['online.settled', subscribe, 'online.subscribing', ASKS],
+    ['online.settled', unsubscribe, 'online.settled', [SETTLED]],
+    ['online.settled', granted, 'online.settled', []],
+    ['online.settled, granted', subscribe, 'online.settled', ['emit filter.granted', SETTLED]],
+    ['online.settled, granted', unsubscribe, 'online.unsubscribing', ASKS_TO_END],
+    ['online.subscribing', granted, 'online.settled', ['emit filter.granted', 'stop subscriber', SETTLED]],
+    ['online.subscribing', refused, 'online.settled', ['emit filter.refused', 'stop subscriber', SETTLED]],
+    ['online.subscribing', subscribe, 'online.subscribing', []],
+    ['online.subscribing', unsubscribe, 'online.subscribing', []],
+    ['online.subscribing', released, 'online.subscribing', []],
+    ['online.subscribing', failure, 'online.unanswered', ['stop subscriber', UNANSWERED]],
+    ['online.subscribing', late('subscribing'), 'online.unanswered', ['stop subscriber', UNANSWERED]],
+    ['online.subscribing', ended, 'offline', ['stop subscriber']],
+    ['online.subscribing', begun, 'online.subscribing', ['stop subscriber', ...ASKS]],
+    [
+      'online.unsubscribing',
+      released,
+      'online.settled',
+      ['emit filter.released', 'stop unsubscriber', SETTLED],
+    ],
+    ['online.unsubscribing', granted, 'online.unsubscribing', []],
+    ['online.unsubscribing', failure, 'online.unanswered', ['stop unsubscriber', UNANSWERED]],
+    ['online.unsubscribing', late('unsubscribing'), 'online.unanswered', ['stop unsubscriber', UNANSWERED]],
+    ['online.unsubscribing', ended, 'offline', ['stop unsubscriber']],
+    ['online.unsubscribing', begun, 'online.settled', ['emit filter.released', 'stop unsubscriber', SETTLED]],
+    ['online.unanswered', subscribe, 'online.unanswered', []],
+    ['online.unanswered', granted, 'online.unanswered', []],
+    ['online.unanswered', ended, 'offline', []],
+  ] as const)('%s, %o', (from, given, to, effects) => {
+    const reached = step(afterEvents(PLACES[from]).snapshot, given);
+    expect(reached.place).toBe(to);
+    // Which is done first, telling the answer or stopping who brought it, is of no meaning.
+    expect([...reached.effects].sort()).toEqual([...effects].sort());
+  });
+});
+
 describe('invariants', () => {
   const input = { ports: new Handle<SubscriptionsPorts>({ currentWire: () => undefined }) };
   const { step } = pure(subscriptionsMachine, input);
