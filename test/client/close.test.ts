@@ -1,7 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { IotClient } from '../../src/index.ts';
 import type { LocalIotCore } from '../../src/local/index.ts';
-import type { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import {
   clientOf,
   closeNow,
