@@ -122,7 +122,7 @@ describe('the proof', () => {
     const clientId = freshId();
     const history = new History();
     const client = clientOf(core, { clientId, offlineQueue: { drain: { perSecond: Infinity } } });
-    const receipts = [];
+    const receipts: PublishReceipt[] = [];
     for (const name of ['a', 'b', 'c']) receipts.push(await history.publish(client, `${clientId}/${name}`));
     await client.connect();
     await Promise.all(receipts.map(({ delivered }) => delivered));

@@ -30,7 +30,7 @@ describe('fault:G-4 calls from inside of a status event', () => {
   it.each(states)('%s: publish, subscribe, connect, when', async (state) => {
     const core = theCore();
     const clientId = freshId();
-    const client = clientOf(core, { clientId });
+    const client = clientOf(core, { clientId, offlineQueue: { drain: { perSecond: Infinity } } });
     const got: string[] = [];
     const called = inside(client, state, async () => {
       const subscribed = client.subscribe(`${clientId}/+`, (message) => void got.push(message.text()));
@@ -183,7 +183,8 @@ describe('fault:G-4 calls from inside of the other callbacks', () => {
 
   it('an undelivered event may connect and publish', async () => {
     const core = theCore();
-    const client = clientOf(core, { offlineQueue: { maxMessages: 1, overflow: 'dropOldest' } });
+    const drain = { perSecond: Infinity };
+    const client = clientOf(core, { offlineQueue: { maxMessages: 1, overflow: 'dropOldest', drain } });
     const live = new Promise((resolve, reject) => {
       client.on('undelivered', () => {
         client.connect().then(() => resolve(client.when('live')), reject);

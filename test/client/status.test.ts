@@ -144,7 +144,7 @@ describe('statusChanges()', () => {
   it('keeps 1,000 changes for whoever is late, the newest ones', async () => {
     const { client, clock } = stillClient(theCore());
     const changes = client.statusChanges();
-    for (let round = 0; round < 600; round++) {
+    for (let round = 0; round < 505; round++) {
       const connecting = failureOf(client.connect());
       await client.disconnect();
       await connecting;
