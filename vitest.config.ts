@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+/** Tests that install from the registry: `npm run test:package`. */
+const packageTests = ['test/package/**/*.test.ts'];
+
 /** Tests of what users start: they need the package as it is built. */
 const builtTests = ['test/cli/**/*.test.ts', 'test/examples/**/*.test.ts'];
 
@@ -14,7 +17,10 @@ export default defineConfig({
     unstubGlobals: true,
     coverage: { provider: 'v8', include: ['src/**'] },
     projects: [
-      { extends: true, test: { name: 'source', include: ['test/**/*.test.ts'], exclude: builtTests } },
+      {
+        extends: true,
+        test: { name: 'source', include: ['test/**/*.test.ts'], exclude: [...builtTests, ...packageTests] },
+      },
       {
         extends: true,
         test: {

@@ -7,7 +7,7 @@ import {
   type InputFrom,
   type SnapshotFrom,
 } from 'xstate';
-import { type AdjacencyMap, TestModel } from 'xstate/graph';
+import { TestModel } from 'xstate/graph';
 
 export interface PathModelOptions<M extends AnyStateMachine> {
   readonly input: InputFrom<M>;
@@ -29,8 +29,6 @@ export interface PathModelOptions<M extends AnyStateMachine> {
    * @default 'states'
    */
   readonly cover?: 'states' | 'transitions';
-  /** Which steps to take; the others are as if they were not there. Default: all. */
-  readonly filter?: (snapshot: SnapshotFrom<M>, event: EventObject) => boolean;
   /** Gives up with an error after so many steps, instead of after all memory. Default 20,000. */
   readonly limit?: number;
 }
@@ -77,7 +75,7 @@ export function createPathModel<M extends AnyStateMachine>(
     stateMatcher: (snapshot, key) =>
       key.startsWith('#')
         ? snapshot._nodes.includes(machine.getStateNodeById(key.slice(1)))
-        : snapshot.matches(key as never),
+        : snapshot.matches(key),
   });
 }
 
@@ -96,19 +94,17 @@ export interface Adjacency {
    * The states that can be reached from these, themselves included, over the edges that `follow` takes.
    * An invariant such as "after disconnect nothing dials without a new connect" is one call of it.
    */
-  reachable(
+  readonly reachable: (
     from: readonly AnyMachineSnapshot[],
     follow?: (edge: Edge) => boolean,
-  ): readonly AnyMachineSnapshot[];
+  ) => readonly AnyMachineSnapshot[];
 }
 
 /** The graph of a model, to make independent claims about: paths made from a machine cannot find a wrong machine. */
 export function adjacencyOf(model: PathModel): Adjacency {
   const keyOf = (snapshot: AnyMachineSnapshot): string =>
     (model.options.serializeState as (snapshot: AnyMachineSnapshot) => string)(snapshot);
-  const adjacency = model.getAdjacencyMap() as AdjacencyMap<AnyMachineSnapshot, EventObject>;
-  // The keys are branded strings, which `Object.values` does not see through.
-  const nodes: readonly AdjacencyValue[] = Object.values(adjacency);
+  const nodes: readonly AdjacencyValue[] = Object.values(model.getAdjacencyMap());
   const states = new Map(nodes.map(({ state }) => [keyOf(state), state]));
   const edges = new Map<string, Edge[]>();
   for (const { state, transitions } of nodes) {

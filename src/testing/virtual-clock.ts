@@ -61,7 +61,8 @@ export class VirtualClock implements Clock {
   #next(): ScheduledTimer | undefined {
     let next: ScheduledTimer | undefined;
     for (const timer of this.#timers) {
-      if (next === undefined || timer.at < next.at || (timer.at === next.at && timer.order < next.order)) next = timer;
+      if (next === undefined || timer.at < next.at || (timer.at === next.at && timer.order < next.order))
+        next = timer;
     }
     return next;
   }

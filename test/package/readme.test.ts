@@ -1,0 +1,77 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const run = promisify(execFile);
+const root = join(import.meta.dirname, '../..');
+
+let folder: string;
+let readme: string;
+
+/** A program of the README, by the comment that stands before it. */
+function programOf(name: string): string {
+  const marked = readme.split(`<!-- program: ${name} -->`)[1] ?? '';
+  const code = /^```\w+\n([\s\S]*?)^```/m.exec(marked)?.[1];
+  if (code === undefined) throw new Error(`the README has no program ${name}`);
+  return code;
+}
+
+/** What the README says that the program prints: the first block of text after it. */
+function outputOf(name: string): string[] {
+  const after = readme.split(`<!-- program: ${name} -->`)[1] ?? '';
+  return (/^```text\n([\s\S]*?)^```/m.exec(after)?.[1] ?? '').trim().split('\n');
+}
+
+async function runProgram(name: string): Promise<string[]> {
+  await writeFile(join(folder, name), programOf(name));
+  const { stdout, stderr } = await run(process.execPath, [name], { cwd: folder, timeout: 30_000 });
+  expect(stderr).toBe('');
+  return stdout.trim().split('\n');
+}
+
+describe('the packed package, in an empty folder, with the README alone', () => {
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'aws-iot-machines-user-'));
+    readme = await readFile(join(root, 'README.md'), 'utf8');
+    const npm = (...args: string[]) => run('npm', args, { cwd: folder });
+    const { stdout } = await run('npm', ['pack', '--silent', '--pack-destination', folder], { cwd: root });
+    const tarball = stdout.trim().split('\n').at(-1) ?? '';
+    await writeFile(join(folder, 'package.json'), '{ "private": true }');
+    await npm('install', '--silent', `./${tarball}`, 'xstate');
+    await npm('install', '--silent', '--save-dev', 'aedes@1', 'selfsigned@5');
+  });
+
+  afterAll(() => rm(folder, { recursive: true }));
+
+  it('runs the first program, and prints what the README says', async () => {
+    const printed = await runProgram('first.mjs');
+    // A message may come before or after the status that stands beside it, and QoS 1 may bring one twice.
+    expect(printed.filter((line) => line.startsWith('status'))).toEqual(
+      outputOf('first.mjs').filter((line) => line.startsWith('status')),
+    );
+    expect(new Set(printed)).toEqual(new Set(outputOf('first.mjs')));
+  });
+
+  it('runs the connection machine over a transport of the user', async () => {
+    expect(await runProgram('machine.mjs')).toEqual(outputOf('machine.mjs'));
+  });
+
+  it('has a command line that explains itself', async () => {
+    const { stdout } = await run('npx', ['aws-iot-machines', '--help'], { cwd: folder });
+    expect(stdout).toContain('demo');
+  });
+
+  it('names the one command when the packages of the local core are not there', async () => {
+    await run('npm', ['uninstall', '--silent', 'aedes', 'selfsigned'], { cwd: folder });
+    await writeFile(
+      join(folder, 'without.mjs'),
+      `import { startLocalIotCore } from 'aws-iot-machines/local';
+       await startLocalIotCore().catch((error) => console.log(error.code, error.remediation));`,
+    );
+    const { stdout } = await run(process.execPath, ['without.mjs'], { cwd: folder });
+    expect(stdout).toMatch(/^MISSING_PACKAGE .*npm install --save-dev/);
+  });
+});
