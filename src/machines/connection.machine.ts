@@ -348,7 +348,7 @@ function randomOf(context: ConnectionContext): () => number {
 }
 
 function retryAfter(delayMs: number, context: ConnectionContext): { retryDelayMs: number; retryAt: number } {
-  const now = Handle.open(context.ports).now ?? systemClock.now;
+  const { now = () => systemClock.now() } = Handle.open(context.ports);
   return { retryDelayMs: delayMs, retryAt: now() + delayMs };
 }
 

@@ -13,10 +13,10 @@ import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { connected } from './support.ts';
 
 const machines: Record<string, AnyStateMachine> = {
-  connection: connectionMachine as unknown as AnyStateMachine,
-  offlineQueue: offlineQueueMachine as unknown as AnyStateMachine,
-  subscriptions: subscriptionsMachine as unknown as AnyStateMachine,
-  client: clientMachine as unknown as AnyStateMachine,
+  connection: connectionMachine,
+  offlineQueue: offlineQueueMachine,
+  subscriptions: subscriptionsMachine,
+  client: clientMachine,
 };
 
 describe.each(Object.entries(machines))('%s', (id, machine) => {
@@ -134,7 +134,7 @@ test('sec:S-6 sec:S-7 fault:I10 what ports close over shows in no snapshot, no p
   const lookAtAll = (): void => {
     look(actor.getSnapshot());
     look(actor.getPersistedSnapshot());
-    for (const child of Object.values(actor.getSnapshot().children)) look(child?.getSnapshot());
+    for (const child of Object.values(actor.getSnapshot().children)) look(child.getSnapshot());
   };
   lookAtAll();
   actor.send({ type: 'connect' });
@@ -154,7 +154,7 @@ test('sec:S-6 sec:S-7 fault:I10 what ports close over shows in no snapshot, no p
 /** Actor references are cyclic: of such a thing only `inspect` shows something. */
 function jsonOf(thing: unknown): string {
   try {
-    return JSON.stringify(thing) ?? '';
+    return String(JSON.stringify(thing));
   } catch {
     return '';
   }

@@ -310,7 +310,7 @@ export class ClientWorld {
   }
 
   log(line: DistributiveOmit<HistoryLine, 't'>): void {
-    this.history.push({ t: this.clock.now(), ...line } as HistoryLine);
+    this.history.push({ t: this.clock.now(), ...line });
   }
 
   breaksOnWrite(): boolean {

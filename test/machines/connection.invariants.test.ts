@@ -232,7 +232,7 @@ describe('connection', () => {
     const wrong = (claim: (edge: Edge, facts: string[]) => boolean) =>
       told
         .filter(({ edge, facts }) => !claim(edge, facts))
-        .map(({ edge, facts }) => `${show(edge)}: ${facts}`);
+        .map(({ edge, facts }) => `${show(edge)}: ${facts.join()}`);
 
     test('connected and disconnected exactly once a session, at its beginning and its end', () => {
       expect(

@@ -133,7 +133,7 @@ describe('alone, with a transport and nothing else', () => {
   test('a lifetime that elapses while it resubscribes or drains renews all the same', () => {
     const waits = fromCallback(() => undefined);
     for (const actor of ['resubscription', 'drain'] as const) {
-      const it = run({ machine: connectionMachine.provide({ actors: { [actor]: waits } }) as never });
+      const it = run({ machine: connectionMachine.provide({ actors: { [actor]: waits } }) });
       it.up({ lifetimeMs: 5_000 });
       it.clock.advance(5_000);
       expect(it.place).toBe('line.disconnecting.again');
@@ -205,7 +205,7 @@ describe('alone, with a transport and nothing else', () => {
 
   test('a line that is not resubscribed in time is given up', () => {
     const waits = fromCallback(() => undefined);
-    const it = run({ machine: connectionMachine.provide({ actors: { resubscription: waits } }) as never });
+    const it = run({ machine: connectionMachine.provide({ actors: { resubscription: waits } }) });
     it.up();
     it.clock.advance(30_000);
     expect(it.place).toBe('backingOff.usual');
@@ -215,7 +215,7 @@ describe('alone, with a transport and nothing else', () => {
 
   test('a listener may send any command, and it takes its turn', () => {
     const it = run();
-    it.actor.on('connection.lost', it.disconnect as () => void);
+    it.actor.on('connection.lost', () => it.disconnect());
     it.up();
     it.transports.last.report(closed());
     expect(it.place).toBe('idle');
@@ -498,7 +498,7 @@ describe('a transport that throws', () => {
   test("an actor of the user's own that throws outside of our guard does not kill it either", () => {
     const rude = fromCallback(boom);
     for (const actor of ['transport', 'resubscription', 'drain', 'flush'] as const) {
-      const it = run({ machine: connectionMachine.provide({ actors: { [actor]: rude } }) as never });
+      const it = run({ machine: connectionMachine.provide({ actors: { [actor]: rude } }) });
       it.connect();
       it.transports.attempts.at(-1)?.accept();
       it.disconnect();

@@ -53,7 +53,7 @@ class FakeBroker implements SubscribeWire {
         packet,
         requests,
         answer: (answers = requests.map(grant)) => settled(() => resolve(answers)),
-        fail: (reason) => settled(() => reject(reason as Error)),
+        fail: (reason) => settled(() => reject(reason)),
       };
       this.asked.push(asked);
       if (this.answersAtOnce) void asked.answer();
