@@ -1,6 +1,9 @@
 import { MAX_DELAY_MS } from '../protocol/clock.ts';
 import { IotError, invalid } from '../protocol/errors.ts';
-import type { QoS } from '../protocol/message.ts';
+import { AWS_LIMITS } from '../protocol/limits.ts';
+import type { OutgoingMessage, QoS } from '../protocol/message.ts';
+import { payloadBytes } from '../protocol/payload.ts';
+import { validateAwsTopic } from '../protocol/topics.ts';
 
 /** Checks that a value is an object with these fields and no others; names the stranger and what it may have meant. */
 export function checkFields(name: string, value: unknown, known: readonly string[]): void {
@@ -41,4 +44,20 @@ export function qosOf(field: string, value: unknown): QoS {
 
 export function functionOf(field: string, value: unknown): void {
   if (typeof value !== 'function') throw invalid(field, 'a function', value);
+}
+
+/**
+ * AWS closes the connection over such a message; so it is refused here.
+ *
+ * @param prefix What stands before the names of the fields in an error.
+ */
+export function checkAwsMessage(
+  { topic, payload }: Pick<OutgoingMessage, 'topic' | 'payload'>,
+  prefix = '',
+): void {
+  validateAwsTopic(topic, `${prefix}topic`);
+  const bytes = payloadBytes(payload);
+  if (bytes <= AWS_LIMITS.payloadBytes) return;
+  const mayBe = `at most ${AWS_LIMITS.payloadBytes} bytes long for AWS IoT Core`;
+  throw invalid(`${prefix}payload`, mayBe, `${bytes} bytes`);
 }

@@ -3,14 +3,13 @@ import type { Outbox } from '../delivery/outbox.ts';
 import { ACTOR, type ClientActorRef } from '../machines/actor-of.ts';
 import { clientMachine } from '../machines/client.machine.ts';
 import type { ClientCommand, ClientFact } from '../machines/client.types.ts';
-import { IotError, invalid } from '../protocol/errors.ts';
+import { IotError } from '../protocol/errors.ts';
 import { Handle } from '../protocol/handle.ts';
-import { AWS_LIMITS } from '../protocol/limits.ts';
 import type { OutgoingMessage, QoS } from '../protocol/message.ts';
-import { encodePayload, type PayloadInput, payloadBytes } from '../protocol/payload.ts';
+import { encodePayload, type PayloadInput } from '../protocol/payload.ts';
 import { Message } from '../protocol/received-message.ts';
 import { validateAwsTopic, validateTopicFilter, validateTopicName } from '../protocol/topics.ts';
-import { checkFields, functionOf, oneOf, positiveMs, qosOf, wholeNumber } from './checks.ts';
+import { checkAwsMessage, checkFields, functionOf, oneOf, positiveMs, qosOf, wholeNumber } from './checks.ts';
 import { ConnectionCalls, isUp } from './connection-calls.ts';
 import { type CallOptions, checkCall, throwIfAborted, watchCall } from './deadline.ts';
 import { type ClientEvents, Emitter, EVENTS } from './events.ts';
@@ -316,18 +315,6 @@ function checkEnd(options: EndOptions): void {
   checkFields('options', options, ['flushTimeoutMs']);
   const { flushTimeoutMs } = options;
   if (flushTimeoutMs !== undefined && flushTimeoutMs !== 0) positiveMs('flushTimeoutMs', flushTimeoutMs);
-}
-
-/** AWS closes the connection over such a message; so it is refused here. */
-function checkAwsMessage({ topic, payload }: OutgoingMessage): void {
-  validateAwsTopic(topic);
-  const bytes = payloadBytes(payload);
-  if (bytes <= AWS_LIMITS.payloadBytes) return;
-  throw invalid(
-    'payload',
-    `at most ${AWS_LIMITS.payloadBytes} bytes long for AWS IoT Core`,
-    `${bytes} bytes`,
-  );
 }
 
 /** The other ends of a subscription (unsubscribed, closed) end an iterator too, but are no error of it. */

@@ -8,9 +8,9 @@ import { IotError, invalid } from '../protocol/errors.ts';
 import { AWS_LIMITS } from '../protocol/limits.ts';
 import type { QoS, Will } from '../protocol/message.ts';
 import { encodePayload, type PayloadInput } from '../protocol/payload.ts';
-import { validateAwsTopic, validateTopicName } from '../protocol/topics.ts';
+import { validateTopicName } from '../protocol/topics.ts';
 import { isWellFormed, utf8Bytes } from '../protocol/utf8.ts';
-import { checkFields, functionOf, oneOf, positiveMs, qosOf, wholeNumber } from './checks.ts';
+import { checkAwsMessage, checkFields, functionOf, oneOf, positiveMs, qosOf, wholeNumber } from './checks.ts';
 
 /** Messages that are published while there is no live line. */
 export interface OfflineQueueOptions {
@@ -168,8 +168,10 @@ function checkEndpoint(endpoint: unknown): string {
   if (typeof endpoint !== 'string' || endpoint === '' || /[\s/@?#]/.test(endpoint)) {
     throw invalid('endpoint', mayBe, endpoint);
   }
-  const isIpv6 = endpoint.split(':').length > 2;
-  if (endpoint.includes(':') && !isIpv6) throw invalid('endpoint', mayBe, endpoint);
+  // A colon belongs to an IPv6 address, and to nothing else that may be here.
+  if (endpoint.includes(':') && !/^[0-9a-f]*(:[0-9a-f]*){2,}(\.\d+)*(%\w+)?$/i.test(endpoint)) {
+    throw invalid('endpoint', mayBe, endpoint);
+  }
   return endpoint;
 }
 
@@ -254,12 +256,13 @@ function resolveDrain(given: Partial<DrainPolicy> = {}): DrainPolicy {
 
 function resolveWill(will: WillOptions, isAws: boolean): Will {
   checkFields('will', will, ['topic', 'payload', 'qos', 'retain']);
-  const { topic, payload = '', qos = 0, retain = false } = will;
+  const { topic, payload: given = '', qos = 0, retain = false } = will;
   validateTopicName(topic, 'will.topic');
-  if (isAws) validateAwsTopic(topic, 'will.topic');
+  const payload = encodePayload(given, 'will.payload');
+  if (isAws) checkAwsMessage({ topic, payload }, 'will.');
   return {
     topic,
-    payload: encodePayload(payload, 'will.payload'),
+    payload,
     qos: qosOf('will.qos', qos),
     retain: oneOf('will.retain', retain, [true, false]),
   };

@@ -28,6 +28,7 @@ const INVALID: readonly Row[] = [
   ['an empty endpoint', change({ endpoint: '' }), 'endpoint', /host name/, /""/],
   ['an endpoint with a scheme', change({ endpoint: 'mqtts://b' }), 'endpoint', /without scheme/, /"mqtts:/],
   ['an endpoint with a port', change({ endpoint: 'b:8883' }), 'endpoint', /port/, /"b:8883"/],
+  ['IPv6 with a port', change({ endpoint: '[::1]:8883' }), 'endpoint', /without scheme, port/, /8883/],
   ['an endpoint with a path', change({ endpoint: 'b/mqtt' }), 'endpoint', /path/, /"b\/mqtt"/],
   ['an endpoint with blanks', change({ endpoint: ' b' }), 'endpoint', /host name/, /" b"/],
   ['an endpoint with a user', change({ endpoint: 'u@b' }), 'endpoint', /host name/, /"u@b"/],
@@ -214,6 +215,9 @@ describe('valid options', () => {
   it.each<[string, object]>([
     ['the least', {}],
     ['an IPv6 address', { endpoint: '::1' }],
+    ['a long IPv6 address', { endpoint: '2001:db8:0:0:0:0:0:1' }],
+    ['an IPv4 address in IPv6', { endpoint: '::ffff:192.168.0.1' }],
+    ['a local IPv6 address', { endpoint: 'fe80::1%eth0' }],
     ['every bound at its least', { port: 1, keepAliveSeconds: 1, pingTimeoutMs: 0.5, attemptTimeoutMs: 1 }],
     ['every bound at its most', { port: 65_535, keepAliveSeconds: 65_535, operationTimeoutMs: tooLong - 1 }],
     ['a queue without bounds', { offlineQueue: { maxMessages: Infinity, drain: { perSecond: Infinity } } }],
