@@ -133,29 +133,22 @@ async function run(seed: number): Promise<void> {
 
 /** What holds at every moment. */
 function expectSound(world: ClientWorld): void {
-  const inLine = world.connection.startsWith('line');
-  const all = {
-    status: world.actor.getSnapshot().status,
-    errors: world.errors,
-    linesOutsideOfLine: inLine ? 0 : world.openLines,
-    tooManyLines: Math.max(0, world.openLines - 1),
-    dialsUnwanted: !world.isWanted && /\.connecting|backingOff|\.again|renewing/.test(world.connection),
-    flowsWithoutLine: world.queue !== 'buffering' && !/up\.(draining|live)/.test(world.connection),
-    asksWithoutLine: world.subscriptions !== 'offline' && !world.connection.includes('connected'),
-    isLiveAndClosed: /up\.live/.test(world.connection) && world.queue !== 'open',
-    hasNoWayOut: inLine && world.clock.pending === 0,
+  const { connection, queue, subscriptions } = world;
+  const inLine = connection.startsWith('line');
+  const wrong = {
+    'the client has died': world.actor.getSnapshot().status !== 'active',
+    'something threw': world.errors.length > 0,
+    'a line outside of `line`': !inLine && world.openLines > 0,
+    'more lines than one': world.openLines > 1,
+    'dials although nobody wants a line':
+      !world.isWanted && /\.connecting|backingOff|\.again|renewing/.test(connection),
+    'the flow is open without a line': queue !== 'buffering' && !/up\.(draining|live)/.test(connection),
+    'asks the broker without a session': subscriptions !== 'offline' && !connection.includes('connected'),
+    'live, but the flow is not free': /up\.live/.test(connection) && queue !== 'open',
+    'no timer leads on': inLine && world.clock.pending === 0,
   };
-  expect(all).toEqual({
-    status: 'active',
-    errors: [],
-    linesOutsideOfLine: 0,
-    tooManyLines: 0,
-    dialsUnwanted: false,
-    flowsWithoutLine: false,
-    asksWithoutLine: false,
-    isLiveAndClosed: false,
-    hasNoWayOut: false,
-  });
+  // Far quicker than to expect each, and this is asked 90,000 times.
+  if (Object.values(wrong).some(Boolean)) expect(wrong).toEqual({});
 }
 
 /** After a long calm everything has come to its end: messages, filters, and the client. */
