@@ -10,6 +10,8 @@ async function onTheWire(options: object) {
   const { client, clock } = stillClient(core, { clientId });
   await client.connect();
   await client.when('live');
+  const undelivered: string[] = [];
+  client.on('undelivered', ({ error }) => undelivered.push(error.code));
   const held = core.tap.hold({ packet: 'puback', clientId });
   const published = client.publish('a', 'b', { qos: 1, ...options });
   published.catch(() => undefined);
@@ -22,7 +24,7 @@ async function onTheWire(options: object) {
     clock.advance(5);
     await client.when('live');
   };
-  return { core, client, clock, held, published, writes, cut };
+  return { core, client, clock, held, published, undelivered, writes, cut };
 }
 
 describe('a publish that its caller bounds, while it waits', () => {
@@ -85,13 +87,15 @@ describe('a publish that its caller bounds, while it waits', () => {
 
 describe('a publish that its caller bounds, on the wire', () => {
   it('timeoutMs: rejects with outcomeUnknown, and is not sent again', async () => {
-    const { client, clock, held, published, writes, cut } = await onTheWire({ timeoutMs: 100 });
+    const { client, clock, held, published, undelivered, writes, cut } = await onTheWire({ timeoutMs: 100 });
     clock.advance(100);
     expect(await failureOf(published)).toMatchObject({ code: 'TIMEOUT', outcomeUnknown: true });
     expect(client.status).toMatchObject({ inFlight: 0, queued: 0 });
     expect(held.held).toBe(1);
     await cut();
     expect(writes()).toBe(1);
+    // The call has told it: the event is for what a call had called queued.
+    expect(undelivered).toEqual([]);
   });
 
   it('signal: rejects with its reason, and is not sent again', async () => {
