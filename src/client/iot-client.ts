@@ -101,6 +101,9 @@ export interface IotClient extends AsyncDisposable {
    */
   messages(filter: string, options?: MessagesOptions): AsyncIterable<Message, undefined>;
 
-  /** Adds a listener; the returned function removes it. */
+  /**
+   * Adds a listener; the returned function removes it. Listeners are called when the step that they hear of is over, so
+   * they may make any call.
+   */
   on<K extends keyof ClientEvents>(event: K, listener: (event: ClientEvents[K]) => unknown): () => void;
 }
