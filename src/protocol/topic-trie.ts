@@ -6,12 +6,13 @@ interface Node<T> {
   named: Map<string, Node<T>> | undefined;
   plus: Node<T> | undefined;
   hash: Node<T> | undefined;
-  /** What was added under the filter that ends here, by its group; `''` is the filter that is not shared. */
-  values: Map<string, Set<T>> | undefined;
+  /** What was added under the filter that ends here. Apart from the shared ones: one table less on the way of a message. */
+  values: Set<T> | undefined;
+  /** What was added under shared filters that end here, by their group. */
+  shared: Map<string, Set<T>> | undefined;
 }
 
 const DOLLAR = 0x24;
-const NOT_SHARED = '';
 
 /**
  * A set of pairs (filter, value) that answers "whose filters match this topic?" in time that depends on the depth of the
@@ -32,10 +33,9 @@ export class TopicTrie<T> {
     const { group, levels } = routeOf(filter);
     let node = this.#root;
     for (const level of levels) node = child(node, level) ?? addChild(node, level);
-    node.values ??= new Map();
-    const values = node.values.get(group) ?? new Set<T>();
+    const values = valuesOf(node, group);
     if (values.has(value)) return false;
-    node.values.set(group, values.add(value));
+    values.add(value);
     this.#size += 1;
     return true;
   }
@@ -92,13 +92,25 @@ function descend<T>(nodes: readonly Node<T>[], level: string, wildcards: boolean
 }
 
 function emptyNode<T>(): Node<T> {
-  return { named: undefined, plus: undefined, hash: undefined, values: undefined };
+  return { named: undefined, plus: undefined, hash: undefined, values: undefined, shared: undefined };
 }
 
 /** Where a filter lives: `$share/g/f` at the levels of `f`, apart from `f` itself and from other groups. */
-function routeOf(filter: string): { group: string; levels: string[] } {
+function routeOf(filter: string): { group: string | undefined; levels: string[] } {
   const shared = parseSharedFilter(filter);
-  return { group: shared?.group ?? NOT_SHARED, levels: (shared?.filter ?? filter).split('/') };
+  return { group: shared?.group, levels: (shared?.filter ?? filter).split('/') };
+}
+
+/** The values of a filter that ends at a node, to add to. */
+function valuesOf<T>(node: Node<T>, group: string | undefined): Set<T> {
+  if (group === undefined) {
+    node.values ??= new Set();
+    return node.values;
+  }
+  node.shared ??= new Map();
+  const values = node.shared.get(group) ?? new Set<T>();
+  node.shared.set(group, values);
+  return values;
 }
 
 function child<T>(node: Node<T>, level: string): Node<T> | undefined {
@@ -124,26 +136,32 @@ function deleteChild<T>(node: Node<T>, level: string): void {
   else if (node.named?.delete(level) && node.named.size === 0) node.named = undefined;
 }
 
-function deleteValue<T>(node: Node<T>, group: string, value: T): boolean {
-  const values = node.values?.get(group);
+function deleteValue<T>(node: Node<T>, group: string | undefined, value: T): boolean {
+  const values = group === undefined ? node.values : node.shared?.get(group);
   if (!values?.delete(value)) return false;
-  if (values.size === 0) node.values?.delete(group);
-  if (node.values?.size === 0) node.values = undefined;
+  if (values.size > 0) return true;
+  if (group === undefined) node.values = undefined;
+  else if (node.shared?.delete(group) && node.shared.size === 0) node.shared = undefined;
   return true;
 }
 
 /** Removes the empty end of a path; `levels[i]` led from `path[i]` to `path[i + 1]`. */
 function prune<T>(path: readonly Node<T>[], levels: readonly string[]): void {
   for (let i = levels.length; i > 0; i--) {
-    const { named, plus, hash, values } = path[i] as Node<T>;
-    if (named !== undefined || plus !== undefined || hash !== undefined || values !== undefined) return;
+    if (!isEmpty(path[i] as Node<T>)) return;
     deleteChild(path[i - 1] as Node<T>, levels[i - 1] as string);
   }
 }
 
+function isEmpty<T>({ named, plus, hash, values, shared }: Node<T>): boolean {
+  return [named, plus, hash, values, shared].every((part) => part === undefined);
+}
+
 function collect<T>(node: Node<T> | undefined, found: T[]): void {
-  if (node?.values === undefined) return;
-  for (const values of node.values.values()) {
+  if (node === undefined) return;
+  if (node.values !== undefined) for (const value of node.values) found.push(value);
+  if (node.shared === undefined) return;
+  for (const values of node.shared.values()) {
     for (const value of values) found.push(value);
   }
 }
