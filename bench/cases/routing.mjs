@@ -1,0 +1,45 @@
+import { startClients, startSink } from '../lib/child.mjs';
+import { fixed, interleave, median, ratios, spread, thousands } from '../lib/stats.mjs';
+import { receive } from './receive.mjs';
+
+const ROUNDS = 7;
+const SIZES = [10, 1_000, 10_000];
+const COUNT = 100_000;
+
+/** Receive rate with many filters, each with its handler; the messages go to all of them in turn. */
+export async function routing() {
+  const sink = await startSink();
+  const names = SIZES.map((size) => `ours-${size}`);
+  const clients = await startClients(sink, names);
+  const topics = Object.fromEntries(
+    SIZES.map((size, i) => [names[i], Array.from({ length: size }, (_, n) => `bench/device-${n}/telemetry`)]),
+  );
+  const subscribing = {};
+  for (const name of names) {
+    // Half of them with a wildcard.
+    const filters = topics[name].map((topic, n) => (n % 2 === 0 ? topic : topic.replace('telemetry', '+')));
+    subscribing[name] = await clients[name].ask('subscribe', { filters });
+  }
+  const rates = await interleave(
+    Object.fromEntries(
+      names.map((name) => [
+        name,
+        () => receive(sink, clients[name], { clientId: name, count: COUNT, qos: 0, topics: topics[name] }),
+      ]),
+    ),
+    ROUNDS,
+    3,
+  );
+  for (const child of [...Object.values(clients), sink]) await child.stop();
+  return names.map((name, i) => {
+    const ratio = ratios(rates[name], rates[names[0]]);
+    return {
+      figure: `receive QoS 0, ${SIZES[i].toLocaleString('en')} filters`,
+      ours: `${thousands(median(rates[name]))}/s; subscribing took ${subscribing[name].toFixed(2)} CPU s`,
+      peer: i === 0 ? '' : `10 filters ${thousands(median(rates[names[0]]))}/s`,
+      ratio: i === 0 ? '' : spread(ratio, fixed(2)),
+      budget: i === 0 ? '' : '>= 0.80',
+      met: median(ratio) >= 0.8,
+    };
+  });
+}
