@@ -165,7 +165,10 @@ export function resolveOptions(options: IotClientOptions): ResolvedOptions {
 
 function checkEndpoint(endpoint: unknown): string {
   const mayBe = 'a host name without scheme, port or path';
-  if (typeof endpoint !== 'string' || endpoint === '' || /[\s/@?#]/.test(endpoint)) {
+  // A URL may hold a password: what stands before the @ is not shown.
+  if (typeof endpoint === 'string' && endpoint.includes('@'))
+    throw invalid('endpoint', mayBe, endpoint.replace(/^.*@/s, '…@'));
+  if (typeof endpoint !== 'string' || endpoint === '' || /[\s/?#]/.test(endpoint)) {
     throw invalid('endpoint', mayBe, endpoint);
   }
   // A colon belongs to an IPv6 address, and to nothing else that may be here.

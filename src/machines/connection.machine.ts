@@ -349,7 +349,7 @@ function randomOf(context: ConnectionContext): () => number {
 
 function retryAfter(delayMs: number, context: ConnectionContext): { retryDelayMs: number; retryAt: number } {
   const { now = () => systemClock.now() } = Handle.open(context.ports);
-  return { retryDelayMs: delayMs, retryAt: now() + delayMs };
+  return { retryDelayMs: delayMs, retryAt: Math.round(now() + delayMs) };
 }
 
 function factOf(type: ToldFact, { session, failure }: ConnectionContext): ConnectionFact {
