@@ -5,6 +5,8 @@ import { receive } from './receive.mjs';
 const ROUNDS = 7;
 const SIZES = [10, 1_000, 10_000];
 const COUNT = 100_000;
+/** What still counts as flat: ten thousand filters do not fit into a processor's nearest cache, ten do. */
+const FLAT = 0.8;
 
 /** Receive rate with many filters, each with its handler; the messages go to all of them in turn. */
 export async function routing() {
@@ -38,8 +40,8 @@ export async function routing() {
       ours: `${thousands(median(rates[name]))}/s; subscribing took ${subscribing[name].toFixed(2)} CPU s`,
       peer: i === 0 ? '' : `10 filters ${thousands(median(rates[names[0]]))}/s`,
       ratio: i === 0 ? '' : spread(ratio, fixed(2)),
-      budget: i === 0 ? '' : '>= 0.80',
-      met: median(ratio) >= 0.8,
+      budget: i === 0 ? '' : `>= ${FLAT.toFixed(2)}`,
+      met: i === 0 ? undefined : median(ratio) >= FLAT,
     };
   });
 }
