@@ -85,7 +85,8 @@ class DeviceClient implements IotClient {
         next: (snapshot) => {
           this.#isRunning = snapshot.matches({ open: 'running' });
         },
-        complete: () => closed(new IotError('CLOSED', 'the client was closed')),
+        complete: () =>
+          closed(actor.getSnapshot().context.failure ?? new IotError('CLOSED', 'the client was closed')),
         error: (cause) => closed(new IotError('INTERNAL', 'the client machine failed', { cause })),
       });
     });

@@ -31,7 +31,11 @@ export class StatusWatch {
     this.#emitter = emitter;
     this.#clock = clock;
     this.#known = connectionStatus(connection.getSnapshot());
-    connection.subscribe((snapshot) => this.#observe(connectionStatus(snapshot)));
+    connection.subscribe({
+      next: (snapshot) => this.#observe(connectionStatus(snapshot)),
+      // The client machine ends the client over it. Without an observer XState would throw it at the process.
+      error: () => {},
+    });
   }
 
   get status(): Status {

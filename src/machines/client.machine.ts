@@ -1,7 +1,17 @@
-import { assertEvent, assign, type EventObject, emit, fromCallback, sendTo, setup } from 'xstate';
+import {
+  assertEvent,
+  assign,
+  type ErrorActorEvent,
+  type EventObject,
+  emit,
+  fromCallback,
+  sendTo,
+  setup,
+} from 'xstate';
 import { bounded } from './bounded.ts';
 import type { ClientContext, ClientEvent, ClientFact, ClientInput } from './client.types.ts';
 import { connectionMachine } from './connection.machine.ts';
+import { asIotError } from './guarded-actor.ts';
 import { offlineQueueMachine } from './offline-queue.machine.ts';
 import { subscriptionsMachine } from './subscriptions.machine.ts';
 
@@ -35,7 +45,7 @@ const _clientMachine = setup({
   types: {
     input: {} as ClientInput,
     context: {} as ClientContext,
-    events: {} as ClientEvent,
+    events: {} as ClientEvent | ErrorActorEvent,
     emitted: {} as ClientFact,
     children: {} as { connection: 'connection'; queue: 'offlineQueue'; subscriptions: 'subscriptions' },
   },
@@ -55,6 +65,9 @@ const _clientMachine = setup({
     countAsk: assign({ asked: ({ context }) => context.asked + 1 }),
     countWithdrawal: assign({ asked: ({ context }) => Math.max(0, context.asked - 1) }),
     forgetAsks: assign({ asked: 0 }),
+    rememberFailure: assign({
+      failure: ({ event }) => asIotError('error' in event ? event.error : undefined),
+    }),
     toConnection: sendTo('connection', ({ event }) => {
       assertEvent(event, [
         'connect',
@@ -97,6 +110,7 @@ const _clientMachine = setup({
     drain: input.drain ?? {},
     operationTimeoutMs: input.operationTimeoutMs ?? 5_000,
     asked: 0,
+    failure: undefined,
   }),
   initial: 'open',
   states: {
@@ -106,13 +120,13 @@ const _clientMachine = setup({
           id: 'connection',
           src: 'connection',
           input: ({ context, self }) => ({ ports: context.ports, policy: context.connection, parent: self }),
-          onError: 'closed',
+          onError: { target: 'closed', actions: 'rememberFailure' },
         },
         {
           id: 'queue',
           src: 'offlineQueue',
           input: ({ context, self }) => ({ ports: context.ports, drain: context.drain, parent: self }),
-          onError: 'closed',
+          onError: { target: 'closed', actions: 'rememberFailure' },
         },
         {
           id: 'subscriptions',
@@ -122,7 +136,7 @@ const _clientMachine = setup({
             answerTimeoutMs: context.operationTimeoutMs,
             parent: self,
           }),
-          onError: 'closed',
+          onError: { target: 'closed', actions: 'rememberFailure' },
         },
       ],
       on: {

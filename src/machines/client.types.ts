@@ -1,3 +1,4 @@
+import type { IotError } from '../protocol/errors.ts';
 import type { Handle } from '../protocol/handle.ts';
 import type { ConnectionFact, ConnectionPolicy, ConnectionPorts } from './connection.types.ts';
 import type { DrainPolicy, OfflineQueueFact, OfflineQueuePorts } from './offline-queue.types.ts';
@@ -18,6 +19,8 @@ export interface ClientContext extends Omit<Required<ClientInput>, 'operationTim
   readonly operationTimeoutMs: number;
   /** How many asked for the line and still want it. When the last one withdraws, the line is dropped. */
   readonly asked: number;
+  /** The fault of a machine that ended this client; undefined when it was closed by a command. */
+  readonly failure: IotError | undefined;
 }
 
 export type ClientCommand =

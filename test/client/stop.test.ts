@@ -13,6 +13,20 @@ import {
 
 const theCore = useCore();
 
+it('a machine that fails ends the client, says why, and throws nothing at the process', async () => {
+  const cause = new Error('no chance');
+  const random = () => {
+    throw cause;
+  };
+  const { client } = stillClient(theCore(), { random });
+  theCore().faults.refuse({ returnCode: 3, times: 1 });
+  const receipt = await client.publish('a', 'b', { qos: 1 });
+  expect(await failureOf(client.connect())).toMatchObject({ code: 'INTERNAL', cause });
+  expect(await failureOf(receipt.delivered)).toMatchObject({ code: 'INTERNAL', cause });
+  expect(client.status.state).toBe('closed');
+  await settled();
+});
+
 describe('fault:G-13 the actor is stopped from outside', () => {
   it('live: everything that is open ends as CLOSED, and the socket is gone', async () => {
     const core = theCore();

@@ -123,8 +123,13 @@ describe('closing', () => {
   });
 
   test.each(['connection', 'queue', 'subscriptions'])('ends when its %s dies, in whatever state', (child) => {
-    const died = event(`xstate.error.actor.${child}`, { error: new Error('test') });
-    for (const state of [start().snapshot, closing]) expect(step(state, died).place).toBe('closed');
+    const cause = new Error('test');
+    const died = event(`xstate.error.actor.${child}`, { error: cause });
+    for (const state of [start().snapshot, closing]) {
+      const { place, snapshot } = step(state, died);
+      expect(place).toBe('closed');
+      expect(snapshot.context.failure).toMatchObject({ code: 'INTERNAL', cause });
+    }
   });
 });
 
