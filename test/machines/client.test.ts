@@ -91,7 +91,7 @@ describe('the composed client', () => {
     world.connect();
     await world.advance(25);
     const began = world.clock.now();
-    while (!LIVE.test(world.connection)) {
+    while (!LIVE.test(world.connection) && world.clock.now() < 60_000) {
       world.publish();
       await world.advance(50);
     }
