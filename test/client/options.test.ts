@@ -36,7 +36,7 @@ const INVALID: readonly Row[] = [
     change({ endpoint: 'mqtts://u:secret@b' }),
     'endpoint',
     /host name/,
-    /given: "…@b"$/,
+    /^"…@b"$/,
   ],
   ['a number for the endpoint', change({ endpoint: 1 }), 'endpoint', /host name/, /1/],
   ['port 0', change({ port: 0 }), 'port', /from 1 to 65535/, /0/],
