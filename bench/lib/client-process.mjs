@@ -27,7 +27,9 @@ serve({
   },
   async subscribe({ filters }) {
     const start = process.cpuUsage();
-    await client.subscribe(filters, onMessage);
+    // In portions, so that the event loop can answer in between.
+    for (let i = 0; i < filters.length; i += 500)
+      await client.subscribe(filters.slice(i, i + 500), onMessage);
     return cpuSeconds(start);
   },
   expect(input) {
