@@ -4,7 +4,7 @@ import { IotError } from '../protocol/errors.ts';
 /** How often to ping and how long to wait, all by `clock`. */
 export interface KeepAliveOptions {
   readonly clock: Clock;
-  /** Ping after this long without an outbound packet; 0 switches these pings off. */
+  /** Ping after this long without an outbound packet, or without a byte from the broker; 0 switches these pings off. */
   readonly keepAliveSeconds: number;
   /** How long after a ping the line may stay mute. */
   readonly pingTimeoutMs: number;
@@ -27,15 +27,18 @@ export interface WatchedLine {
 const BROKER_PATIENCE = 1.5;
 
 /**
- * Watches one live line. Pings when nothing was sent for the keep-alive, whatever is received, and at once when a PUBACK
- * is overdue; gives the line up when no byte comes after a ping. On the fast path it costs one reading of the clock a
- * packet: its timers are never moved, they look at the clock when they fire and go on waiting for the rest.
+ * Watches one live line. Pings when nothing was sent for the keep-alive, whatever is received; when nothing was received
+ * for it, whatever is sent (publishes of QoS 0 into a dead line would else hide its death for a quarter of an hour, until
+ * TCP gives up); and at once when a PUBACK is overdue. Gives the line up when no byte comes after a ping. On the fast path
+ * it costs one reading of the clock a packet: its timers are never moved, they look when they fire and wait for the rest.
  */
 export class KeepAlive {
   readonly #options: KeepAliveOptions;
   readonly #line: WatchedLine;
   readonly #keepAliveMs: number;
   #lastSentAt: number;
+  /** The progress that was seen last, and when it was first seen. */
+  #heard: { readonly progress: number; readonly at: number };
   #idleTimer: Timer;
   #operationTimer: Timer;
   /** Undefined while no ping waits for its verdict. */
@@ -49,6 +52,7 @@ export class KeepAlive {
     this.#line = line;
     this.#keepAliveMs = options.keepAliveSeconds * 1_000;
     this.#lastSentAt = options.clock.now();
+    this.#heard = { progress: line.progress(), at: this.#lastSentAt };
     if (this.#keepAliveMs > 0) this.#waitUntilIdle(this.#keepAliveMs);
   }
 
@@ -80,9 +84,13 @@ export class KeepAlive {
   }
 
   #lookWhetherIdle(): void {
-    const idleMs = this.#options.clock.now() - this.#lastSentAt;
-    if (idleMs < this.#keepAliveMs) {
-      this.#waitUntilIdle(this.#keepAliveMs - idleMs);
+    const now = this.#options.clock.now();
+    const progress = this.#line.progress();
+    if (progress !== this.#heard.progress) this.#heard = { progress, at: now };
+    const idleMs = now - this.#lastSentAt;
+    const quietMs = Math.max(idleMs, now - this.#heard.at);
+    if (quietMs < this.#keepAliveMs) {
+      this.#waitUntilIdle(this.#keepAliveMs - quietMs);
       return;
     }
     this.#waitUntilIdle(this.#keepAliveMs);

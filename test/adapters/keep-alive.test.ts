@@ -44,14 +44,28 @@ describe('pings', () => {
     expect(line.pings).toEqual([30_000]);
   });
 
-  test('an outbound packet postpones the ping to keepAliveSeconds after it', () => {
+  test('an outbound packet postpones the ping to keepAliveSeconds after it, on a line that lives', () => {
     const line = new FakeLine();
     line.clock.advance(12_000);
     line.keepAlive.sent();
+    line.bytes += 1;
     line.clock.advance(29_999);
     expect(line.pings).toEqual([]);
     line.clock.advance(1);
     expect(line.pings).toEqual([42_000]);
+  });
+
+  test('fault:A-13 when nothing comes for keepAliveSeconds, however much of QoS 0 is sent: then the line is dead', async () => {
+    const line = new FakeLine();
+    line.bytes += 1;
+    for (let second = 0; second < 65; second++) {
+      line.keepAlive.sent();
+      line.clock.advance(1_000);
+    }
+    await turns();
+    // Bytes are only looked for once in a keep-alive: silence is known after two at most.
+    expect(line.pings).toEqual([60_000]);
+    expect(line.deaths).toMatchObject([{ code: 'PING_TIMEOUT' }]);
   });
 
   test('fault:A-14 what is received does not postpone it', () => {
@@ -268,16 +282,19 @@ describe('on a real socket', () => {
     line.free();
   });
 
-  test('what the wire sends does', async () => {
+  test('what the wire sends does, while something is received', async () => {
     await using peer = await ScriptedPeer.start();
     const { line, there, clock } = await connected(peer);
-    for (const send of [
+    const sends = [
       () => line.live.publish({ topic: 'a', payload: '', qos: 0, retain: false }, () => {}),
       () => void line.live.subscribe([{ filter: 'a', qos: 0 }]).catch(() => {}),
       () => void line.live.unsubscribe(['a']).catch(() => {}),
-    ]) {
+    ];
+    for (const [index, send] of sends.entries()) {
       clock.advance(29_000);
       send();
+      there.send({ cmd: 'publish', topic: 'a', payload: '', qos: 0, dup: false, retain: false });
+      await line.message(index);
     }
     clock.advance(29_999);
     await turns();
