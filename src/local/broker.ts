@@ -142,7 +142,7 @@ export class Broker {
     aedes.authenticate = (client, _username, _password, done) => {
       const connection = this.#connectionOf(client);
       connection.clientId = client.id;
-      this.#takeOver(connection).then(() => done(null, true));
+      void this.#takeOver(connection).then(() => done(null, true));
     };
     aedes.authorizePublish = (client, packet, done) => {
       // Nothing is retained on reserved topics.

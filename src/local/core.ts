@@ -216,7 +216,7 @@ export class LocalIotCore {
     payload: string | Uint8Array,
     { qos = 0, retain = false }: { readonly qos?: QoS; readonly retain?: boolean } = {},
   ): Promise<void> {
-    if (this.#stopped !== undefined) throw stopped();
+    if (this.#isStopped()) throw stopped();
     await this.#parts.broker.publish(topic, payload, qos, retain);
   }
 
@@ -225,11 +225,11 @@ export class LocalIotCore {
    * faults are kept.
    */
   async restart({ downMs = 0 }: { readonly downMs?: number } = {}): Promise<void> {
-    if (this.#stopped !== undefined) throw stopped();
+    if (this.#isStopped()) throw stopped();
     this.#stopListening();
     await this.#cut();
     await this.#pause(downMs);
-    if (this.#stopped === undefined) await this.#listen();
+    if (!this.#isStopped()) await this.#listen();
   }
 
   /** Frees everything. Calling it again is harmless. */
@@ -242,13 +242,23 @@ export class LocalIotCore {
     return this.stop();
   }
 
+  #isStopped(): boolean {
+    return this.#stopped !== undefined;
+  }
+
   async #listen(): Promise<void> {
-    if (this.#stopped !== undefined) throw stopped();
+    if (this.#isStopped()) throw stopped();
     if (this.#listening) return;
     this.#listening = true;
-    await this.#secure.open();
-    await this.#plain?.open();
-    if (!this.#listening) this.#stopListening();
+    try {
+      await this.#secure.open();
+      await this.#plain?.open();
+    } catch (error) {
+      this.#stopListening();
+      throw error;
+    }
+    // Told to stop while the ports were being opened.
+    if (!(this.#listening as boolean)) this.#stopListening();
   }
 
   #stopListening(): void {

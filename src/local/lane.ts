@@ -79,7 +79,7 @@ export class Lane {
       this.#carry(entry, verdict);
     }
     this.#pumping = false;
-    if (wasFull && !this.full) this.#hasRoom();
+    if (wasFull && this.#bytes <= FULL_BYTES) this.#hasRoom();
   }
 
   /** Nothing moves here any more; what waits is thrown away. */

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import { describe, expect, it } from 'vitest';
@@ -89,6 +90,18 @@ describe('the local core', () => {
   it('fails when its port is taken, and leaves nothing behind', async () => {
     const core = await startCore();
     await expect(startLocalIotCore({ port: core.port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  });
+
+  it('listens at the second try when its port was taken at the first', async () => {
+    const core = await startCore();
+    core.faults.stopListening();
+    const other = net.createServer().listen(core.port, '127.0.0.1');
+    await once(other, 'listening');
+    await expect(core.faults.listen()).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    other.close();
+    await once(other, 'close');
+    await core.faults.listen();
+    await connectDevice(core, 'lamp');
   });
 
   it.each([
