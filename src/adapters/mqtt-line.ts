@@ -12,6 +12,7 @@ import {
   networkFailure,
   protocolFailure,
 } from '../protocol/failures.ts';
+import { MQTT_LIMITS } from '../protocol/limits.ts';
 import type { TransportFact, TransportLine } from '../protocol/transport.ts';
 import type { OpenedStream } from './authentication.ts';
 import { KeepAlive } from './keep-alive.ts';
@@ -24,7 +25,6 @@ type Phase = 'signingIn' | 'dialing' | 'awaitingConnack' | 'connected' | 'discon
 
 /** DISCONNECT, the same in MQTT 3.1.1 (3.14) and, with reason code 0, in MQTT 5 (3.14.2.1). */
 const DISCONNECT = Buffer.from([0xe0, 0x00]);
-const MQTT_RECEIVE_MAXIMUM = 65_535;
 /** The name of a timer that was not started. */
 const NEVER = 0;
 /** Given to mqtt.js, it keeps it from acknowledging the packet. */
@@ -181,7 +181,7 @@ export class MqttLine implements TransportLine {
       this.#end(connackFailure(code, this.#place()));
       return;
     }
-    const receiveMaximum = connack.properties?.receiveMaximum ?? MQTT_RECEIVE_MAXIMUM;
+    const receiveMaximum = connack.properties?.receiveMaximum ?? MQTT_LIMITS.receiveMaximum;
     this.#attach(receiveMaximum, opened);
     if (this.#is('ended')) return;
     this.#phase = 'connected';

@@ -7,6 +7,7 @@ import mqttPacket, {
 } from 'mqtt-packet';
 import { IotError } from '../protocol/errors.ts';
 import { publishRefused, subscriptionRefused, unsubscriptionRefused } from '../protocol/failures.ts';
+import { MQTT_LIMITS } from '../protocol/limits.ts';
 import type { FilterRequest, OutgoingMessage, QoS } from '../protocol/message.ts';
 import type { FilterAnswer, Wire } from '../protocol/transport.ts';
 import type { KeepAlive } from './keep-alive.ts';
@@ -35,7 +36,6 @@ export interface MqttWireOptions {
   readonly keepAlive: KeepAlive;
 }
 
-const HIGHEST_PACKET_ID = 65_535;
 const LOWEST_REFUSAL = 0x80;
 const PUBACK = 0x40;
 // Taken at once: an app's fake timers must not hold packets back.
@@ -197,7 +197,7 @@ export class MqttWire implements Wire {
   }
 
   #nextPacketId(): number {
-    do this.#lastPacketId = (this.#lastPacketId % HIGHEST_PACKET_ID) + 1;
+    do this.#lastPacketId = (this.#lastPacketId % MQTT_LIMITS.packetId) + 1;
     while (this.#unacknowledged.has(this.#lastPacketId) || this.#unanswered.has(this.#lastPacketId));
     return this.#lastPacketId;
   }

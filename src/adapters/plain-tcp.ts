@@ -1,6 +1,5 @@
 import { isAwsEndpoint } from '../protocol/endpoint.ts';
 import { describe, invalid } from '../protocol/errors.ts';
-
 import type { Authentication, OpenStream, SignInContext } from './authentication.ts';
 import { openTcp } from './sockets.ts';
 
@@ -16,8 +15,7 @@ class PlainTcp implements Authentication {
   }
 
   validate(endpoint: string): void {
-    // A final dot is the same name, written out to the root.
-    if (isAwsEndpoint(endpoint.replace(/\.$/, ''))) {
+    if (isAwsEndpoint(endpoint)) {
       throw invalid(
         'auth',
         `mutualTls() for ${describe(endpoint)}: AWS IoT Core accepts no connection without TLS`,

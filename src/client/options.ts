@@ -1,11 +1,12 @@
 import type { Authentication, PemSource } from '../adapters/authentication.ts';
 import { PemOption } from '../adapters/certificates.ts';
+import { DEFAULT_DRAIN } from '../machines/offline-queue.machine.ts';
 import type { DrainPolicy } from '../machines/offline-queue.types.ts';
 import { type BackoffPolicy, DEFAULT_BACKOFF, validateBackoff } from '../protocol/backoff.ts';
 import { type Clock, MAX_DELAY_MS, systemClock, systemRandom } from '../protocol/clock.ts';
 import { isAwsEndpoint } from '../protocol/endpoint.ts';
 import { IotError, invalid } from '../protocol/errors.ts';
-import { AWS_LIMITS } from '../protocol/limits.ts';
+import { AWS_LIMITS, MQTT_LIMITS } from '../protocol/limits.ts';
 import type { QoS, Will } from '../protocol/message.ts';
 import { encodePayload, type PayloadInput } from '../protocol/payload.ts';
 import { validateTopicName } from '../protocol/topics.ts';
@@ -207,7 +208,7 @@ function hasMethods(value: unknown, names: readonly string[]): boolean {
 
 /** MQTT-3.1.3-4; AWS: at most 128 bytes, and ids that begin with $ are its own. */
 function checkClientId(clientId: unknown, isAws: boolean): string {
-  const most = isAws ? AWS_LIMITS.clientIdBytes : 65_535;
+  const most = isAws ? AWS_LIMITS.clientIdBytes : MQTT_LIMITS.stringBytes;
   const mayBe = `text of 1 to ${most} bytes${isAws ? ' that does not begin with $' : ''}`;
   if (typeof clientId !== 'string' || clientId === '' || clientId.includes('\0') || !isWellFormed(clientId)) {
     throw invalid('clientId', mayBe, clientId);
@@ -243,7 +244,7 @@ function resolveQueue(given: OfflineQueueOptions | false): ResolvedOptions['queu
 
 function resolveDrain(given: Partial<DrainPolicy> = {}): DrainPolicy {
   checkFields('offlineQueue.drain', given, ['perSecond', 'adaptive']);
-  const { perSecond = 2, adaptive = true } = given;
+  const { perSecond = DEFAULT_DRAIN.perSecond, adaptive = DEFAULT_DRAIN.adaptive } = given;
   // Below this the beat would be longer than a timer can be.
   const slowest = 1_000 / MAX_DELAY_MS;
   if (typeof perSecond !== 'number' || !(perSecond >= slowest)) {

@@ -19,12 +19,7 @@ export function createPorts(
   hooks: WorldHooks,
 ): { outbox: Outbox; ports: ClientPorts } {
   const { clock, random, queue } = options;
-  const outbox = new Outbox({
-    clock,
-    ...queue,
-    window: AWS_LIMITS.unacknowledgedPublishes,
-    reportError: hooks.reportError,
-  });
+  const outbox = new Outbox({ clock, ...queue, reportError: hooks.reportError });
   let currentWire: Wire | undefined;
   const openTransport = createMqttTransport({
     endpoint: options.endpoint,

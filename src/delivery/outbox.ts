@@ -1,13 +1,11 @@
 import { type Clock, MAX_DELAY_MS } from '../protocol/clock.ts';
 import { IotError } from '../protocol/errors.ts';
 import type { Flow, FlowPort } from '../protocol/flow.ts';
+import { AWS_LIMITS } from '../protocol/limits.ts';
 import type { OutgoingMessage } from '../protocol/message.ts';
 import type { Wire } from '../protocol/transport.ts';
 import { type DeliveryObserver, Entry, type Line, sizeOf } from './entry.ts';
 import { EntryList } from './entry-list.ts';
-
-/** AWS IoT Core lets a connection have 100 unacknowledged publishes. */
-const DEFAULT_WINDOW = 100;
 
 export interface OutboxOptions {
   readonly clock: Clock;
@@ -21,7 +19,7 @@ export interface OutboxOptions {
   readonly overflow: 'dropNewest' | 'dropOldest';
   /**
    * How many QoS 1 publishes may be unacknowledged; the broker's receive maximum binds too.
-   * @default 100
+   * @default 100, as many as AWS IoT Core takes
    */
   readonly window?: number;
   /**
@@ -126,7 +124,7 @@ export class Outbox implements FlowPort {
   /** Writes to this wire from now on, until `detach`. */
   attach(wire: Wire): void {
     this.#dropLine();
-    const slots = Math.min(this.#options.window ?? DEFAULT_WINDOW, wire.receiveMaximum);
+    const slots = Math.min(this.#options.window ?? AWS_LIMITS.unacknowledgedPublishes, wire.receiveMaximum);
     this.#line = { wire, slots, stopped: false };
     this.#settle();
   }

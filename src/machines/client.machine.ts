@@ -10,7 +10,7 @@ import {
 } from 'xstate';
 import { bounded } from './bounded.ts';
 import type { ClientContext, ClientEvent, ClientFact, ClientInput } from './client.types.ts';
-import { connectionMachine } from './connection.machine.ts';
+import { connectionMachine, DEFAULT_POLICY } from './connection.machine.ts';
 import { asIotError } from './guarded-actor.ts';
 import { offlineQueueMachine } from './offline-queue.machine.ts';
 import { subscriptionsMachine } from './subscriptions.machine.ts';
@@ -53,9 +53,9 @@ const _clientMachine = setup({
   delays: {
     /** The connection bounds its own end; this bounds the case that it cannot. */
     closeTimeout: ({ context: { connection }, event }) => {
+      const { flushTimeoutMs, goodbyeTimeoutMs } = { ...DEFAULT_POLICY, ...connection };
       const asked = event.type === 'close' ? event.flushTimeoutMs : undefined;
-      const flushTimeoutMs = asked ?? connection.flushTimeoutMs ?? 5_000;
-      return bounded(flushTimeoutMs + (connection.goodbyeTimeoutMs ?? 1_000) + 1_000);
+      return bounded((asked ?? flushTimeoutMs) + goodbyeTimeoutMs + 1_000);
     },
   },
   guards: {

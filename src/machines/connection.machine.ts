@@ -12,6 +12,7 @@ import { backoffDelay, DEFAULT_BACKOFF, slowestDelay } from '../protocol/backoff
 import { MAX_DELAY_MS, systemClock, systemRandom } from '../protocol/clock.ts';
 import { IotError } from '../protocol/errors.ts';
 import { Handle } from '../protocol/handle.ts';
+import { MQTT_LIMITS } from '../protocol/limits.ts';
 import type { TransportFact } from '../protocol/transport.ts';
 import { bounded } from './bounded.ts';
 import type {
@@ -25,7 +26,7 @@ import type {
 import { asIotError, guardedActor } from './guarded-actor.ts';
 import { tell } from './tell.ts';
 
-const DEFAULT_POLICY: ConnectionPolicy = {
+export const DEFAULT_POLICY: ConnectionPolicy = {
   backoff: DEFAULT_BACKOFF,
   attemptTimeoutMs: 15_000,
   resubscribeTimeoutMs: 30_000,
@@ -355,7 +356,10 @@ function retryAfter(delayMs: number, context: ConnectionContext): { retryDelayMs
 function factOf(type: ToldFact, { session, failure }: ConnectionContext): ConnectionFact {
   switch (type) {
     case 'connection.connected':
-      return { type, session: session ?? { sessionPresent: false, receiveMaximum: 65_535 } };
+      return {
+        type,
+        session: session ?? { sessionPresent: false, receiveMaximum: MQTT_LIMITS.receiveMaximum },
+      };
     case 'connection.lost':
     case 'connection.failed':
       return { type, error: failure ?? new IotError('INTERNAL', 'the line ended without a reason') };

@@ -14,7 +14,7 @@ import type {
 } from './offline-queue.types.ts';
 import { tell } from './tell.ts';
 
-const DEFAULT_DRAIN: DrainPolicy = { perSecond: 2, adaptive: true };
+export const DEFAULT_DRAIN: DrainPolicy = { perSecond: 2, adaptive: true };
 
 /** The facts that carry nothing. */
 type ToldFact = Exclude<OfflineQueueFact['type'], 'queue.failed'>;

@@ -1,5 +1,5 @@
 import { isAwsEndpoint } from './endpoint.ts';
-import { IotError, type IotErrorCode, type IotErrorDetails } from './errors.ts';
+import { IotError, type IotErrorCode } from './errors.ts';
 
 /** What was being done when a stream failed: the same errno means different things before and after CONNACK. */
 export type FailureStage = 'dialing' | 'awaitingConnack' | 'live';
@@ -321,8 +321,8 @@ export function publishRefused(topic: string, code: number): IotError {
 }
 
 /** A fault of this package, or of a callback it was given. */
-export function internalFailure(what: string, cause: unknown, details: IotErrorDetails = {}): IotError {
-  return new IotError('INTERNAL', what, { ...details, cause });
+export function internalFailure(what: string, cause: unknown): IotError {
+  return new IotError('INTERNAL', what, { cause });
 }
 
 const hex = (code: number): string => `0x${code.toString(16).padStart(2, '0')}`;

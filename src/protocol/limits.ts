@@ -46,8 +46,8 @@ export const AWS_LIMITS = Object.freeze({
  * https://docs.oasis-open.org/mqtt/mqtt/v5.0/mqtt-v5.0.html; MQTT 3.1.1 has the same numbers.
  */
 export const MQTT_LIMITS = Object.freeze({
-  /** A topic or filter, as every MQTT string. Source: 1.5.4 */
-  topicBytes: 65_535,
+  /** Every string: a topic, a filter, a client id. Source: 1.5.4 */
+  stringBytes: 65_535,
   /** The greatest packet identifier; the least is 1. Source: 2.2.1 */
   packetId: 65_535,
   /** The greatest receive maximum, and what holds when CONNACK names none. Source: 3.2.2.3.3 */

@@ -85,9 +85,9 @@ export function matches(filter: string, topic: string): boolean {
 /** What holds for names and filters alike (MQTT-4.7.3-1 to -3, MQTT-1.5.4-1, -2). */
 function validateText(text: unknown, field: string): asserts text is string {
   if (typeof text !== 'string' || text === '') throw invalid(field, 'a string that is not empty', text);
-  const { topicBytes } = MQTT_LIMITS;
-  if (text.length * 3 > topicBytes && (text.length > topicBytes || utf8Bytes(text) > topicBytes)) {
-    throw invalid(field, `at most ${topicBytes} bytes of UTF-8`, text);
+  const { stringBytes } = MQTT_LIMITS;
+  if (text.length * 3 > stringBytes && (text.length > stringBytes || utf8Bytes(text) > stringBytes)) {
+    throw invalid(field, `at most ${stringBytes} bytes of UTF-8`, text);
   }
   if (text.includes('\0')) throw invalid(field, 'a string without the NUL character', text);
   if (!isWellFormed(text)) throw invalid(field, 'a string without lone surrogates', text);
