@@ -39,21 +39,20 @@ type ToldFact = Exclude<ConnectionFact['type'], 'connection.faulted'>;
 
 /** The only socket there can be: it is opened on entering `line` and freed on leaving it, whatever the reason. */
 const transport = guardedActor<{ type: 'disconnect' }, { ports: Handle<ConnectionPorts> }, TransportFact>(
-  ({ input, send, receive }) => {
+  ({ input, send, receive, onEnd }) => {
     const line = Handle.open(input.ports).openTransport(send);
+    onEnd(() => line.free());
     receive(() => line.disconnect());
-    return () => line.free();
   },
   (error) => ({ type: 'transport.failed', error }),
 );
 
 const flush = guardedActor<EventObject, { ports: Handle<ConnectionPorts> }, ConnectionEvent>(
-  ({ input, send }) => {
+  ({ input, send, onEnd }) => {
     const flushed = (): void => send({ type: 'outbox.flushed' });
     const { onFlushed } = Handle.open(input.ports);
-    if (onFlushed) return onFlushed(flushed);
-    flushed();
-    return undefined;
+    if (onFlushed) onEnd(onFlushed(flushed));
+    else flushed();
   },
   // A planned end does not hang on a fault of ours: it goes on as if nothing were in flight.
   () => ({ type: 'outbox.flushed' }),

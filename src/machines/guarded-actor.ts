@@ -6,21 +6,20 @@ export interface ActorScope<TInput, TReceived extends EventObject, TSent extends
   readonly input: TInput;
   readonly send: (fact: TSent) => void;
   readonly receive: (listener: (command: TReceived) => void) => void;
+  /** Frees what the body takes, however the actor ends. Say it before whatever may throw. */
+  readonly onEnd: (cleanUp: () => void) => void;
 }
 
 /**
  * A callback actor that cannot leave anything behind. XState runs the clean-up of a callback actor on every exit and on
  * `actor.stop()`, but not when the actor itself throws; so body, receiver and clean-up are caught here, what the body
- * made is freed, and the error reaches the parent as the fact that `failed` makes of it.
+ * took is freed, and the error reaches the parent as the fact that `failed` makes of it.
  */
 export function guardedActor<
   TReceived extends EventObject,
   TInput extends NonReducibleUnknown,
   TSent extends EventObject,
->(
-  body: (scope: ActorScope<TInput, TReceived, TSent>) => (() => void) | undefined,
-  failed: (error: IotError) => TSent,
-) {
+>(body: (scope: ActorScope<TInput, TReceived, TSent>) => void, failed: (error: IotError) => TSent) {
   return fromCallback<TReceived, TInput>(({ input, sendBack, receive }) => {
     let cleanUp: (() => void) | undefined;
     const fail = (thrown: unknown): void => sendBack(failed(asIotError(thrown)));
@@ -33,13 +32,15 @@ export function guardedActor<
       free();
       fail(thrown);
     };
-    attempt(() => {
-      cleanUp = body({
-        input,
-        send: sendBack,
-        receive: (listener) => receive((command) => attempt(() => listener(command), failAndFree)),
-      });
-    }, failAndFree);
+    const scope: ActorScope<TInput, TReceived, TSent> = {
+      input,
+      send: sendBack,
+      receive: (listener) => receive((command) => attempt(() => listener(command), failAndFree)),
+      onEnd: (given) => {
+        cleanUp = given;
+      },
+    };
+    attempt(() => body(scope), failAndFree);
     return free;
   });
 }

@@ -26,13 +26,13 @@ const pacing = guardedActor<
   { type: 'beat' },
   { ports: Handle<OfflineQueuePorts>; adaptive: boolean },
   OfflineQueueEvent
->(({ input, send, receive }) => {
+>(({ input, send, receive, onEnd }) => {
   const { outbox } = Handle.open(input.ports);
   const beat = pacer(outbox, input.adaptive, send);
+  onEnd(() => outbox.setFlow('closed'));
   outbox.setFlow('paced');
   receive(beat);
   beat();
-  return () => outbox.setFlow('closed');
 }, failed);
 
 /** What one beat does. The first comes at once, so a backlog of n is let go in n beats and found empty at the next. */
@@ -60,12 +60,12 @@ function pacer(outbox: FlowPort, adaptive: boolean, send: (fact: OfflineQueueEve
 
 /** The flow is free exactly as long as this actor lives. */
 const freeFlow = guardedActor<EventObject, { ports: Handle<OfflineQueuePorts> }, OfflineQueueEvent>(
-  ({ input, send }) => {
+  ({ input, send, onEnd }) => {
     const { outbox } = Handle.open(input.ports);
+    onEnd(() => outbox.setFlow('closed'));
     outbox.setFlow('free');
     // Told from here, and not on entering `open`: whoever hears of it may publish at once.
     send({ type: 'flow.freed' });
-    return () => outbox.setFlow('closed');
   },
   failed,
 );

@@ -35,7 +35,6 @@ const subscriber = guardedActor<SubscriptionsEvent, RequestInput, SubscriptionsE
         send(answersAll(answers, input.batch) ? { type: 'broker.answered', answers } : failed(mismatch())),
       (thrown: unknown) => send(failed(asIotError(thrown))),
     );
-  return undefined;
 }, failed);
 
 /** Sends one UNSUBSCRIBE and waits for its UNSUBACK. */
@@ -46,7 +45,6 @@ const unsubscriber = guardedActor<SubscriptionsEvent, RequestInput, Subscription
       () => send({ type: 'broker.unsubscribed' }),
       (thrown: unknown) => send(failed(asIotError(thrown))),
     );
-  return undefined;
 }, failed);
 
 const _subscriptionsMachine = setup({

@@ -225,8 +225,6 @@ describe('close', () => {
       expect(world.openLines).toBe(0);
       expect(world.clock.pending).toBe(0);
       const told = world.told.length;
-      for (const type of ['connect', 'disconnect', 'close', 'network.online'] as const)
-        world.actor.send({ type });
       await world.advance(60_000);
       expect(world.told).toHaveLength(told);
     },

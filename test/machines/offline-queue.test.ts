@@ -356,7 +356,7 @@ describe('an outbox that throws', () => {
       it.outbox.onFlow = (flow) => flow === bad && boom();
       it.drain();
       it.clock.advance(10_000);
-      expect(it.place).toBe('buffering');
+      expect([it.place, it.outbox.flow]).toEqual(['buffering', 'closed']);
       expect(it.facts).toMatchObject([{ type: 'queue.failed', error: { code: 'INTERNAL' } }]);
       it.outbox.onFlow = () => {};
       it.drain();
@@ -365,7 +365,16 @@ describe('an outbox that throws', () => {
     },
   );
 
-  test('at a beat: the flow is closed, and the fault told', () => {
+  test('at the first beat: the flow is closed, and the fault told', () => {
+    const it = run();
+    it.outbox.add(...ids(5));
+    it.outbox.onRelease = boom;
+    it.drain();
+    expect([it.place, it.outbox.flow]).toEqual(['buffering', 'closed']);
+    expect(it.told).toEqual(['queue.failed']);
+  });
+
+  test('at a later beat: the flow is closed, and the fault told', () => {
     const it = run();
     it.outbox.add(...ids(5));
     it.drain();
