@@ -79,8 +79,8 @@ export interface IotClient extends AsyncDisposable {
    * Publishes. Text and bytes go out as they are, numbers, booleans and objects as JSON. Resolves with `delivered` when
    * the broker has it (QoS 1) or the socket has (QoS 0), with `queued` when there is no live line and the client keeps it.
    *
-   * Rejects with `QUEUE_FULL`, `NOT_CONNECTED` (offline queue switched off), `PUBLISH_REFUSED`, `MESSAGE_EXPIRED`,
-   * `TIMEOUT`, `CLOSED`, `INVALID_ARGUMENT`, or the signal's reason. A message that was on the wire when it ended is not
+   * Rejects with `QUEUE_FULL`, `QUEUE_EVICTED`, `NOT_CONNECTED` (offline queue switched off), `PUBLISH_REFUSED`,
+   * `MESSAGE_EXPIRED`, `TIMEOUT`, `CLOSED`, `INVALID_ARGUMENT`, or the signal's reason. A message that was on the wire when it ended is not
    * sent again, and `outcomeUnknown` says so.
    */
   publish(topic: string, payload: PayloadInput, options?: PublishOptions): Promise<PublishReceipt>;

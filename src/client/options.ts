@@ -54,7 +54,10 @@ export interface IotClientOptions {
    * the client is away (AWS: for an hour by default). Default `clean`.
    */
   readonly session?: 'clean' | 'persistent';
-  /** The device is heard of at least this often. 30 to 1,200 on AWS (below 30 it uses 30). Default 30. */
+  /**
+   * The longest silence, in seconds: after so long without a packet to or a byte from the broker the line is pinged. 30 to
+   * 1,200 on AWS, 1 to 65,535 elsewhere. Default 30.
+   */
   readonly keepAliveSeconds?: number;
   /** How long the answer to a ping may take before the line is given up. Default 5,000. */
   readonly pingTimeoutMs?: number;
@@ -66,6 +69,7 @@ export interface IotClientOptions {
   readonly reconnect?: Partial<BackoffPolicy>;
   /** What happens to publishes while there is no live line; `false`: they are refused with `NOT_CONNECTED`. */
   readonly offlineQueue?: OfflineQueueOptions | false;
+  /** Default: no will. */
   readonly will?: WillOptions;
   /** The source of time. For tests; default: the process's own. */
   readonly clock?: Clock;

@@ -24,7 +24,11 @@ export type Status = StatusFigures &
     | { readonly state: 'draining' }
     /** Resubscribed and drained: messages flow freely. */
     | { readonly state: 'live' }
-    /** The next attempt begins at `retryAt` (epoch milliseconds); `attempt` have failed, the last for `reason`. */
+    /**
+     * The next attempt begins at `retryAt`; `attempt` have failed, the last for `reason`. `retryAt` is in milliseconds of
+     * the client's clock, `performance.timeOrigin + performance.now()`: it differs from `Date.now()` by what the wall clock
+     * was corrected since the process began.
+     */
     | {
         readonly state: 'backingOff';
         readonly retryAt: number;

@@ -6,7 +6,7 @@ export type Timer = unknown;
  * so that a simulated clock drives everything.
  */
 export interface Clock {
-  /** Milliseconds since the epoch that never jump back. */
+  /** Milliseconds since the epoch as it was known at the start: they never jump, also when the wall clock is corrected. */
   now(): number;
   setTimeout(callback: () => void, delayMs: number): Timer;
   clearTimeout(timer: Timer): void;
