@@ -5,7 +5,10 @@ import type { FactListener } from './connection.types.ts';
 
 /** How what waited while there was no line is let go when there is one again. */
 export interface DrainPolicy {
-  /** Messages a second, the first one at once. `Infinity` lets everything go at once. Default 2. */
+  /**
+   * Messages a second, the first one at once. Default 2. `Infinity` lets everything go at once; other numbers go no faster
+   * than timers do, some hundreds a second.
+   */
   readonly perSecond: number;
   /**
    * Whether each beat also lets one more go for each message that joined since the beat before, so that every drain
