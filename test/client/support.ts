@@ -6,7 +6,7 @@ import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { PromiseRegistry } from '../support/tracked.ts';
 
 /** Backoff that a test can wait for on the real clock. */
-export const QUICK = { baseMs: 5, maxMs: 20, stableMs: 10_000, jitter: 'none' } as const;
+const QUICK = { baseMs: 5, maxMs: 20, stableMs: 10_000, jitter: 'none' } as const;
 
 interface Made {
   readonly client: IotClient;
@@ -132,7 +132,7 @@ const FOLLOWERS: Readonly<Record<StatusState, readonly StatusState[]>> = {
 };
 
 /** fault:I12: what is wrong with the story that a status stream told. */
-export function untrueIn(told: readonly Status[]): string[] {
+function untrueIn(told: readonly Status[]): string[] {
   const untrue: string[] = [];
   let before: Status = { state: 'idle', stable: false, queued: 0, inFlight: 0 };
   for (const status of told) {

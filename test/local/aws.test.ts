@@ -66,7 +66,7 @@ describe('what AWS IoT Core refuses', () => {
       void client.publish(topic, payload);
 
   it.each([
-    ['a SUBSCRIBE of 9 filters', subscribe([...'abcdefghi']), /9 filters/],
+    ['a SUBSCRIBE of 9 filters', subscribe(Array.from('abcdefghi')), /9 filters/],
     ['a filter of 8 slashes', subscribe([levels(9)]), /slashes/],
     ['a topic of 8 slashes', publish(levels(9)), /slashes/],
     ['a topic of 257 bytes', publish(`${'ä'.repeat(128)}a`), /256 bytes/],
@@ -97,7 +97,7 @@ describe('what AWS IoT Core refuses', () => {
   });
 
   it.each([
-    ['8 filters in a SUBSCRIBE', (lamp: MqttClient) => lamp.subscribeAsync([...'abcdefgh'])],
+    ['8 filters in a SUBSCRIBE', (lamp: MqttClient) => lamp.subscribeAsync(Array.from('abcdefgh'))],
     ['7 slashes', (lamp: MqttClient) => lamp.publishAsync(levels(8), '', { qos: 1 })],
     ['256 bytes of topic', (lamp: MqttClient) => lamp.publishAsync('a'.repeat(256), '', { qos: 1 })],
     ['128 KiB of payload', (lamp: MqttClient) => lamp.publishAsync('a', 'x'.repeat(131_072), { qos: 1 })],
@@ -327,10 +327,10 @@ describe('lifecycle events', () => {
     const newer = await connectPlain(core, 'lamp');
     await over;
     await until(() => events.length === 3);
-    expect(events.map(({ eventType, versionNumber }) => `${eventType} ${versionNumber}`)).toEqual([
-      'connected 0',
-      'disconnected 0',
-      'connected 1',
+    expect(events.map(({ eventType, versionNumber }) => [eventType, versionNumber])).toEqual([
+      ['connected', 0],
+      ['disconnected', 0],
+      ['connected', 1],
     ]);
     expect(newer.connected).toBe(true);
     expect(core.clients.filter(({ clientId }) => clientId === 'lamp')).toMatchObject([{ connection: 3 }]);
@@ -354,7 +354,7 @@ function handshake(options: tls.ConnectionOptions): Promise<Agreed> {
 
 interface Watched {
   events: Record<string, unknown>[];
-  until(isTrue: () => boolean): Promise<void>;
+  readonly until: (isTrue: () => boolean) => Promise<void>;
 }
 
 /** The lifecycle events of all clients but the one that watches. */

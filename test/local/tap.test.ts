@@ -100,7 +100,10 @@ describe('the packet tap', () => {
     hold.drop();
     lamp.publish('lost', 'y');
     await lamp.publishAsync('kept', 'z', { qos: 1 });
-    expect(core.received.map(({ topic, payload }) => `${topic}=${payload}`)).toEqual(['lost=y', 'kept=z']);
+    expect(core.received.map(({ topic, payload }) => `${topic}=${payload.toString()}`)).toEqual([
+      'lost=y',
+      'kept=z',
+    ]);
     expect(core.tap.packets({ topic: 'lost' })).toMatchObject([{ fate: 'dropped' }, { fate: 'passed' }]);
   });
 

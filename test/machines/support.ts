@@ -44,7 +44,7 @@ export const connected = (facts: Partial<SessionFacts> = {}): TransportFact => (
 });
 
 /** One attempt of a transport that does nothing by itself, and remembers what was asked of it. */
-export class FakeAttempt {
+class FakeAttempt {
   readonly at: number;
   readonly report: (fact: TransportFact) => void;
   goodbyes = 0;
@@ -65,7 +65,7 @@ export class FakeAttempt {
   }
 }
 
-export class FakeTransports {
+class FakeTransports {
   readonly attempts: FakeAttempt[] = [];
   readonly #clock: VirtualClock;
 
