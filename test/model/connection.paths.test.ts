@@ -101,17 +101,20 @@ describe('the connection machine, in a real client on a real broker', () => {
   paths.forEach((path, index) => {
     test(`path ${index}: ${titleOf(path.steps)}`, async () => {
       const device = new DeviceOnBroker(core, `device-${index}`, watch);
-      await device.prepare();
-      for (const { event, state } of path.steps) {
-        if (event.type === 'xstate.init') continue;
-        await device.perform(event);
-        const expected = JSON.stringify(state.value);
-        await device.reaches(expected);
-        await expectOnBroker(core, device, expected);
+      try {
+        await device.prepare();
+        for (const { event, state } of path.steps.slice(1)) {
+          await device.perform(event);
+          const expected = JSON.stringify(state.value);
+          await device.reaches(expected);
+          await expectOnBroker(core, device, expected);
+        }
+        await device.finish();
+        expect(core.connections).toHaveLength(0);
+        expectInOrder(core, device);
+      } finally {
+        await device.abandon();
       }
-      await device.finish();
-      expect(core.connections).toHaveLength(0);
-      expectInOrder(core, device);
     });
   });
 

@@ -260,13 +260,25 @@ export class DeviceOnBroker {
     }
   }
 
-  /** Lets everything go, and ends the client. */
+  /** Lets everything go, and ends the client as an app does. */
   async finish(): Promise<void> {
+    this.#letGo();
+    await this.client.close();
+  }
+
+  /** Frees everything, wherever the path has stopped: a path that fails is no trouble to the next one. */
+  async abandon(): Promise<void> {
+    this.#letGo();
+    actorOf(this.client).stop();
+    this.#doubt.remove();
+    this.#core.faults.refuse({ times: 0 });
+    await this.#core.faults.dropConnections();
+  }
+
+  #letGo(): void {
     for (const barrier of Object.values(this.#barriers)) barrier.remove();
     this.#signIn.pass();
     this.#endDoubt.abort();
-    await this.client.close();
-    this.#doubt.remove();
   }
 
   async #untilSignIn(): Promise<void> {
