@@ -24,37 +24,59 @@ const failed = (error: IotError): OfflineQueueEvent => ({ type: 'flow.failed', e
 /** Lets the backlog go beat by beat. The flow is paced exactly as long as this actor lives. */
 const pacing = guardedActor<
   { type: 'beat' },
-  { ports: Handle<OfflineQueuePorts>; adaptive: boolean },
+  { ports: Handle<OfflineQueuePorts>; drain: DrainPolicy },
   OfflineQueueEvent
 >(({ input, send, receive, onEnd }) => {
   const { outbox } = Handle.open(input.ports);
-  const beat = pacer(outbox, input.adaptive, send);
+  const beat = pacer(outbox, input.drain, send);
   onEnd(() => outbox.setFlow('closed'));
   outbox.setFlow('paced');
   receive(beat);
   beat();
 }, failed);
 
-/** What one beat does. The first comes at once, so a backlog of n is let go in n beats and found empty at the next. */
-function pacer(outbox: FlowPort, adaptive: boolean, send: (fact: OfflineQueueEvent) => void): () => void {
+/** A timer takes more than a millisecond, and a message is soon let go: what is faster goes several at a beat. */
+const MAX_BEATS_PER_SECOND = 100;
+
+function beatMs({ perSecond }: DrainPolicy): number {
+  return 1_000 / Math.min(perSecond, MAX_BEATS_PER_SECOND);
+}
+
+/** How many messages each next beat lets go: one, or at a faster pace the whole ones; the fraction is carried over. */
+function shares({ perSecond }: DrainPolicy): () => number {
+  if (!(perSecond > MAX_BEATS_PER_SECOND)) return () => 1;
+  let owed = 0;
+  return () => {
+    owed += perSecond;
+    const share = Math.floor(owed / MAX_BEATS_PER_SECOND);
+    owed %= MAX_BEATS_PER_SECOND;
+    return share;
+  };
+}
+
+/** What one beat does. The first comes at once, so a backlog of n shares is let go in n beats and found empty at the next. */
+function pacer(outbox: FlowPort, drain: DrainPolicy, send: (fact: OfflineQueueEvent) => void): () => void {
+  const { adaptive } = drain;
+  const nextShare = shares(drain);
   const atStart = outbox.backlog;
   let joinedBefore = outbox.joined;
-  let beats = 0;
+  let paced = 0;
   let isEndless = false;
   return () => {
     const joined = outbox.joined - joinedBefore;
     joinedBefore = outbox.joined;
-    beats += 1;
     const leftOfOld = adaptive ? outbox.backlog - joined : outbox.backlog;
     if (leftOfOld <= 0) {
       send({ type: 'backlog.finished' });
       return;
     }
-    if (!isEndless && beats > atStart && outbox.backlog >= atStart) {
+    if (!isEndless && paced >= atStart && outbox.backlog >= atStart) {
       isEndless = true;
       send({ type: 'backlog.endless' });
     }
-    outbox.release(adaptive ? 1 + joined : 1);
+    const share = nextShare();
+    paced += share;
+    outbox.release(adaptive ? share + joined : share);
   };
 }
 
@@ -80,7 +102,7 @@ const _offlineQueueMachine = setup({
   },
   actors: { pacing, freeFlow },
   delays: {
-    beat: ({ context }) => bounded(1_000 / context.drain.perSecond),
+    beat: ({ context }) => bounded(beatMs(context.drain)),
   },
   guards: {
     isUnpaced: ({ context }) => context.drain.perSecond === Infinity,
@@ -114,7 +136,7 @@ const _offlineQueueMachine = setup({
       invoke: {
         id: 'pacing',
         src: 'pacing',
-        input: ({ context }) => ({ ports: context.ports, adaptive: context.drain.adaptive }),
+        input: ({ context }) => ({ ports: context.ports, drain: context.drain }),
         onError: { target: 'buffering', actions: 'tellFailed' },
       },
       on: {

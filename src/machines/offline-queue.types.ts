@@ -6,8 +6,8 @@ import type { FactListener } from './connection.types.ts';
 /** How what waited while there was no line is let go when there is one again. */
 export interface DrainPolicy {
   /**
-   * Messages a second, the first one at once. Default 2. `Infinity` lets everything go at once; other numbers go no faster
-   * than timers do, some hundreds a second.
+   * Messages a second, the first one at once. Default 2. Above 100 several go at each beat of 10 ms. `Infinity` lets
+   * everything go at once.
    */
   readonly perSecond: number;
   /**
@@ -49,7 +49,7 @@ export type OfflineQueueEvent =
   | { readonly type: 'flow.freed' }
   /** A beat found nothing left of what had waited. */
   | { readonly type: 'backlog.finished' }
-  /** At least as many beats as there were messages have passed, and there are no fewer: this drain will not end. */
+  /** At least as many as there were messages have been let go, and there are no fewer: this drain will not end. */
   | { readonly type: 'backlog.endless' };
 
 export type OfflineQueueFact =

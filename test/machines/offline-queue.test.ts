@@ -217,6 +217,54 @@ describe('draining', () => {
     expect(it.told).toEqual(['queue.drained']);
   });
 
+  test.each([
+    [100, 100, [1, 1, 1, 1]],
+    [150, 150, [1, 2, 1, 2]],
+    [110, 110, [1, 1, 1, 1]],
+    [1_000, 1_000, [10, 10, 10, 10]],
+    [12_345.6, 12_345, [123, 123, 124, 123]],
+  ])('%d a second: %d in each second, a beat each 10 ms at the most', (perSecond, inOne, first) => {
+    const it = run({ perSecond });
+    it.outbox.add(...ids(3 * inOne + 10));
+    it.drain();
+    it.clock.advance(995);
+    expect(it.outbox.sent).toHaveLength(inOne);
+    const at = it.outbox.sent.map((one) => one.at);
+    expect([0, 10, 20, 30].map((ms) => at.filter((one) => one === ms).length)).toEqual(first);
+    it.clock.advance(2_000);
+    expect(it.outbox.sent).toHaveLength(Math.floor(3 * perSecond));
+    it.clock.advance(1_000);
+    expect(it.told).toEqual(['queue.drained']);
+  });
+
+  test('several at a beat: adaptive also lets go as many as joined, and ends', () => {
+    const it = run({ perSecond: 1_000 });
+    it.outbox.add(...ids(2_000, 'old'));
+    it.drain();
+    expect(untilDrained(it, 5_000, 60_000)).toBe(2_000);
+    expect(it.told).toEqual(['queue.drained']);
+  });
+
+  test('several at a beat, not adaptive and slower than what joins: is reported once as many as there were are gone', () => {
+    const it = run({ adaptive: false, perSecond: 1_000 });
+    it.outbox.add(...ids(500));
+    it.drain();
+    untilDrained(it, 1_100, 499);
+    expect(it.told).toEqual([]);
+    untilDrained(it, 1_100, 10_000);
+    expect(it.told).toEqual(['queue.endless']);
+  });
+
+  test('the greatest pace that is a number lets all go at its first beat', () => {
+    const it = run({ perSecond: Number.MAX_VALUE });
+    it.outbox.add(...ids(1_000));
+    it.drain();
+    expect(it.outbox.sent).toHaveLength(1_000);
+    it.outbox.add('later');
+    it.clock.advance(20);
+    expect(it.told).toEqual(['queue.drained']);
+  });
+
   test('py:D9 what joins meanwhile goes last, in its order', () => {
     const it = run({ perSecond: 10 });
     it.outbox.add('a', 'b', 'c');
