@@ -1,3 +1,4 @@
+import { excessOf } from '../protocol/topics.ts';
 import type { Connection, DisconnectReason } from './connection.ts';
 import type { Verdict } from './gate.ts';
 import type { LocalIotCoreLimits } from './limits.ts';
@@ -154,12 +155,11 @@ export class Policy {
     if (root?.startsWith('$') && root !== '$aws' && root !== '$share') {
       return this.#close(connection, `used a topic that is reserved by its $: ${quoted(topic)}`);
     }
-    // What names a rule or a share group does not count.
-    const counted = topic.replace(/^\$(aws\/rules|share)\/[^/]*\//, '');
-    if (Buffer.byteLength(counted) > limits.topicBytes) {
+    const excess = excessOf(topic, limits);
+    if (excess === 'bytes') {
       return this.#close(connection, `used a topic of more than ${limits.topicBytes} bytes`);
     }
-    if (!counted.startsWith('$aws/') && counted.split('/').length - 1 > limits.topicSlashes) {
+    if (excess === 'slashes') {
       return this.#close(
         connection,
         `used a topic with more than ${limits.topicSlashes} slashes: ${quoted(topic)}`,

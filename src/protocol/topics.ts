@@ -43,19 +43,34 @@ export function validateTopicFilter(filter: unknown, field = 'filter'): asserts 
  * @throws IotError `INVALID_ARGUMENT`
  */
 export function validateAwsTopic(topic: string, field = 'topic'): void {
-  const counted = topic.startsWith('$') ? withoutFreePrefix(topic) : topic;
   const { topicBytes, topicSlashes } = AWS_LIMITS;
-  // A character of UTF-16 has at most three bytes of UTF-8: short topics need no counting.
-  if (counted.length * 3 > topicBytes && utf8Bytes(counted) > topicBytes) {
-    throw invalid(field, `at most ${topicBytes} bytes long for AWS IoT Core`, topic);
-  }
-  if (countSlashes(counted) > topicSlashes && !counted.startsWith(RESERVED)) {
+  const excess = excessOf(topic, AWS_LIMITS);
+  if (excess === 'bytes') throw invalid(field, `at most ${topicBytes} bytes long for AWS IoT Core`, topic);
+  if (excess === 'slashes') {
     throw invalid(
       field,
       `at most ${topicSlashes + 1} levels (${topicSlashes} slashes) deep for AWS IoT Core`,
       topic,
     );
   }
+}
+
+/** How large a topic or filter may be, as {@link AWS_LIMITS} counts. */
+export interface TopicLimits {
+  readonly topicBytes: number;
+  readonly topicSlashes: number;
+}
+
+/** Of what a topic or filter has more than AWS IoT Core takes, counted as {@link validateAwsTopic} says. */
+export function excessOf(
+  topic: string,
+  { topicBytes, topicSlashes }: TopicLimits,
+): 'bytes' | 'slashes' | undefined {
+  const counted = topic.startsWith('$') ? withoutFreePrefix(topic) : topic;
+  // A character of UTF-16 has at most three bytes of UTF-8: short topics need no counting.
+  if (counted.length * 3 > topicBytes && utf8Bytes(counted) > topicBytes) return 'bytes';
+  if (countSlashes(counted) > topicSlashes && !counted.startsWith(RESERVED)) return 'slashes';
+  return undefined;
 }
 
 /** The two parts of a shared filter `$share/<group>/<filter>`, or `undefined` for a filter that is not shared. */

@@ -76,6 +76,7 @@ describe('what AWS IoT Core refuses', () => {
     ['a filter for a $aws topic that does not exist', subscribe(['$aws/nonsense/#']), /reserved/],
     ['a publish of a lifecycle event', publish('$aws/events/presence/connected/lamp'), /reserved/],
     ['another $ topic', subscribe(['$SYS/#']), /reserved/],
+    ['8 slashes behind a share and a rule', subscribe([`$share/g/$aws/rules/r/${levels(9)}`]), /slashes/],
   ])('closes the connection on %s', async (_what, act, warning) => {
     const core = await startCore();
     const lamp = await connectPlain(core, 'lamp');
@@ -114,6 +115,16 @@ describe('what AWS IoT Core refuses', () => {
     const lamp = await connectPlain(core, 'lamp');
     await act(lamp);
     expect(core.warnings).toEqual([]);
+    expect(lamp.connected).toBe(true);
+  });
+
+  it('counts neither the share group nor the rule of a filter', async () => {
+    const core = await startCore();
+    const lamp = await connectPlain(core, 'lamp');
+    const filter = `$share/g/$aws/rules/${'r'.repeat(100)}/${'a'.repeat(200)}`;
+    await expect(lamp.subscribeAsync(filter)).rejects.toThrow();
+    // Not for its length: there are no shared subscriptions here.
+    expect(core.warnings).toMatchObject([{ code: 'UNSUPPORTED' }]);
     expect(lamp.connected).toBe(true);
   });
 
