@@ -8,8 +8,13 @@ export interface KeepAliveOptions {
   readonly keepAliveSeconds: number;
   /** How long after a ping the line may stay mute. */
   readonly pingTimeoutMs: number;
-  /** A publish without PUBACK for this long makes the line suspect. */
+  /** A publish without PUBACK for this long makes the line suspect; for {@link PUBACK_PATIENCE} times as long ends it. */
   readonly operationTimeoutMs: number;
+}
+
+/** A publish that has no PUBACK yet. */
+export interface SentForAnswer {
+  readonly sentAt: number;
 }
 
 /** The line, as the keep-alive sees it. */
@@ -17,8 +22,8 @@ export interface WatchedLine {
   /** A number that changes whenever bytes come from the broker: that is life. */
   progress(): number;
   sendPing(): void;
-  /** When the oldest publish that still has no PUBACK was sent; undefined when there is none. */
-  oldestUnacknowledgedAt(): number | undefined;
+  /** The oldest publish that still has no PUBACK, the same object as long as it is that; undefined when there is none. */
+  oldestUnacknowledged(): SentForAnswer | undefined;
   /** The line is dead. */
   giveUp(error: IotError): void;
 }
@@ -27,10 +32,18 @@ export interface WatchedLine {
 const BROKER_PATIENCE = 1.5;
 
 /**
+ * A PUBACK that has not come after so many `operationTimeoutMs` never will: AWS discards publishes beyond its limits without
+ * a word and goes on answering pings (https://docs.aws.amazon.com/general/latest/gr/iot-core.html). Only a new line gets
+ * such a publish sent again. Six, so that a slow broker is asked a few times before, and 30 s by default, a keep-alive.
+ */
+const PUBACK_PATIENCE = 6;
+
+/**
  * Watches one live line. Pings when nothing was sent for the keep-alive, whatever is received; when nothing was received
  * for it, whatever is sent (publishes of QoS 0 into a dead line would else hide its death for a quarter of an hour, until
- * TCP gives up); and at once when a PUBACK is overdue. Gives the line up when no byte comes after a ping. On the fast path
- * it costs one reading of the clock a packet: its timers are never moved, they look when they fire and wait for the rest.
+ * TCP gives up); and at once when a PUBACK is overdue. Gives the line up when no byte comes after a ping, and when a PUBACK
+ * does not come although pings are answered. On the fast path it costs one reading of the clock a packet: its timers are
+ * never moved, they look when they fire and wait for the rest.
  */
 export class KeepAlive {
   readonly #options: KeepAliveOptions;
@@ -41,6 +54,9 @@ export class KeepAlive {
   #heard: { readonly progress: number; readonly at: number };
   #idleTimer: Timer;
   #operationTimer: Timer;
+  /** The publish that was the oldest when it was last looked, and the earliest time at which it can have become that. */
+  #oldest: { readonly publish: SentForAnswer; readonly since: number } | undefined;
+  #lookedAt = Number.NEGATIVE_INFINITY;
   /** Undefined while no ping waits for its verdict. */
   #pingTimer: Timer;
   #verdict: NodeJS.Immediate | undefined;
@@ -95,25 +111,43 @@ export class KeepAlive {
     }
     this.#waitUntilIdle(this.#keepAliveMs);
     if (idleMs < this.#keepAliveMs * BROKER_PATIENCE) this.#ping();
-    else this.#judgeAfterReads(this.#line.progress(), () => this.#ping(), overslept(idleMs));
+    else this.#judgeLifeAfterReads(this.#line.progress(), () => this.#ping(), overslept(idleMs));
   }
 
   #waitForAnswer(delayMs: number): void {
-    this.#operationTimer = this.#options.clock.setTimeout(() => this.#lookForAnswer(), delayMs);
+    const { clock } = this.#options;
+    const dueAt = clock.now() + delayMs;
+    this.#operationTimer = clock.setTimeout(() => this.#lookForAnswer(clock.now() - dueAt), delayMs);
   }
 
-  #lookForAnswer(): void {
+  #lookForAnswer(lateMs: number): void {
     this.#operationTimer = undefined;
-    const oldest = this.#line.oldestUnacknowledgedAt();
-    if (oldest === undefined) return;
+    const publish = this.#line.oldestUnacknowledged();
+    if (publish === undefined) return;
     const { clock, operationTimeoutMs } = this.#options;
-    const waitedMs = clock.now() - oldest;
+    const now = clock.now();
+    const oldestForMs = now - this.#oldestSince(publish, now);
+    const leftMs = operationTimeoutMs * PUBACK_PATIENCE - oldestForMs;
+    const waitedMs = now - publish.sentAt;
     if (waitedMs < operationTimeoutMs) {
       this.#waitForAnswer(operationTimeoutMs - waitedMs);
       return;
     }
-    this.#waitForAnswer(operationTimeoutMs);
-    this.#ping();
+    this.#waitForAnswer(leftMs > 0 ? Math.min(operationTimeoutMs, leftMs) : operationTimeoutMs);
+    // When this look is late itself, it was this process that slept, perhaps with the publish still unsent: it looks again.
+    if (leftMs <= 0 && lateMs < operationTimeoutMs) this.#judgeAnswerAfterReads(publish, waitedMs);
+    else this.#ping();
+  }
+
+  /**
+   * Since when this publish has been the oldest. Only that counts: of many that were written together the last may have to
+   * wait for long on a slow uplink, while one PUBACK after the other comes.
+   */
+  #oldestSince(publish: SentForAnswer, now: number): number {
+    if (this.#oldest?.publish !== publish)
+      this.#oldest = { publish, since: Math.max(publish.sentAt, this.#lookedAt) };
+    this.#lookedAt = now;
+    return this.#oldest.since;
   }
 
   /** Sends a ping, unless one is waiting for its verdict. */
@@ -122,30 +156,46 @@ export class KeepAlive {
     const before = this.#line.progress();
     this.#pingTimer = this.#options.clock.setTimeout(() => {
       this.#pingTimer = undefined;
-      this.#judgeAfterReads(before, () => {}, mute(this.#options.pingTimeoutMs));
+      this.#judgeLifeAfterReads(before, () => {}, mute(this.#options.pingTimeoutMs));
     }, this.#options.pingTimeoutMs);
     this.sent();
     this.#line.sendPing();
   }
 
-  /**
-   * Gives the line up unless bytes came since `before`. Node fires timers before it reads sockets, so after a blocked
-   * event loop or a sleep the answer may be here already, unread: the verdict waits until sockets have been read. That
-   * takes two turns: the first may be the end of a turn whose reads are over.
-   */
-  #judgeAfterReads(before: number, alive: () => void, death: string): void {
-    if (this.#verdict !== undefined) return;
-    const judge = (): void => {
-      this.#verdict = undefined;
+  /** Gives the line up unless bytes came since `before`. */
+  #judgeLifeAfterReads(before: number, alive: () => void, death: string): void {
+    this.#judgeAfterReads(() => {
       if (this.#line.progress() !== before) alive();
       else this.#line.giveUp(new IotError('PING_TIMEOUT', death));
-    };
+    });
+  }
+
+  /** Gives the line up unless this publish has its PUBACK by then. */
+  #judgeAnswerAfterReads(publish: SentForAnswer, waitedMs: number): void {
+    this.#judgeAfterReads(() => {
+      if (this.#line.oldestUnacknowledged() === publish)
+        this.#line.giveUp(new IotError('OPERATION_TIMEOUT', unacknowledged(waitedMs)));
+    });
+  }
+
+  /**
+   * Node fires timers before it reads sockets, so after a blocked event loop or a sleep the answer may be here already,
+   * unread: a verdict waits until sockets have been read. That takes two turns: the first may be the end of a turn whose
+   * reads are over.
+   */
+  #judgeAfterReads(judge: () => void): void {
+    if (this.#verdict !== undefined) return;
     this.#verdict = setImmediate(() => {
-      this.#verdict = setImmediate(judge);
+      this.#verdict = setImmediate(() => {
+        this.#verdict = undefined;
+        judge();
+      });
     });
   }
 }
 
 const mute = (ms: number): string => `the broker sent nothing within ${ms} ms after a ping`;
+const unacknowledged = (ms: number): string =>
+  `the broker answers, but did not acknowledge a publish for ${ms} ms: it is sent again on a new connection`;
 const overslept = (ms: number): string =>
   `this process could send nothing for ${ms} ms (sleep, or a blocked event loop): the broker has dropped the connection`;

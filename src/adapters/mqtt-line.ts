@@ -195,7 +195,7 @@ export class MqttLine implements TransportLine {
     const keepAlive: KeepAlive = new KeepAlive(this.#options, {
       progress: bytesRead,
       sendPing: () => wire.sendPing(),
-      oldestUnacknowledgedAt: () => wire.oldestUnacknowledgedAt(),
+      oldestUnacknowledged: () => wire.oldestUnacknowledged(),
       giveUp: (error) => this.#end(error),
     });
     const { protocolVersion } = this.#options;

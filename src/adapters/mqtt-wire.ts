@@ -10,13 +10,12 @@ import { publishRefused, subscriptionRefused, unsubscriptionRefused } from '../p
 import { MQTT_LIMITS } from '../protocol/limits.ts';
 import type { FilterRequest, OutgoingMessage, QoS } from '../protocol/message.ts';
 import type { FilterAnswer, Wire } from '../protocol/transport.ts';
-import type { KeepAlive } from './keep-alive.ts';
+import type { KeepAlive, SentForAnswer } from './keep-alive.ts';
 import { publishPacket } from './publish-packet.ts';
 
 /** A QoS 1 publish without PUBACK. */
-interface Unacknowledged {
+interface Unacknowledged extends SentForAnswer {
   readonly topic: string;
-  readonly sentAt: number;
   readonly done: (error?: IotError) => void;
 }
 
@@ -141,8 +140,8 @@ export class MqttWire implements Wire {
     this.#write({ cmd: 'pingreq' });
   }
 
-  oldestUnacknowledgedAt(): number | undefined {
-    return this.#unacknowledged.values().next().value?.sentAt;
+  oldestUnacknowledged(): SentForAnswer | undefined {
+    return this.#unacknowledged.values().next().value;
   }
 
   /** Takes no more packets from its owner; what is open stays open. Before DISCONNECT. */

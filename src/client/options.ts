@@ -63,7 +63,10 @@ export interface IotClientOptions {
   readonly pingTimeoutMs?: number;
   /** How long one attempt may take, from reading the certificates to CONNACK. Default 15,000. */
   readonly attemptTimeoutMs?: number;
-  /** How long an acknowledgement may take before the line is suspected. Default 5,000. */
+  /**
+   * How long an acknowledgement may take before the line is suspected and pinged. A QoS 1 publish that has none after six
+   * times as long is sent again on a new line, with `OPERATION_TIMEOUT` as the reason. Default 5,000.
+   */
   readonly operationTimeoutMs?: number;
   /** Progressive backoff. Default `{ baseMs: 1_000, maxMs: 32_000, stableMs: 20_000, jitter: 'equal', firstRetryWithinMs: 0 }`. */
   readonly reconnect?: Partial<BackoffPolicy>;

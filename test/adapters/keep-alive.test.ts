@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { KeepAlive } from '../../src/adapters/keep-alive.ts';
+import { KeepAlive, type SentForAnswer } from '../../src/adapters/keep-alive.ts';
 import type { IotError } from '../../src/protocol/errors.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { ScriptedPeer } from '../support/scripted-peer.ts';
@@ -16,7 +16,7 @@ async function turns(): Promise<void> {
 class FakeLine {
   readonly clock = new VirtualClock(1_000);
   bytes = 0;
-  oldest: number | undefined;
+  oldest: SentForAnswer | undefined;
   readonly pings: number[] = [];
   readonly deaths: IotError[] = [];
   readonly keepAlive: KeepAlive;
@@ -26,12 +26,17 @@ class FakeLine {
     this.keepAlive = new KeepAlive(options, {
       progress: () => this.bytes,
       sendPing: () => this.pings.push(this.clock.now() - 1_000),
-      oldestUnacknowledgedAt: () => this.oldest,
+      oldestUnacknowledged: () => this.oldest,
       giveUp: (error) => {
         this.deaths.push(error);
         this.keepAlive.stop();
       },
     });
+  }
+
+  /** Sends a publish; the one before it has its PUBACK. */
+  publish(): void {
+    this.oldest = { sentAt: this.keepAlive.sentForAnswer() };
   }
 }
 
@@ -180,7 +185,7 @@ describe('a missing PUBACK', () => {
   test('for operationTimeoutMs makes the line suspect: a ping at once, then the verdict', async () => {
     const line = new FakeLine();
     line.clock.advance(2_000);
-    line.oldest = line.keepAlive.sentForAnswer();
+    line.publish();
     line.clock.advance(4_999);
     expect(line.pings).toEqual([]);
     line.clock.advance(1);
@@ -192,9 +197,9 @@ describe('a missing PUBACK', () => {
 
   test('is measured from the oldest one that is still missing', () => {
     const line = new FakeLine();
-    line.oldest = line.keepAlive.sentForAnswer();
+    line.publish();
     line.clock.advance(4_000);
-    line.oldest = line.keepAlive.sentForAnswer();
+    line.publish();
     line.clock.advance(4_999);
     expect(line.pings).toEqual([]);
     line.clock.advance(1);
@@ -204,27 +209,104 @@ describe('a missing PUBACK', () => {
 
   test('nothing missing: the timer ends, and the next publish starts it again', () => {
     const line = new FakeLine();
-    line.oldest = line.keepAlive.sentForAnswer();
+    line.publish();
     line.oldest = undefined;
     line.clock.advance(5_000);
     expect(line.clock.pending).toBe(1);
-    line.oldest = line.keepAlive.sentForAnswer();
+    line.publish();
     line.clock.advance(5_000);
     expect(line.pings).toEqual([10_000]);
     line.keepAlive.stop();
   });
 
-  test('on a line that lives is not taken for its death', async () => {
-    const line = new FakeLine();
-    line.oldest = line.keepAlive.sentForAnswer();
-    for (let second = 0; second < 60; second++) {
+  /** Lets seconds pass on a line whose every ping is answered. */
+  async function live(line: FakeLine, seconds: number): Promise<void> {
+    for (let second = 0; second < seconds; second++) {
       line.clock.advance(1_000);
       line.bytes += 1;
       await turns();
     }
+  }
+
+  test('on a line that answers pings ends the line after six times as long, so that it is sent again', async () => {
+    const line = new FakeLine();
+    line.publish();
+    await live(line, 29);
     expect(line.deaths).toEqual([]);
-    expect(line.pings.length).toBeGreaterThan(2);
+    expect(line.pings).toEqual([5_000, 15_000, 25_000]);
+    await live(line, 1);
+    expect(line.deaths).toMatchObject([{ code: 'OPERATION_TIMEOUT', recovery: 'retry' }]);
+    expect(line.clock.pending).toBe(0);
+  });
+
+  test('ends the line to the millisecond, also when another was the oldest before', async () => {
+    const line = new FakeLine();
+    line.publish();
+    await live(line, 7);
+    line.publish();
+    await live(line, 29);
+    line.clock.advance(999);
+    await turns();
+    expect(line.deaths).toEqual([]);
+    line.clock.advance(1);
+    await turns();
+    expect(line.deaths).toMatchObject([{ code: 'OPERATION_TIMEOUT' }]);
+  });
+
+  test('does not end a slow line on which the PUBACKs of what was written together come one by one', async () => {
+    const line = new FakeLine();
+    line.publish();
+    const { sentAt } = line.oldest ?? { sentAt: 0 };
+    for (let publish = 0; publish < 10; publish++) {
+      await live(line, 24);
+      line.oldest = { sentAt };
+    }
+    expect(line.deaths).toEqual([]);
+    await live(line, 31);
+    expect(line.deaths).toMatchObject([{ code: 'OPERATION_TIMEOUT' }]);
+  });
+
+  test('does not end a line whose PUBACKs are slow but come', async () => {
+    const line = new FakeLine();
+    for (let publish = 0; publish < 10; publish++) {
+      line.publish();
+      await live(line, 29);
+    }
+    expect(line.deaths).toEqual([]);
     line.keepAlive.stop();
+  });
+
+  test.each([
+    ['none is missing any more', () => undefined],
+    ['only another is missing', () => ({ sentAt: 1_000 })],
+  ])('fault:E-8 is looked for again after the reads: %s, and the line lives', async (_, oldest) => {
+    const line = new FakeLine();
+    line.publish();
+    await live(line, 29);
+    line.clock.advance(1_000);
+    setImmediate(() => {
+      line.bytes += 4;
+      line.oldest = oldest();
+    });
+    await turns();
+    expect(line.deaths).toEqual([]);
+    line.keepAlive.stop();
+  });
+
+  test('fault:E-8 is not the fault of a line whose process was blocked: the publish may be unsent', async () => {
+    const line = new FakeLine();
+    line.publish();
+    const woken = line.clock.now() + 40_000;
+    line.clock.now = () => woken;
+    line.clock.advance(5_000);
+    await turns();
+    expect(line.pings).toHaveLength(1);
+    expect(line.deaths).toEqual([]);
+    line.clock.now = () => woken + 5_000;
+    line.bytes += 2;
+    line.clock.advance(5_000);
+    await turns();
+    expect(line.deaths).toMatchObject([{ code: 'OPERATION_TIMEOUT' }]);
   });
 });
 
