@@ -233,7 +233,7 @@ function checkKeepAlive(seconds: number, isAws: boolean): number {
 function resolveReconnect(given: Partial<BackoffPolicy> = {}): BackoffPolicy {
   checkFields('reconnect', given, Object.keys(DEFAULT_BACKOFF));
   const set = Object.entries<unknown>(given).filter(([, value]) => value !== undefined);
-  const policy: unknown = { ...DEFAULT_BACKOFF, ...Object.fromEntries(set) };
+  const policy: Record<keyof BackoffPolicy, unknown> = { ...DEFAULT_BACKOFF, ...Object.fromEntries(set) };
   validateBackoff(policy, 'reconnect');
   return policy;
 }
