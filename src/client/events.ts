@@ -19,7 +19,10 @@ export interface ClientEvents {
   endlessDrain: { readonly queued: number };
   /** Something is not as it should be, and works all the same. */
   warning: { readonly message: string };
-  /** A handler or a listener of the app threw, or its promise rejected. Without a listener it goes to `console.error`. */
+  /**
+   * A handler or a listener of the app threw, or its promise rejected; or its `random` failed, for the first time. Without
+   * a listener it goes to `console.error`.
+   */
   handlerError: { readonly error: unknown };
 }
 
@@ -84,7 +87,7 @@ export class Emitter {
 
   report(error: unknown): void {
     if (this.has('handlerError')) this.emit('handlerError', { error });
-    else printError('a handler of the app failed', error);
+    else printError('a function of the app failed', error);
   }
 
   #tell<K extends keyof ClientEvents>(

@@ -76,7 +76,7 @@ export interface IotClientOptions {
   readonly will?: WillOptions;
   /** The source of time. For tests; default: the process's own. */
   readonly clock?: Clock;
-  /** Numbers in [0, 1) for the jitter. For tests; default: the process's own. */
+  /** Numbers in [0, 1) for the jitter; 0.5 stands for anything else. For tests; default: the process's own. */
   readonly random?: () => number;
 }
 

@@ -1,6 +1,7 @@
 import { createMqttTransport } from '../adapters/mqtt-transport.ts';
 import { Outbox } from '../delivery/outbox.ts';
 import type { ClientPorts } from '../machines/client.types.ts';
+import { invalid } from '../protocol/errors.ts';
 import { AWS_LIMITS } from '../protocol/limits.ts';
 import type { IncomingMessage } from '../protocol/message.ts';
 import type { Wire } from '../protocol/transport.ts';
@@ -53,8 +54,27 @@ export function createPorts(
       outbox,
       currentWire: () => currentWire,
       onFlushed: (callback) => outbox.onFlushed(callback),
-      random,
+      random: harmless(random, hooks.reportError),
       now: () => clock.now(),
     },
+  };
+}
+
+/**
+ * The app's own source of chance is asked in the midst of a machine's step. When it throws or gives what is no number in
+ * [0, 1), 0.5 stands for it; the first time that is reported.
+ */
+function harmless(random: () => number, reportError: WorldHooks['reportError']): () => number {
+  let isReported = false;
+  return () => {
+    try {
+      const drawn: unknown = random();
+      if (typeof drawn === 'number' && drawn >= 0 && drawn < 1) return drawn;
+      throw invalid('random()', 'a number from 0 to less than 1', drawn);
+    } catch (error) {
+      if (!isReported) reportError(error);
+      isReported = true;
+      return 0.5;
+    }
   };
 }

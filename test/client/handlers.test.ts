@@ -51,7 +51,7 @@ describe('fault:G-1 a handler of the app', () => {
     await core.tap.waitFor({ packet: 'puback', direction: 'toBroker', clientId });
     await settled(2);
     expect(printed.mock.calls).toEqual([
-      ['aws-iot-machines: a handler of the app failed:', new Error('handler broke')],
+      ['aws-iot-machines: a function of the app failed:', new Error('handler broke')],
     ]);
   });
 

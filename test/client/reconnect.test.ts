@@ -46,6 +46,41 @@ describe('a broken line', () => {
     expect(client.status).toMatchObject({ retryAt: clock.now() + delay });
   });
 
+  it.each<[string, () => unknown, unknown]>([
+    [
+      'throws',
+      () => {
+        throw new Error('no luck');
+      },
+      { message: 'no luck' },
+    ],
+    [
+      'gives 1',
+      () => 1,
+      { code: 'INVALID_ARGUMENT', message: expect.stringMatching(/random\(\).*given: 1$/) },
+    ],
+    ['gives NaN', () => Number.NaN, { message: expect.stringContaining('NaN') }],
+    ['gives a promise', () => Promise.resolve(0.1), { code: 'INVALID_ARGUMENT' }],
+  ])(
+    'is tried again as with 0.5 when the random of the app %s, which is reported once',
+    async (_what, random, error) => {
+      const core = theCore();
+      const reconnect = { ...LAW, jitter: 'equal' } as const;
+      const { client, clock } = stillClient(core, { reconnect, random: random as () => number });
+      const reported: unknown[] = [];
+      client.on('handlerError', (event) => reported.push(event.error));
+      core.faults.refuse({ returnCode: 3, times: 2 });
+      const connecting = client.connect();
+      for (const delay of [750, 1_500]) {
+        await client.when('backingOff');
+        expect(client.status).toMatchObject({ retryAt: clock.now() + delay });
+        clock.advance(delay);
+      }
+      await connecting;
+      expect(reported).toMatchObject([error]);
+    },
+  );
+
   it('fault:A-9 a CONNACK that never comes ends the attempt, and a late one is ignored (fault:A-8)', async () => {
     const core = theCore();
     const clientId = freshId();

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { actorOf } from '../../src/machines/index.ts';
 import {
   clientOf,
@@ -14,14 +14,15 @@ import {
 const theCore = useCore();
 
 it('a machine that fails ends the client, says why, and throws nothing at the process', async () => {
-  const cause = new Error('no chance');
-  const random = () => {
-    throw cause;
-  };
-  const { client } = stillClient(theCore(), { random });
+  const cause = new Error('no time');
+  const { client, clock } = stillClient(theCore());
   theCore().faults.refuse({ returnCode: 3, times: 1 });
   const receipt = await client.publish('a', 'b', { qos: 1 });
+  const now = vi.spyOn(clock, 'now').mockImplementation(() => {
+    throw cause;
+  });
   expect(await failureOf(client.connect())).toMatchObject({ code: 'INTERNAL', cause });
+  now.mockRestore();
   expect(await failureOf(receipt.delivered)).toMatchObject({ code: 'INTERNAL', cause });
   expect(client.status.state).toBe('closed');
   await settled();
