@@ -1,4 +1,5 @@
 import type { ActorRefFrom } from 'xstate';
+import { invalid } from '../protocol/errors.ts';
 import type { ClientMachine } from './client.machine.ts';
 
 /** The running client machine of a client. Its children are `connection`, `queue` and `subscriptions`. */
@@ -11,10 +12,10 @@ export const ACTOR: unique symbol = Symbol.for('aws-iot-machines.actor') as neve
  * The actor behind a client: to watch its snapshots, to send it events, to hand it to an inspector.
  *
  * @param client what `createIotClient` returned
- * @throws TypeError when it is not such a client
+ * @throws IotError `INVALID_ARGUMENT` when it is not such a client
  */
 export function actorOf(client: object): ClientActorRef {
-  const actor = (client as { [ACTOR]?: ClientActorRef })[ACTOR];
-  if (actor === undefined) throw new TypeError('actorOf() takes what createIotClient() returned');
+  const actor = (client as { [ACTOR]?: ClientActorRef } | null | undefined)?.[ACTOR];
+  if (actor === undefined) throw invalid('client', 'what createIotClient() returned', client);
   return actor;
 }

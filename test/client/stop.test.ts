@@ -8,6 +8,7 @@ import {
   liveClient,
   settled,
   stillClient,
+  thrownBy,
   useCore,
 } from './support.ts';
 
@@ -132,7 +133,10 @@ describe('fault:G-13 the actor is stopped from outside', () => {
     expect(await client.when('closed')).toMatchObject({ state: 'closed' });
   });
 
-  it('actorOf() takes a client and nothing else', () => {
-    expect(() => actorOf({})).toThrow(TypeError);
+  it.each([{}, null, 'lamp'])('actorOf() takes a client, and not %j', (client) => {
+    expect(thrownBy(() => actorOf(client as object))).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringMatching(/^client must be what createIotClient\(\) returned; given: /),
+    });
   });
 });
