@@ -13,6 +13,8 @@ import { validateTopicName } from '../protocol/topics.ts';
 import { isWellFormed, utf8Bytes } from '../protocol/utf8.ts';
 import { checkAwsMessage, checkFields, functionOf, oneOf, positiveMs, qosOf, wholeNumber } from './checks.ts';
 
+export type { DrainPolicy };
+
 /** Messages that are published while there is no live line. */
 export interface OfflineQueueOptions {
   /** How many may wait; `Infinity` for any number. Default 20. */
