@@ -58,7 +58,17 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
 
 /** Checks the options that every call has. */
 export function checkCall({ signal, timeoutMs }: CallOptions): void {
-  if (signal !== undefined && !(signal instanceof AbortSignal))
-    throw invalid('signal', 'an AbortSignal', signal);
+  if (signal !== undefined && !isAbortSignal(signal)) throw invalid('signal', 'an AbortSignal', signal);
   if (timeoutMs !== undefined) positiveMs('timeoutMs', timeoutMs);
+}
+
+/** By its shape: the class of another realm (a jsdom, a vm context) or of a polyfill is another one. */
+function isAbortSignal(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { aborted, addEventListener, removeEventListener } = value as Record<string, unknown>;
+  return (
+    typeof aborted === 'boolean' &&
+    typeof addEventListener === 'function' &&
+    typeof removeEventListener === 'function'
+  );
 }

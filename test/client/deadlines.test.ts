@@ -27,6 +27,18 @@ async function onTheWire(options: object) {
   return { core, client, clock, held, published, undelivered, writes, cut };
 }
 
+/** Is a signal in all but its class. */
+class ForeignSignal extends EventTarget {
+  aborted = false;
+  reason: unknown;
+
+  abort(reason: unknown): void {
+    this.aborted = true;
+    this.reason = reason;
+    this.dispatchEvent(new Event('abort'));
+  }
+}
+
 describe('a publish that its caller bounds, while it waits', () => {
   it('timeoutMs: undelivered with TIMEOUT, and never sent', async () => {
     const core = theCore();
@@ -69,6 +81,14 @@ describe('a publish that its caller bounds, while it waits', () => {
     stop.abort(reason);
     await expect(receipt.delivered).rejects.toBe(reason);
     expect(told).toEqual(['ABORTED']);
+  });
+
+  it('signal: one of another realm or of a polyfill is as good', async () => {
+    const { client } = stillClient(theCore());
+    const signal = new ForeignSignal();
+    const receipt = await client.publish('a', 'b', { signal: signal as unknown as AbortSignal });
+    signal.abort('enough');
+    await expect(receipt.delivered).rejects.toBe('enough');
   });
 
   it('signal: aborted already, nothing begins', async () => {
