@@ -28,6 +28,8 @@ export interface Line {
   readonly wire: Wire;
   /** How many more QoS 1 publishes may be unacknowledged. */
   slots: number;
+  /** The bytes of the QoS 0 publishes that the wire holds because the socket has not taken them. */
+  untakenBytes: number;
   /** The wire threw: nothing more is written to it, so that nothing overtakes the message that it did not take. */
   stopped: boolean;
 }
@@ -44,6 +46,8 @@ export class Entry {
   next: Entry | undefined = undefined;
   /** What it counts for while it waits. Stays 0 when it never had to wait. */
   bytes = 0;
+  /** What it counts for while its line holds it untaken. */
+  untakenBytes = 0;
   /** How often it was given to a wire. */
   writes = 0;
   /** The line whose answer is still to come. It outlives the entry's end: an aborted message keeps its slot. */
@@ -59,7 +63,7 @@ export class Entry {
   }
 }
 
-/** What a message counts for against `maxBytes`: the bytes of its topic and its payload. */
+/** What a message counts for against `maxBytes` and `maxUntakenBytes`: the bytes of its topic and its payload. */
 export function sizeOf(message: OutgoingMessage): number {
   const { topic, payload } = message;
   return utf8Bytes(topic) + payloadBytes(payload);

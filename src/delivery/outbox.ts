@@ -23,6 +23,12 @@ export interface OutboxOptions {
    */
   readonly window?: number;
   /**
+   * How many bytes of QoS 0 publishes a wire may hold that its socket has not taken; the message that exceeds them is the
+   * last. What comes after it waits, where `maxBytes` binds.
+   * @default 1 MiB
+   */
+  readonly maxUntakenBytes?: number;
+  /**
    * Hears, in its own microtask, what an observer, a flush callback or a wire threw; delivery goes on.
    * By default the error is thrown there, where nothing but the process can catch it.
    */
@@ -34,13 +40,17 @@ export interface AddOptions {
   readonly expiresInMs?: number;
 }
 
+/** Eight of the largest publishes that AWS takes: more than a socket takes at a time, and little for a device's memory. */
+const MAX_UNTAKEN_BYTES = 8 * AWS_LIMITS.payloadBytes;
+
 /**
  * The one place where messages wait. A message that was added is delivered, or its observer is told why not.
  *
  * It keeps one order, `[in flight | to resend | waiting]`. While a {@link Wire} is attached and its window has room, it
  * writes what is to be resent, whatever the flow is, and then what waits: all while the flow is `free`, what was
- * released while it is `paced`. An entry ends when it is delivered, refused, evicted, expired, ended by its caller, or by
- * `close`; nothing else removes it.
+ * released while it is `paced`. QoS 0 needs no slot of the window, but a socket that takes it: while the wire holds too
+ * much that is untaken, it waits, and QoS 1 behind it too, because nothing overtakes. An entry ends when it is delivered,
+ * refused, evicted, expired, ended by its caller, or by `close`; nothing else removes it.
  *
  * Each command runs to its end before any observer hears of it: first the writes, then the calls, in order, one at a
  * time. The flow is `closed` at first.
@@ -125,13 +135,14 @@ export class Outbox implements FlowPort {
   attach(wire: Wire): void {
     this.#dropLine();
     const slots = Math.min(this.#options.window ?? AWS_LIMITS.unacknowledgedPublishes, wire.receiveMaximum);
-    this.#line = { wire, slots, stopped: false };
+    this.#line = { wire, slots, untakenBytes: 0, stopped: false };
     this.#settle();
   }
 
   /**
    * The line has ended. What was in flight is to be resent, in its order and before all that waits; QoS 0 ends as
-   * delivered, and what expired meanwhile as expired. Every observer that still counted on the line hears `queued`.
+   * delivered, taken by the socket or not, and what expired meanwhile as expired. Every observer that still counted on the
+   * line hears `queued`.
    */
   detach(): void {
     this.#dropLine();
@@ -182,10 +193,12 @@ export class Outbox implements FlowPort {
     return this.#isOpen() && !this.#isWriting && this.#list.next === undefined && this.#hasSlot(entry);
   }
 
-  /** QoS 0 takes no slot: nothing acknowledges it. */
+  /** Nothing acknowledges QoS 0: what makes room for it is that the socket takes what is before it. */
   #hasSlot(entry: Entry): boolean {
     const line = this.#line;
-    return line !== undefined && !line.stopped && (entry.message.qos === 0 || line.slots > 0);
+    if (line === undefined || line.stopped) return false;
+    if (entry.message.qos === 1) return line.slots > 0;
+    return line.untakenBytes < (this.#options.maxUntakenBytes ?? MAX_UNTAKEN_BYTES);
   }
 
   /** Throws, or evicts what must go so that the entry may wait. */
@@ -237,9 +250,16 @@ export class Outbox implements FlowPort {
     if (entry.message.qos === 1) line.slots--;
     try {
       line.wire.publish(entry.message, (error) => this.#answered(entry, line, error));
+      // Sizes cost time: most are taken within the call, and never measured.
+      if (entry.message.qos === 0 && entry.line === line) this.#countUntaken(entry, line);
     } catch (error) {
       this.#wireThrew(entry, line, error);
     }
+  }
+
+  #countUntaken(entry: Entry, line: Line): void {
+    entry.untakenBytes = entry.bytes === 0 ? sizeOf(entry.message) : entry.bytes;
+    line.untakenBytes += entry.untakenBytes;
   }
 
   /** The wire's answer counts once, and only for the line that it was written to. */
@@ -247,6 +267,7 @@ export class Outbox implements FlowPort {
     if (entry.line !== line) return;
     entry.line = undefined;
     if (entry.message.qos === 1) line.slots++;
+    else line.untakenBytes -= entry.untakenBytes;
     // Refused now, but an earlier line may have carried it: only then the outcome is unknown.
     if (entry.place === 'inFlight') this.#finish(entry, error && withOutcome(error, entry.writes > 1));
     this.#settle();

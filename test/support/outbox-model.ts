@@ -7,6 +7,7 @@ export interface ModelOptions {
   maxBytes: number;
   overflow: 'dropNewest' | 'dropOldest';
   window: number;
+  maxUntakenBytes: number;
 }
 
 interface ModelEntry {
@@ -23,7 +24,7 @@ interface ModelEntry {
 interface ModelLine {
   window: number;
   takesAtOnce: boolean;
-  open: Map<string, QoS>;
+  open: Map<string, ModelEntry>;
 }
 
 /**
@@ -164,7 +165,7 @@ export class OutboxModel {
       entry.writes++;
       this.writes.push(entry.id);
       if (entry.qos === 0 && this.#line.takesAtOnce) this.#finish(entry);
-      else this.#line.open.set(entry.id, entry.qos);
+      else this.#line.open.set(entry.id, entry);
     }
   }
 
@@ -191,7 +192,9 @@ export class OutboxModel {
   }
 
   #hasSlot(qos: QoS): boolean {
-    const open = [...(this.#line?.open.values() ?? [])].filter((each) => each === 1).length;
-    return this.#line !== undefined && (qos === 0 || open < this.#line.window);
+    if (this.#line === undefined) return false;
+    const open = [...this.#line.open.values()].filter((each) => each.qos === qos);
+    if (qos === 1) return open.length < this.#line.window;
+    return open.reduce((sum, each) => sum + each.bytes, 0) < this.#options.maxUntakenBytes;
   }
 }

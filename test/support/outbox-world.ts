@@ -21,7 +21,7 @@ export const COMMAND_WEIGHTS = {
   receive: 14,
   refuse: 2,
   acknowledge: 12,
-  takeQos0: 5,
+  takeQos0: 8,
   answerAgain: 3,
   abort: 5,
   detach: 4,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { OutboxOptions } from '../../../src/delivery/outbox.ts';
 import { IotError } from '../../../src/protocol/errors.ts';
 import { names, OutboxFixture } from '../../support/outbox-fixture.ts';
 
@@ -146,6 +147,94 @@ describe('the bounds of what waits', () => {
     expect(box.counts).toEqual({ inFlight: 0, toResend: 1, waiting: 5 });
     expect(box.tryAdd('newcomer')).toBe('QUEUE_FULL');
     expect(drained(box)).toEqual(names(6));
+  });
+});
+
+describe('QoS 0 that the socket has not taken', () => {
+  /** A live outbox over a deaf socket: each message has 5 bytes, and 12 may be untaken. */
+  const deaf = (options: Partial<OutboxOptions> = {}) =>
+    OutboxFixture.live({ maxUntakenBytes: 12, ...options }, { answersAtOnce: 'none' });
+
+  it('holds the next ones back, and lets one go for each that is taken', () => {
+    const [box, wire] = deaf();
+    box.addAll(['0000', '1111', '2222', '3333', '4444', '5555'], 0);
+    expect(wire.payloads).toEqual(['0000', '1111', '2222']);
+    expect([box.counts, box.outbox.bytes]).toEqual([{ inFlight: 3, toResend: 0, waiting: 3 }, 15]);
+    wire.answer('0000');
+    expect(wire.payloads.at(-1)).toBe('3333');
+    wire.answer('1111');
+    wire.answer('2222');
+    wire.answer('3333');
+    expect(wire.payloads).toEqual(['0000', '1111', '2222', '3333', '4444', '5555']);
+    expect(box.told).toEqual(['delivered 0000', 'delivered 1111', 'delivered 2222', 'delivered 3333']);
+    expect(box.outbox.bytes).toBe(0);
+  });
+
+  it('leaves what waits to maxBytes and overflow', () => {
+    const [box, wire] = deaf({ maxBytes: 10, maxMessages: 1 });
+    box.addAll(['0000', '1111', '2222', '3333', '4444'], 0);
+    expect(box.tryAdd('5555', 0)).toBe('QUEUE_FULL');
+    const [dropping, other] = deaf({ maxBytes: 10, overflow: 'dropOldest' });
+    dropping.addAll(['0000', '1111', '2222', '3333', '4444', '5555'], 0);
+    expect(dropping.told).toEqual(['failed 3333 QUEUE_EVICTED']);
+    for (const script of [wire, other]) for (const packet of [...script.packets]) packet.done();
+    expect(wire.payloads.slice(3)).toEqual(['3333', '4444']);
+    expect(other.payloads.slice(3)).toEqual(['4444', '5555']);
+  });
+
+  it('is not overtaken by QoS 1, nor held back by it', () => {
+    const [box, wire] = deaf();
+    box.addAll(['0000', '1111', '2222', '3333'], 0);
+    box.add('4444', 1);
+    expect(wire.payloads).toEqual(['0000', '1111', '2222']);
+    wire.answer('1111');
+    expect(wire.payloads.slice(3)).toEqual(['3333', '4444']);
+    wire.answer('0000');
+    box.add('5555', 0);
+    expect(wire.payloads.at(-1)).toBe('5555');
+  });
+
+  it('keeps its bytes when its caller ends it, until the socket takes it', () => {
+    const [box, wire] = deaf();
+    for (const entry of box.addAll(['0000', '1111', '2222'], 0)) box.outbox.end(entry, timeout);
+    box.add('3333', 0);
+    expect(wire.payloads).toHaveLength(3);
+    wire.answer('0000');
+    wire.answer('0000');
+    expect(wire.payloads).toHaveLength(4);
+    box.add('4444', 0);
+    expect(wire.payloads).toHaveLength(4);
+  });
+
+  it('ends as delivered with its line, and what waits begins anew on the next', () => {
+    const [box, wire] = deaf();
+    box.addAll(['0000', '1111', '2222', '3333', '4444'], 0);
+    box.outbox.detach();
+    expect(box.told.filter((told) => told.startsWith('delivered'))).toEqual([
+      'delivered 0000',
+      'delivered 1111',
+      'delivered 2222',
+    ]);
+    const next = box.attach({ answersAtOnce: 'none' });
+    wire.answer('0000');
+    box.add('5555', 0);
+    box.add('6666', 0);
+    expect(next.payloads).toEqual(['3333', '4444', '5555']);
+  });
+
+  it('bounds a drain that is not paced', () => {
+    const box = new OutboxFixture();
+    box.addAll(
+      names(100).map((name) => name.padEnd(99_999)),
+      0,
+    );
+    const wire = box.attach({ answersAtOnce: 'none' });
+    box.outbox.setFlow('free');
+    // 1 MiB, and the one that exceeds it.
+    expect(wire.payloads).toHaveLength(11);
+    for (let i = 0; i < 100; i++) wire.packets[i]?.done();
+    expect(wire.payloads.map((payload) => payload.trim())).toEqual(names(100));
+    expect(box.counts).toEqual({ inFlight: 0, toResend: 0, waiting: 0 });
   });
 });
 

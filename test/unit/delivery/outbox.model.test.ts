@@ -16,6 +16,7 @@ const options: fc.Arbitrary<ModelOptions> = fc.record({
   maxBytes: fc.constantFrom(80, 150, 400, 100_000),
   overflow: fc.constantFrom('dropNewest', 'dropOldest'),
   window: fc.constantFrom(1, 2, 4, 100),
+  maxUntakenBytes: fc.constantFrom(1, 30, 150, 100_000),
 });
 
 const kinds = Object.entries(COMMAND_WEIGHTS) as [CommandKind, number][];
