@@ -54,6 +54,7 @@ interface Persistence {
 }
 
 const RECEIVED_CAPACITY = 10_000;
+const RECEIVED_BYTES = 64 * 1024 * 1024;
 const REFUSED = 0x80;
 
 export async function startBroker(ports: BrokerPorts): Promise<Broker> {
@@ -69,7 +70,11 @@ export async function startBroker(ports: BrokerPorts): Promise<Broker> {
 
 /** aedes, taught to tell who is there and to do what AWS IoT Core does beyond MQTT. */
 export class Broker {
-  readonly received = new Journal<ReceivedMessage>(RECEIVED_CAPACITY);
+  readonly received = new Journal<ReceivedMessage>(
+    RECEIVED_CAPACITY,
+    RECEIVED_BYTES,
+    ({ payload }) => payload.length,
+  );
   readonly #aedes: Aedes;
   readonly #ports: BrokerPorts;
   readonly #sessions = new Map<Client, Session>();

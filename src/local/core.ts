@@ -176,7 +176,10 @@ export class LocalIotCore {
       }));
   }
 
-  /** The newest messages that clients published and the broker accepted, oldest first; at least 10,000 are kept. */
+  /**
+   * The newest messages that clients published and the broker accepted, oldest first; at least 10,000 are kept, or as
+   * many as have 64 MiB of payload together.
+   */
   get received(): readonly ReceivedMessage[] {
     return this.#parts.broker.received.entries;
   }
