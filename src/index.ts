@@ -18,12 +18,13 @@ export type {
   SubscribeOptions,
 } from './client/iot-client.ts';
 export type { Overflow } from './client/message-queue.ts';
-export type { DrainPolicy, IotClientOptions, OfflineQueueOptions, WillOptions } from './client/options.ts';
+export type { IotClientOptions, OfflineQueueOptions, WillOptions } from './client/options.ts';
 export type { PublishReceipt } from './client/publication.ts';
 export type { Status, StatusState } from './client/status.ts';
 export type { MessageHandler, Subscription } from './client/subscription.ts';
 export type { BackoffPolicy } from './protocol/backoff.ts';
 export type { Clock, Timer } from './protocol/clock.ts';
+export type { DrainPolicy } from './protocol/drain.ts';
 export {
   IOT_ERROR_CODES,
   IotError,

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createIotClient, type IotClient, IotError } from '../index.ts';
 import { type LocalIotCore, startLocalIotCore } from '../local/index.ts';
 import { DEFAULT_BACKOFF } from '../protocol/backoff.ts';
+import { DEFAULT_DRAIN } from '../protocol/drain.ts';
 import { DemoDevice } from './device.ts';
 import type { Times } from './narration.ts';
 import { isFlawless, printSummary, type WayBack } from './summary.ts';
@@ -106,6 +107,7 @@ async function comeBack({ client, core, device, timeline }: Cast, signal: AbortS
 
 function introduce(terminal: Terminal): void {
   const { baseMs, maxMs, stableMs } = TIMES.backoff;
+  const usual = DEFAULT_BACKOFF;
   terminal.line();
   terminal.line(
     `  ${terminal.style('bold', 'aws-iot-machines')}: a device that loses its line and comes back`,
@@ -117,8 +119,10 @@ function introduce(terminal: Terminal): void {
   );
   terminal.line();
   terminal.paragraph(
-    `The times are shortened: backoff ${setting(baseMs)} to ${setting(maxMs)} instead of 1 s to 32 s, stable after ` +
-      `${setting(stableMs)} instead of 20 s, ${TIMES.drainPerSecond} queued messages a second instead of 2.`,
+    `The times are shortened: backoff ${setting(baseMs)} to ${setting(maxMs)} instead of ` +
+      `${setting(usual.baseMs)} to ${setting(usual.maxMs)}, stable after ${setting(stableMs)} instead of ` +
+      `${setting(usual.stableMs)}, ${TIMES.drainPerSecond} queued messages a second instead of ` +
+      `${DEFAULT_DRAIN.perSecond}.`,
   );
   terminal.line();
   terminal.line('  ● state of the device   ↑ published   ↓ came back   ↕ both at once');

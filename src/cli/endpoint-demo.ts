@@ -1,5 +1,6 @@
 import { createIotClient, type IotClientOptions, IotError } from '../index.ts';
 import { DEFAULT_BACKOFF } from '../protocol/backoff.ts';
+import { DEFAULT_DRAIN } from '../protocol/drain.ts';
 import { DemoDevice } from './device.ts';
 import type { Times } from './narration.ts';
 import { isFlawless, printSummary } from './summary.ts';
@@ -7,7 +8,7 @@ import { setting, type Terminal } from './terminal.ts';
 import { Timeline } from './timeline.ts';
 
 /** The defaults of the client. */
-const TIMES: Times = { backoff: DEFAULT_BACKOFF, drainPerSecond: 2 };
+const TIMES: Times = { backoff: DEFAULT_BACKOFF, drainPerSecond: DEFAULT_DRAIN.perSecond };
 const PUBLISH_EVERY_MS = 500;
 const READINGS = 10;
 const CONNECT_WITHIN_MS = 20_000;

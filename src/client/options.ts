@@ -1,9 +1,8 @@
 import type { Authentication, PemSource } from '../adapters/authentication.ts';
 import { PemOption } from '../adapters/certificates.ts';
-import { DEFAULT_DRAIN } from '../machines/offline-queue.machine.ts';
-import type { DrainPolicy } from '../machines/offline-queue.types.ts';
 import { type BackoffPolicy, DEFAULT_BACKOFF, validateBackoff } from '../protocol/backoff.ts';
 import { type Clock, MAX_DELAY_MS, systemClock, systemRandom } from '../protocol/clock.ts';
+import { DEFAULT_DRAIN, type DrainPolicy } from '../protocol/drain.ts';
 import { isAwsEndpoint } from '../protocol/endpoint.ts';
 import { IotError, invalid } from '../protocol/errors.ts';
 import { AWS_LIMITS, MQTT_LIMITS } from '../protocol/limits.ts';
@@ -12,8 +11,6 @@ import { encodePayload, type PayloadInput } from '../protocol/payload.ts';
 import { validateTopicName } from '../protocol/topics.ts';
 import { isWellFormed, utf8Bytes } from '../protocol/utf8.ts';
 import { checkAwsMessage, checkFields, functionOf, oneOf, positiveMs, qosOf, wholeNumber } from './checks.ts';
-
-export type { DrainPolicy };
 
 /** Messages that are published while there is no live line. */
 export interface OfflineQueueOptions {

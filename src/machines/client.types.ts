@@ -1,7 +1,8 @@
+import type { DrainPolicy } from '../protocol/drain.ts';
 import type { IotError } from '../protocol/errors.ts';
 import type { Handle } from '../protocol/handle.ts';
 import type { ConnectionFact, ConnectionPolicy, ConnectionPorts } from './connection.types.ts';
-import type { DrainPolicy, OfflineQueueFact, OfflineQueuePorts } from './offline-queue.types.ts';
+import type { OfflineQueueFact, OfflineQueuePorts } from './offline-queue.types.ts';
 import type { SubscriptionsCommand, SubscriptionsFact, SubscriptionsPorts } from './subscriptions.types.ts';
 
 /** Everything that a client reaches the world by. */

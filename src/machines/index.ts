@@ -6,6 +6,7 @@
  */
 
 export type { BackoffPolicy } from '../protocol/backoff.ts';
+export type { DrainPolicy } from '../protocol/drain.ts';
 export { Handle } from '../protocol/handle.ts';
 export type {
   AttachWire,

@@ -1,11 +1,11 @@
 import { type ErrorActorEvent, type EventObject, enqueueActions, sendTo, setup } from 'xstate';
+import { DEFAULT_DRAIN, type DrainPolicy } from '../protocol/drain.ts';
 import type { IotError } from '../protocol/errors.ts';
 import type { FlowPort } from '../protocol/flow.ts';
 import { Handle } from '../protocol/handle.ts';
 import { bounded } from './bounded.ts';
 import { asIotError, guardedActor } from './guarded-actor.ts';
 import type {
-  DrainPolicy,
   OfflineQueueContext,
   OfflineQueueEvent,
   OfflineQueueFact,
@@ -13,8 +13,6 @@ import type {
   OfflineQueuePorts,
 } from './offline-queue.types.ts';
 import { tell } from './tell.ts';
-
-export const DEFAULT_DRAIN: DrainPolicy = { perSecond: 2, adaptive: true };
 
 /** The facts that carry nothing. */
 type ToldFact = Exclude<OfflineQueueFact['type'], 'queue.failed'>;

@@ -1,21 +1,8 @@
+import type { DrainPolicy } from '../protocol/drain.ts';
 import type { IotError } from '../protocol/errors.ts';
 import type { FlowPort } from '../protocol/flow.ts';
 import type { Handle } from '../protocol/handle.ts';
 import type { FactListener } from './connection.types.ts';
-
-/** How what waited while there was no line is let go when there is one again. */
-export interface DrainPolicy {
-  /**
-   * Messages a second, the first one at once. Default 2. Above 100 several go at each beat of 10 ms. `Infinity` lets
-   * everything go at once.
-   */
-  readonly perSecond: number;
-  /**
-   * Whether each beat also lets one more go for each message that joined since the beat before, so that every drain
-   * ends. Without it a drain that is slower than what is added never ends, and is reported. Default true.
-   */
-  readonly adaptive: boolean;
-}
 
 export interface OfflineQueuePorts {
   /** The outbox, as far as this machine may steer it. */
