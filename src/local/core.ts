@@ -200,10 +200,7 @@ export class LocalIotCore {
 
   /** The options of a client that signs in with a certificate of its own: `createIotClient(core.deviceOptions('lamp'))`. */
   deviceOptions(clientId: string): LocalClientOptions {
-    const auth = new DeviceAuthentication(
-      () => this.#parts.authority.device(clientId),
-      () => this.port,
-    );
+    const auth = new DeviceAuthentication(() => this.#parts.authority.device(clientId));
     return { endpoint: ENDPOINT, port: this.port, clientId, ca: this.ca, auth };
   }
 

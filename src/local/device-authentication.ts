@@ -14,15 +14,14 @@ interface DeviceCertificate {
 export class DeviceAuthentication implements Authentication {
   readonly kind = 'mutualTls';
   readonly #certificate: () => Promise<DeviceCertificate>;
-  readonly #port: () => number;
 
-  constructor(certificate: () => Promise<DeviceCertificate>, port: () => number) {
+  constructor(certificate: () => Promise<DeviceCertificate>) {
     this.#certificate = certificate;
-    this.#port = port;
   }
 
+  /** As of all mutual TLS. The options of a core name its port beside this. */
   defaultPort(): number {
-    return this.#port();
+    return 8883;
   }
 
   /** These options come from the core itself. */
