@@ -40,7 +40,7 @@ export class Message implements IncomingMessage {
       const { topic, payload } = this;
       throw new IotError(
         'INVALID_PAYLOAD',
-        `The message on topic ${describe(topic)} (${payload.byteLength} bytes) is not JSON`,
+        `the message on topic ${describe(topic)} (${payload.byteLength} bytes) is not JSON`,
       );
     }
   }

@@ -47,7 +47,7 @@ describe('a received message', () => {
     (payload) => {
       const error = errorOf(() => messageOf(payload).json());
       expect(error.code).toBe('INVALID_PAYLOAD');
-      expect(error.message).toBe(`The message on topic "plants/basil" (${payload.length} bytes) is not JSON`);
+      expect(error.message).toBe(`the message on topic "plants/basil" (${payload.length} bytes) is not JSON`);
       expect(inspect(error, { depth: 9, showHidden: true })).not.toMatch('secret');
       expect(JSON.stringify(error)).not.toMatch('secret');
     },
