@@ -28,8 +28,8 @@ export interface Line {
   readonly wire: Wire;
   /** How many more QoS 1 publishes may be unacknowledged. */
   slots: number;
-  /** The bytes of the QoS 0 publishes that the wire holds because the socket has not taken them. */
-  untakenBytes: number;
+  /** How many more bytes of QoS 0 the wire may hold that the socket has not taken; the last publish may exceed it. */
+  untakenRoom: number;
   /** The wire threw: nothing more is written to it, so that nothing overtakes the message that it did not take. */
   stopped: boolean;
 }

@@ -135,7 +135,8 @@ export class Outbox implements FlowPort {
   attach(wire: Wire): void {
     this.#dropLine();
     const slots = Math.min(this.#options.window ?? AWS_LIMITS.unacknowledgedPublishes, wire.receiveMaximum);
-    this.#line = { wire, slots, untakenBytes: 0, stopped: false };
+    const untakenRoom = this.#options.maxUntakenBytes ?? MAX_UNTAKEN_BYTES;
+    this.#line = { wire, slots, untakenRoom, stopped: false };
     this.#settle();
   }
 
@@ -197,8 +198,7 @@ export class Outbox implements FlowPort {
   #hasSlot(entry: Entry): boolean {
     const line = this.#line;
     if (line === undefined || line.stopped) return false;
-    if (entry.message.qos === 1) return line.slots > 0;
-    return line.untakenBytes < (this.#options.maxUntakenBytes ?? MAX_UNTAKEN_BYTES);
+    return (entry.message.qos === 0 ? line.untakenRoom : line.slots) > 0;
   }
 
   /** Throws, or evicts what must go so that the entry may wait. */
@@ -259,7 +259,7 @@ export class Outbox implements FlowPort {
 
   #countUntaken(entry: Entry, line: Line): void {
     entry.untakenBytes = entry.bytes === 0 ? sizeOf(entry.message) : entry.bytes;
-    line.untakenBytes += entry.untakenBytes;
+    line.untakenRoom -= entry.untakenBytes;
   }
 
   /** The wire's answer counts once, and only for the line that it was written to. */
@@ -267,7 +267,7 @@ export class Outbox implements FlowPort {
     if (entry.line !== line) return;
     entry.line = undefined;
     if (entry.message.qos === 1) line.slots++;
-    else line.untakenBytes -= entry.untakenBytes;
+    else if (entry.untakenBytes > 0) line.untakenRoom += entry.untakenBytes;
     // Refused now, but an earlier line may have carried it: only then the outcome is unknown.
     if (entry.place === 'inFlight') this.#finish(entry, error && withOutcome(error, entry.writes > 1));
     this.#settle();
