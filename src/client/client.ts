@@ -104,6 +104,7 @@ class DeviceClient implements IotClient {
         const snapshot = connection.getSnapshot();
         return snapshot.matches('failed') || snapshot.matches({ backingOff: 'slow' });
       },
+      lastFailure: () => connection.getSnapshot().context.failure,
     });
     this.#subscriptions = new Subscriptions({
       clock,

@@ -14,6 +14,8 @@ export interface ConnectionCallsContext {
   readonly isRunning: () => boolean;
   /** Whether the machine has given up, or goes on only slowly because a person must mend something. */
   readonly isRefused: () => boolean;
+  /** Why the last attempt or line ended, since there was a line. */
+  readonly lastFailure: () => IotError | undefined;
 }
 
 interface Ask {
@@ -37,7 +39,7 @@ export class ConnectionCalls {
     return new Promise((resolve, reject) => {
       const free = watchCall('connect()', options, this.#context.clock, ({ reason }) => {
         this.#asks.delete(ask);
-        reject(reason);
+        reject(withLastFailure(reason, this.#context.lastFailure()));
         this.#context.send({ type: 'withdraw' });
       });
       const ask: Ask = {
@@ -106,4 +108,14 @@ export class ConnectionCalls {
 /** Whether there is a line that is not about to end. */
 export function isUp({ state }: Status): boolean {
   return state === 'resubscribing' || state === 'draining' || state === 'live';
+}
+
+/** A deadline says by itself only that time is up: whoever reads it wants to know what kept the line from coming up. */
+function withLastFailure(reason: unknown, failure: IotError | undefined): unknown {
+  if (failure === undefined || !IotError.is(reason) || reason.code !== 'TIMEOUT') return reason;
+  const { remediation } = failure;
+  return new IotError('TIMEOUT', `${reason.message}; the last failure: ${failure.message}`, {
+    cause: failure,
+    ...(remediation === undefined ? {} : { remediation }),
+  });
 }
