@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
-import { describe, IotError, invalid } from '../protocol/errors.ts';
+import { describe, IotError, invalid, invalidSecret } from '../protocol/errors.ts';
 
 /** Where a PEM text comes from: given as text, or read from a file for each attempt. */
 type Origin = { readonly text: string } | { readonly path: string };
@@ -76,11 +76,11 @@ function originOf(field: string, source: unknown): Origin {
     if (!text.includes(PEM_BEGIN)) throw invalid(field, mayBe, source);
     return { text };
   }
-  if (typeof source !== 'string') throw invalid(field, mayBe, typeof source);
+  if (typeof source !== 'string') throw invalidSecret(field, mayBe, source);
   if (source.includes(PEM_BEGIN)) return { text: source };
   // From here on the text may be shown as a path, so nothing that could be a secret may pass.
   if (source === '' || /[\0\r\n]/.test(source) || BARE_BASE64.test(source)) {
-    throw invalid(field, mayBe, `text of ${source.length} characters that is neither`);
+    throw invalidSecret(field, mayBe, source);
   }
   return { path: source };
 }

@@ -1,5 +1,5 @@
 import { createSecureContext } from 'node:tls';
-import { invalid } from '../protocol/errors.ts';
+import { invalid, invalidSecret } from '../protocol/errors.ts';
 import type { Authentication, OpenStream, PemSource, SignInContext } from './authentication.ts';
 import { type IdentityOptions, PemOption, readAuthorities, readIdentity } from './certificates.ts';
 import { openTls } from './sockets.ts';
@@ -66,7 +66,7 @@ class MutualTls implements Authentication {
  */
 export function mutualTls(options: MutualTlsOptions): Authentication {
   if (typeof (options as unknown) !== 'object' || (options as unknown) === null) {
-    throw invalid('mutualTls()', 'given { cert, key }', typeof options);
+    throw invalidSecret('mutualTls()', 'given { cert, key }', options);
   }
   for (const field of Object.keys(options)) {
     if (!['cert', 'key', 'passphrase'].includes(field)) {
@@ -75,7 +75,7 @@ export function mutualTls(options: MutualTlsOptions): Authentication {
   }
   const { passphrase } = options;
   if (passphrase !== undefined && typeof passphrase !== 'string') {
-    throw invalid('passphrase', 'a string', typeof passphrase);
+    throw invalidSecret('passphrase', 'a string', passphrase);
   }
   return new MutualTls({
     cert: new PemOption('cert', options.cert),

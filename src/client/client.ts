@@ -180,7 +180,8 @@ class DeviceClient implements IotClient {
     filter: string,
     ...rest: [MessageHandler] | [SubscribeOptions, MessageHandler]
   ): Promise<Subscription> {
-    const [options, handler] = rest.length === 1 ? [{}, rest[0]] : rest;
+    const [given, handler] = rest.length === 2 ? rest : [undefined, rest[0]];
+    const options = given === undefined ? {} : given;
     this.#checkFilter(filter);
     checkOptions(options, SUBSCRIBE_FIELDS);
     const { qos = 0 } = options;

@@ -4,7 +4,7 @@ import { type BackoffPolicy, DEFAULT_BACKOFF, validateBackoff } from '../protoco
 import { type Clock, MAX_DELAY_MS, systemClock, systemRandom } from '../protocol/clock.ts';
 import { DEFAULT_DRAIN, type DrainPolicy } from '../protocol/drain.ts';
 import { isAwsEndpoint } from '../protocol/endpoint.ts';
-import { IotError, invalid } from '../protocol/errors.ts';
+import { invalid, invalidSecret } from '../protocol/errors.ts';
 import { AWS_LIMITS, MQTT_LIMITS } from '../protocol/limits.ts';
 import type { QoS, Will } from '../protocol/message.ts';
 import { encodePayload, type PayloadInput } from '../protocol/payload.ts';
@@ -188,11 +188,7 @@ function checkEndpoint(endpoint: unknown): string {
 function checkAuth(auth: unknown): Authentication {
   const methods = ['signIn', 'validate', 'defaultPort'];
   if (hasMethods(auth, methods)) return auth as Authentication;
-  // Only its kind is shown: it may be a key.
-  throw new IotError(
-    'INVALID_ARGUMENT',
-    `auth must be mutualTls({ cert, key }) or plainTcp(); given: ${auth === null ? 'null' : typeof auth}`,
-  );
+  throw invalidSecret('auth', 'mutualTls({ cert, key }) or plainTcp()', auth);
 }
 
 /** A copy of bytes, so that the caller may change his. */
@@ -239,13 +235,19 @@ function resolveReconnect(given: Partial<BackoffPolicy> = {}): BackoffPolicy {
 
 function resolveQueue(given: OfflineQueueOptions | false): ResolvedOptions['queue'] {
   const queue = given === false ? {} : given;
+  if (typeof queue !== 'object' || (queue as unknown) === null)
+    throw invalid('offlineQueue', 'an object, or false', queue);
   checkFields('offlineQueue', queue, ['maxMessages', 'maxBytes', 'overflow', 'drain']);
   const { maxMessages = 20, maxBytes = 64 * 1024 * 1024, overflow = 'dropNewest' } = queue;
-  if (maxMessages !== Infinity)
-    wholeNumber('offlineQueue.maxMessages', maxMessages, 1, Number.MAX_SAFE_INTEGER);
-  if (maxBytes !== Infinity) wholeNumber('offlineQueue.maxBytes', maxBytes, 1, Number.MAX_SAFE_INTEGER);
+  checkBound('offlineQueue.maxMessages', maxMessages);
+  checkBound('offlineQueue.maxBytes', maxBytes);
   oneOf('offlineQueue.overflow', overflow, ['dropNewest', 'dropOldest']);
   return { enabled: given !== false, maxMessages, maxBytes, overflow };
+}
+
+function checkBound(field: string, value: unknown): void {
+  if (value === Infinity || (Number.isSafeInteger(value) && (value as number) >= 1)) return;
+  throw invalid(field, 'a whole number from 1, or Infinity', value);
 }
 
 function resolveDrain(given: Partial<DrainPolicy> = {}): DrainPolicy {

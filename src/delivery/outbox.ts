@@ -410,7 +410,10 @@ function notConnectedError(): IotError {
 }
 
 function queueFullError(): IotError {
-  return new IotError('QUEUE_FULL', 'There is no room for another message to wait.');
+  return new IotError('QUEUE_FULL', 'There is no room for another message to wait.', {
+    remediation:
+      'Publish less, or raise `offlineQueue.maxMessages` and `maxBytes`, or let `overflow` drop the oldest.',
+  });
 }
 
 function evictedError(): IotError {

@@ -343,6 +343,8 @@ function emitWarning({ message, code }: LocalIotCoreWarning): void {
 }
 
 function validate(options: LocalIotCoreOptions): void {
+  if (typeof options !== 'object' || (options as unknown) === null)
+    throw invalid('options', 'an object', options);
   for (const [name, value] of Object.entries(options)) {
     if (!OPTIONS.includes(name)) throw invalid('options', `made of ${OPTIONS.join(', ')}`, options);
     if (value === undefined) throw invalid(name, 'left out or given', value);

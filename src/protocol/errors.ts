@@ -137,8 +137,23 @@ export function describe(value: unknown): string {
   if (typeof value === 'function') return 'a function';
   if (value instanceof Uint8Array) return `${value.byteLength} bytes`;
   if (Array.isArray(value)) return `an array of ${value.length}`;
-  if (typeof value === 'object' && value !== null)
-    return `an object (${Object.keys(value).slice(0, 8).join(', ')})`;
+  if (typeof value === 'object' && value !== null) return describeObject(value);
   if (typeof value === 'bigint') return `${value}n`;
   return String(value);
+}
+
+/** By its fields; or by its class, which says more when it has none: a promise that nobody awaited, a Map. */
+function describeObject(value: object): string {
+  const fields = Object.keys(value).slice(0, 8).join(', ');
+  const { constructor: made } = value as { readonly constructor?: unknown };
+  const name = typeof made === 'function' ? made.name : '';
+  if (fields !== '' || name === '' || name === 'Object') return `an object (${fields})`;
+  return `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`;
+}
+
+/** Bad input that may be a secret: says what kind of value was given, and nothing of the value. */
+export function invalidSecret(field: string, mayBe: string, given: unknown): IotError {
+  const kind = given === null ? 'null' : typeof given;
+  const shown = typeof given === 'string' ? `text of ${given.length} characters` : kind;
+  return new IotError('INVALID_ARGUMENT', `${field} must be ${mayBe}; given: ${shown}`);
 }

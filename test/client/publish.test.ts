@@ -235,7 +235,7 @@ describe('overflow', () => {
       false,
     ]);
     expect(calls.slice(5)).toMatchObject([
-      { reason: { code: 'QUEUE_FULL' } },
+      { reason: { code: 'QUEUE_FULL', remediation: expect.stringContaining('`offlineQueue.maxMessages`') } },
       { reason: { code: 'QUEUE_FULL' } },
     ]);
     expect(client.status.queued).toBe(5);

@@ -107,10 +107,11 @@ describe('the local core', () => {
   it.each([
     [{ port: 70_000 }, /port must be a whole number/],
     [{ prot: 1 }, /options must be made of port/],
+    [null, /options must be an object; given: null/],
     [{ limits: { payloadBytes: -1 } }, /limits\.payloadBytes must be/],
     [{ limits: { payload: 1 } }, /limits must be made of/],
   ])('refuses the options %j', async (options, message) => {
-    await expect(startLocalIotCore(options as object)).rejects.toThrow(message);
+    await expect(startLocalIotCore(options as unknown as object)).rejects.toThrow(message);
   });
 
   it('tells a client of MQTT 5 apart, and the developer why', async () => {

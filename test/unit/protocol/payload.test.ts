@@ -82,11 +82,12 @@ describe('encodePayload', () => {
     [() => 1, 'a function'],
     [{ toJSON: () => undefined, a: 1 }, 'an object (toJSON, a)'],
     [{ big: 5n }, 'an object (big)'],
-    [new Map([['a', 1]]), 'an object ()'],
-    [new Set([1]), 'an object ()'],
-    [Promise.resolve(1), 'an object ()'],
-    [/a/, 'an object ()'],
-    [new Error('lost'), 'an object ()'],
+    [new Map([['a', 1]]), 'a Map'],
+    [new Set([1]), 'a Set'],
+    [Promise.resolve(1), 'a Promise'],
+    [/a/, 'a RegExp'],
+    [new Error('lost'), 'an Error'],
+    [Object.assign(Object.create(null), { big: 5n }), 'an object (big)'],
   ])('refuses %s, which has no text or would lose what it holds', (payload, given) => {
     const error = errorOf(() => encodePayload(payload as PayloadInput));
     expect([error.code, error.message]).toEqual(['INVALID_ARGUMENT', `${MAY_BE}; given: ${given}`]);
