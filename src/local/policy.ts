@@ -118,8 +118,8 @@ export class Policy {
     const fault = this.#topicFault(connection, topic, PUBLISHABLE);
     if (fault !== undefined) return fault;
     if (!this.#ports.authorize({ clientId: connection.clientId ?? '', action: 'publish', topic })) {
-      connection.endReason ??= 'FORBIDDEN_ACCESS';
-      return 'close';
+      const what = `may not publish to ${quoted(topic)}, says authorize`;
+      return this.#close(connection, what, 'FORBIDDEN_ACCESS');
     }
     return qos === 2 ? this.#ignoreQos2(connection, 'published') : 'pass';
   }

@@ -217,7 +217,11 @@ function codeOf(error: unknown): string | undefined {
 /** The stream ended without an error: before CONNACK that is a refusal without words, after it a lost connection. */
 export function closedFailure(place: FailurePlace): IotError {
   if (place.stage === 'live') {
-    return new IotError('CONNECTION_LOST', `${at(place)} closed the connection`);
+    return new IotError('CONNECTION_LOST', `${at(place)} closed the connection`, {
+      // MQTT 3.1.1 has no words for why; these are what brokers close for, over and over.
+      remediation:
+        'If it does so again and again: let no other client use this client id, and check that the broker allows what this client publishes and subscribes to.',
+    });
   }
   if (place.stage === 'dialing') return new IotError('CONNECTION_RESET', CUT.says(place));
   return new IotError(

@@ -105,7 +105,10 @@ describe('what Node and TLS report', () => {
 test('a stream that only closes is judged by what was being done', () => {
   expect(closedFailure({ ...place, stage: 'dialing' }).code).toBe('CONNECTION_RESET');
   expect(closedFailure({ ...place, stage: 'awaitingConnack' }).code).toBe('CLOSED_BEFORE_CONNACK');
-  expect(closedFailure({ ...place, stage: 'live' }).code).toBe('CONNECTION_LOST');
+  const live = closedFailure({ ...place, stage: 'live' });
+  expect(live.code).toBe('CONNECTION_LOST');
+  // What AWS IoT Core closes for without a word: takeover, and what the policy denies.
+  expect(live.remediation).toMatch(/client id.*publishes/);
 });
 
 test.each([

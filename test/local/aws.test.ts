@@ -199,6 +199,9 @@ describe('what AWS IoT Core refuses', () => {
     const over = closed(lamp);
     lamp.publish('secret/plan', 'x', { qos: 1 });
     await over;
+    expect(core.warnings).toMatchObject([
+      { code: 'REFUSED', clientId: 'lamp', message: expect.stringContaining('"secret/plan"') },
+    ]);
     expect(core.received).toEqual([]);
     expect(core.tap.packets({ packet: 'puback' })).toEqual([]);
     expect(asked).toEqual([
