@@ -46,7 +46,10 @@ export async function runLocalDemo(
   }
   terminal.line();
   terminal.line('  With your own AWS account:');
-  terminal.line('    npm start -- --endpoint <host> --cert <path> --key <path>');
+  // Whoever installed the package has no `npm start` of ours.
+  const { npm_lifecycle_event: script } = process.env;
+  const command = script === 'start' ? 'npm start --' : 'npx aws-iot-machines demo';
+  terminal.line(`    ${command} --endpoint <host> --cert <path> --key <path>`);
   return 0;
 }
 
