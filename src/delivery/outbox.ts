@@ -400,34 +400,34 @@ function withOutcome(error: IotError, unknown: boolean): IotError {
 }
 
 function closedError(cause: IotError): IotError {
-  return new IotError('CLOSED', 'The client is closed; it takes no more messages.', { cause });
+  return new IotError('CLOSED', 'the client is closed; it takes no more messages', { cause });
 }
 
 function notConnectedError(): IotError {
-  return new IotError('NOT_CONNECTED', 'There is no live connection, and offline queueing is switched off.', {
+  return new IotError('NOT_CONNECTED', 'there is no live connection, and offline queueing is switched off', {
     remediation: 'Wait until the client is live, or switch offline queueing on.',
   });
 }
 
 function queueFullError(): IotError {
-  return new IotError('QUEUE_FULL', 'There is no room for another message to wait.', {
+  return new IotError('QUEUE_FULL', 'there is no room for another message to wait', {
     remediation:
       'Publish less, or raise `offlineQueue.maxMessages` and `maxBytes`, or let `overflow` drop the oldest.',
   });
 }
 
 function evictedError(): IotError {
-  return new IotError('QUEUE_EVICTED', 'A newer message took the place of this one, the oldest that waited.');
+  return new IotError('QUEUE_EVICTED', 'a newer message took the place of this one, the oldest that waited');
 }
 
 function expiredError(entry: Entry): IotError {
-  return new IotError('MESSAGE_EXPIRED', 'The message expired before it could be delivered.', {
+  return new IotError('MESSAGE_EXPIRED', 'the message expired before it could be delivered', {
     outcomeUnknown: entry.writes > 0,
   });
 }
 
 function wireFailedError(cause: unknown): IotError {
-  return new IotError('CONNECTION_LOST', 'The connection failed while the message was written.', {
+  return new IotError('CONNECTION_LOST', 'the connection failed while the message was written', {
     outcomeUnknown: true,
     cause,
   });
