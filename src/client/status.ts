@@ -65,21 +65,30 @@ export type ConnectionStatus = Status extends infer S
 
 /** Reads a snapshot of the connection machine. Decides nothing: it only translates. */
 export function connectionStatus(snapshot: SnapshotFrom<ConnectionMachine>): ConnectionStatus {
-  const { context } = snapshot;
-  const stable = snapshot.matches({ line: { connected: { stability: 'stable' } } });
-  if (snapshot.matches('idle')) return { state: 'idle', stable };
-  if (snapshot.matches('failed')) return { state: 'failed', stable, reason: context.failure };
-  if (snapshot.matches('backingOff')) {
-    const { retryAt, failures, failure } = context;
-    return { state: 'backingOff', stable, retryAt, attempt: failures, reason: failure };
+  const { retryAt, failures, failure: reason } = snapshot.context;
+  const state = stateOf(snapshot);
+  switch (state) {
+    case 'failed':
+      return { state, stable: false, reason };
+    case 'backingOff':
+      return { state, stable: false, retryAt, attempt: failures, reason };
+    case 'connecting':
+      return { state, stable: false, attempt: failures + 1 };
+    case 'idle':
+    case 'disconnecting':
+      return { state, stable: false };
+    default:
+      return { state, stable: snapshot.matches({ line: { connected: { stability: 'stable' } } }) };
   }
-  if (snapshot.matches({ line: 'connecting' })) {
-    return { state: 'connecting', stable, attempt: context.failures + 1 };
-  }
-  if (snapshot.matches({ line: { connected: { session: { up: 'live' } } } }))
-    return { state: 'live', stable };
-  if (snapshot.matches({ line: { connected: { session: { up: 'draining' } } } }))
-    return { state: 'draining', stable };
-  if (snapshot.matches({ line: { connected: { session: 'up' } } })) return { state: 'resubscribing', stable };
-  return { state: 'disconnecting', stable };
+}
+
+function stateOf(snapshot: SnapshotFrom<ConnectionMachine>): Exclude<StatusState, 'closed'> {
+  if (snapshot.matches('idle')) return 'idle';
+  if (snapshot.matches('failed')) return 'failed';
+  if (snapshot.matches('backingOff')) return 'backingOff';
+  if (snapshot.matches({ line: 'connecting' })) return 'connecting';
+  if (snapshot.matches({ line: { connected: { session: { up: 'live' } } } })) return 'live';
+  if (snapshot.matches({ line: { connected: { session: { up: 'draining' } } } })) return 'draining';
+  if (snapshot.matches({ line: { connected: { session: 'up' } } })) return 'resubscribing';
+  return 'disconnecting';
 }

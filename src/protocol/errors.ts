@@ -86,7 +86,7 @@ const BRAND = Symbol.for('aws-iot-machines.IotError');
 export class IotError extends Error {
   readonly code: IotErrorCode;
   /** The first thing to do about it, when there is a true one. */
-  readonly remediation: string | undefined;
+  declare readonly remediation?: string;
   /** Whether the message had been on the wire, so that the broker may have it although the call failed. */
   readonly outcomeUnknown: boolean;
 
@@ -94,7 +94,8 @@ export class IotError extends Error {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.name = 'IotError';
     this.code = code;
-    this.remediation = details.remediation;
+    // Only where there is one, so that a printed error shows no empty field.
+    if (details.remediation !== undefined) this.remediation = details.remediation;
     this.outcomeUnknown = details.outcomeUnknown ?? false;
     Object.defineProperty(this, BRAND, { value: true });
   }

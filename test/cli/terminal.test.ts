@@ -16,6 +16,7 @@ describe('colours', () => {
   test('are for a terminal that has them', () => {
     vi.stubEnv('NO_COLOR', undefined);
     vi.stubEnv('FORCE_COLOR', undefined);
+    vi.stubEnv('CI', undefined);
     vi.stubEnv('TERM', 'xterm-256color');
     expect(terminalWith(80).terminal.style(['bold', 'red'], 'no')).toBe(
       '\u001b[1m\u001b[31mno\u001b[39m\u001b[22m',
