@@ -1,9 +1,18 @@
 import { type Clock, MAX_DELAY_MS } from '../protocol/clock.ts';
-import { IotError } from '../protocol/errors.ts';
+import type { IotError } from '../protocol/errors.ts';
 import type { Flow, FlowPort } from '../protocol/flow.ts';
 import { AWS_LIMITS } from '../protocol/limits.ts';
 import type { OutgoingMessage } from '../protocol/message.ts';
 import type { Wire } from '../protocol/transport.ts';
+import {
+  closedError,
+  evictedError,
+  expiredError,
+  notConnectedError,
+  queueFullError,
+  wireFailedError,
+  withOutcome,
+} from './endings.ts';
 import { type DeliveryObserver, Entry, type Line, sizeOf } from './entry.ts';
 import { EntryList } from './entry-list.ts';
 
@@ -388,47 +397,3 @@ export class Outbox implements FlowPort {
 }
 
 const NO_NOTICES: readonly (() => void)[] = [];
-
-function withOutcome(error: IotError, unknown: boolean): IotError {
-  if (!unknown || error.outcomeUnknown) return error;
-  const { code, message, remediation, cause } = error;
-  return new IotError(code, message, {
-    outcomeUnknown: true,
-    ...(remediation === undefined ? {} : { remediation }),
-    ...(cause === undefined ? {} : { cause }),
-  });
-}
-
-function closedError(cause: IotError): IotError {
-  return new IotError('CLOSED', 'the client is closed; it takes no more messages', { cause });
-}
-
-function notConnectedError(): IotError {
-  return new IotError('NOT_CONNECTED', 'there is no live connection, and offline queueing is switched off', {
-    remediation: 'Wait until the client is live, or switch offline queueing on.',
-  });
-}
-
-function queueFullError(): IotError {
-  return new IotError('QUEUE_FULL', 'there is no room for another message to wait', {
-    remediation:
-      'Publish less, or raise `offlineQueue.maxMessages` and `maxBytes`, or let `overflow` drop the oldest.',
-  });
-}
-
-function evictedError(): IotError {
-  return new IotError('QUEUE_EVICTED', 'a newer message took the place of this one, the oldest that waited');
-}
-
-function expiredError(entry: Entry): IotError {
-  return new IotError('MESSAGE_EXPIRED', 'the message expired before it could be delivered', {
-    outcomeUnknown: entry.writes > 0,
-  });
-}
-
-function wireFailedError(cause: unknown): IotError {
-  return new IotError('CONNECTION_LOST', 'the connection failed while the message was written', {
-    outcomeUnknown: true,
-    cause,
-  });
-}

@@ -367,14 +367,11 @@ describe('sec:S-5 a key file that others can read', () => {
     for (let i = 0; i < 2; i++) await authentication.signIn({ ...context, wallClock: Date.now });
   }
 
-  test.skipIf(process.platform === 'win32').each([0o644, 0o640, 0o604])(
-    '%i is warned about once',
-    async (mode) => {
-      await signInTwice(mode);
-      expect(warnings).toHaveLength(1);
-      expect(warnings[0]).toContain('mode.key');
-    },
-  );
+  test.each([0o644, 0o640, 0o604])('%i is warned about once, where files have such modes', async (mode) => {
+    await signInTwice(mode);
+    expect(warnings).toHaveLength(process.platform === 'win32' ? 0 : 1);
+    for (const warning of warnings) expect(warning).toContain('mode.key');
+  });
 
   test('0600 is not', async () => {
     await signInTwice(0o600);

@@ -1,0 +1,48 @@
+// Why a message ends undelivered.
+import { IotError } from '../protocol/errors.ts';
+import type { Entry } from './entry.ts';
+
+/** The error as the message ends with it: whether the broker may have it is known only here. */
+export function withOutcome(error: IotError, unknown: boolean): IotError {
+  if (!unknown || error.outcomeUnknown) return error;
+  const { code, message, remediation, cause } = error;
+  return new IotError(code, message, {
+    outcomeUnknown: true,
+    ...(remediation === undefined ? {} : { remediation }),
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+export function closedError(cause: IotError): IotError {
+  return new IotError('CLOSED', 'the client is closed; it takes no more messages', { cause });
+}
+
+export function notConnectedError(): IotError {
+  return new IotError('NOT_CONNECTED', 'there is no live connection, and offline queueing is switched off', {
+    remediation: 'Wait until the client is live, or switch offline queueing on.',
+  });
+}
+
+export function queueFullError(): IotError {
+  return new IotError('QUEUE_FULL', 'there is no room for another message to wait', {
+    remediation:
+      'Publish less, or raise `offlineQueue.maxMessages` and `maxBytes`, or let `overflow` drop the oldest.',
+  });
+}
+
+export function evictedError(): IotError {
+  return new IotError('QUEUE_EVICTED', 'a newer message took the place of this one, the oldest that waited');
+}
+
+export function expiredError(entry: Entry): IotError {
+  return new IotError('MESSAGE_EXPIRED', 'the message expired before it could be delivered', {
+    outcomeUnknown: entry.writes > 0,
+  });
+}
+
+export function wireFailedError(cause: unknown): IotError {
+  return new IotError('CONNECTION_LOST', 'the connection failed while the message was written', {
+    outcomeUnknown: true,
+    cause,
+  });
+}
