@@ -9,7 +9,16 @@ import type { OutgoingMessage, QoS } from '../protocol/message.ts';
 import { encodePayload, type PayloadInput } from '../protocol/payload.ts';
 import { Message } from '../protocol/received-message.ts';
 import { validateAwsTopic, validateTopicFilter, validateTopicName } from '../protocol/topics.ts';
-import { checkAwsMessage, checkFields, functionOf, oneOf, positiveMs, qosOf, wholeNumber } from './checks.ts';
+import {
+  checkAwsMessage,
+  checkFields,
+  checkPublishSize,
+  functionOf,
+  oneOf,
+  positiveMs,
+  qosOf,
+  wholeNumber,
+} from './checks.ts';
 import { ConnectionCalls, isUp } from './connection-calls.ts';
 import { type CallOptions, checkCall, throwIfAborted, watchCall } from './deadline.ts';
 import { type ClientEvents, Emitter, EVENTS } from './events.ts';
@@ -260,6 +269,7 @@ class DeviceClient implements IotClient {
       qos: options.qos ?? 0,
       retain: options.retain ?? false,
     };
+    checkPublishSize(message);
     if (this.#options.isAws) checkAwsMessage(message);
     return message;
   }

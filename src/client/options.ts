@@ -7,10 +7,10 @@ import { isAwsEndpoint } from '../protocol/endpoint.ts';
 import { invalid, invalidSecret } from '../protocol/errors.ts';
 import { AWS_LIMITS, MQTT_LIMITS } from '../protocol/limits.ts';
 import type { QoS, Will } from '../protocol/message.ts';
-import { encodePayload, type PayloadInput } from '../protocol/payload.ts';
-import { validateTopicName } from '../protocol/topics.ts';
+import { encodePayload, type PayloadInput, payloadBytes } from '../protocol/payload.ts';
+import { validateAwsTopic, validateTopicName } from '../protocol/topics.ts';
 import { isWellFormed, utf8Bytes } from '../protocol/utf8.ts';
-import { checkAwsMessage, checkFields, functionOf, oneOf, positiveMs, qosOf, wholeNumber } from './checks.ts';
+import { checkFields, functionOf, oneOf, positiveMs, qosOf, wholeNumber } from './checks.ts';
 
 /** Messages that are published while there is no live line. */
 export interface OfflineQueueOptions {
@@ -27,7 +27,7 @@ export interface OfflineQueueOptions {
 /** The message that the broker publishes when the device vanishes without saying goodbye. */
 export interface WillOptions {
   readonly topic: string;
-  /** Default: an empty payload. */
+  /** At most 65,535 bytes (MQTT 3.1.3.4). Default: an empty payload. */
   readonly payload?: PayloadInput;
   /** Default 0. */
   readonly qos?: QoS;
@@ -271,11 +271,19 @@ function resolveWill(will: WillOptions, isAws: boolean): Will {
   const { topic, payload: given = '', qos = 0, retain = false } = will;
   validateTopicName(topic, 'will.topic');
   const payload = encodePayload(given, 'will.payload');
-  if (isAws) checkAwsMessage({ topic, payload }, 'will.');
+  checkWillSize(payload);
+  if (isAws) validateAwsTopic(topic, 'will.topic');
   return {
     topic,
     payload,
     qos: qosOf('will.qos', qos),
     retain: oneOf('will.retain', retain, [true, false]),
   };
+}
+
+/** Its length has two bytes in CONNECT: less than a PUBLISH may hold, and less than AWS takes there. */
+function checkWillSize(payload: string | Uint8Array): void {
+  const bytes = payloadBytes(payload);
+  if (bytes <= MQTT_LIMITS.binaryBytes) return;
+  throw invalid('will.payload', `at most ${MQTT_LIMITS.binaryBytes} bytes long`, `${bytes} bytes`);
 }

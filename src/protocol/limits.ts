@@ -48,6 +48,8 @@ export const AWS_LIMITS = Object.freeze({
 export const MQTT_LIMITS = Object.freeze({
   /** Every string: a topic, a filter, a client id. Source: 1.5.4 */
   stringBytes: 65_535,
+  /** Binary data: the payload of a Will. Source: 1.5.6, 3.1.3.4 */
+  binaryBytes: 65_535,
   /** The greatest packet identifier; the least is 1. Source: 2.2.1 */
   packetId: 65_535,
   /** The greatest receive maximum, and what holds when CONNACK names none. Source: 3.2.2.3.3 */

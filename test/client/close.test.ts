@@ -9,6 +9,7 @@ import {
   liveClient,
   settled,
   stillClient,
+  unacknowledged,
   useCore,
 } from './support.ts';
 
@@ -145,9 +146,7 @@ describe('close()', () => {
     const { client, clock } = stillClient(core, { clientId });
     await client.connect();
     await client.when('live');
-    const held = core.tap.hold({ packet: 'puback', clientId });
-    const published = client.publish('a', 'b', { qos: 1 });
-    await held.caught();
+    const { held, published } = await unacknowledged(core, client, clientId);
     await closeNow(client, clock);
     held.release();
     const receipt = await published;
@@ -158,9 +157,7 @@ describe('close()', () => {
     const core = theCore();
     const clientId = freshId();
     const client = await liveClient(core, { clientId });
-    const held = core.tap.hold({ packet: 'puback', clientId });
-    const published = client.publish('a', 'b', { qos: 1 });
-    await held.caught();
+    const { held, published } = await unacknowledged(core, client, clientId);
     const closing = client.close();
     const refused = async (): Promise<unknown[]> => {
       const all = [client.connect(), client.publish('a', 'b'), client.subscribe('a', () => undefined)];

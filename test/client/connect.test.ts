@@ -9,6 +9,7 @@ import {
   liveClient,
   settled,
   stillClient,
+  unacknowledged,
   useCore,
 } from './support.ts';
 
@@ -286,9 +287,7 @@ describe('fault:G-2 connect() in each state: one socket, and one end for each ca
     const core = theCore();
     const clientId = freshId();
     const client = await liveClient(core, { clientId });
-    const held = core.tap.hold({ packet: 'puback', clientId });
-    const published = client.publish('a', 'b', { qos: 1 });
-    await held.caught();
+    const { held, published } = await unacknowledged(core, client, clientId);
     const closing = client.close();
     const late = failureOf(client.connect());
     held.release();

@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
-import { clientOf, failureOf, freshId, liveClient, settled, stillClient, useCore } from './support.ts';
+import {
+  clientOf,
+  failureOf,
+  freshId,
+  liveClient,
+  settled,
+  stillClient,
+  unacknowledged,
+  useCore,
+} from './support.ts';
 
 const theCore = useCore();
 
@@ -64,9 +73,7 @@ describe('disconnect() in each state', () => {
     const core = theCore();
     const clientId = freshId();
     const client = await liveClient(core, { clientId });
-    const held = core.tap.hold({ packet: 'puback', clientId });
-    const published = client.publish('a', 'b', { qos: 1 });
-    await held.caught();
+    const { held, published } = await unacknowledged(core, client, clientId);
     const ending = client.disconnect();
     await settled();
     expect(client.status).toMatchObject({ state: 'disconnecting', inFlight: 1 });
@@ -83,9 +90,7 @@ describe('disconnect() in each state', () => {
     const { client, clock } = stillClient(core, { clientId });
     await client.connect();
     await client.when('live');
-    const held = core.tap.hold({ packet: 'puback', clientId });
-    const published = client.publish('a', 'b', { qos: 1 });
-    await held.caught();
+    const { held, published } = await unacknowledged(core, client, clientId);
     const ending = client.disconnect({ flushTimeoutMs: 100 });
     clock.advance(99);
     await settled();
@@ -130,9 +135,7 @@ describe('disconnect() in each state', () => {
     const core = theCore();
     const clientId = freshId();
     const client = await liveClient(core, { clientId });
-    const held = core.tap.hold({ packet: 'puback', clientId });
-    const published = client.publish('a', 'b', { qos: 1 });
-    await held.caught();
+    const { held, published } = await unacknowledged(core, client, clientId);
     const closing = client.close();
     const ending = client.disconnect();
     held.release();
@@ -151,9 +154,7 @@ describe('disconnect() and connect(), one right after the other', () => {
     const stop = core.tap.on(() => {
       most = Math.max(most, core.clients.filter((one) => one.clientId === clientId).length);
     });
-    const held = core.tap.hold({ packet: 'puback', clientId });
-    const published = client.publish('a', 'b', { qos: 1 });
-    await held.caught();
+    const { held, published } = await unacknowledged(core, client, clientId);
     const ending = client.disconnect();
     const again = client.connect();
     await ending;
@@ -183,9 +184,7 @@ describe('disconnect() and connect(), one right after the other', () => {
     const core = theCore();
     const clientId = freshId();
     const client = await liveClient(core, { clientId });
-    const held = core.tap.hold({ packet: 'puback', clientId });
-    const published = client.publish('a', 'b', { qos: 1 });
-    await held.caught();
+    const { held, published } = await unacknowledged(core, client, clientId);
     const calls = [client.disconnect(), failureOf(client.connect()), client.disconnect()];
     held.release();
     const [, rejected] = await Promise.all(calls);
@@ -199,9 +198,7 @@ describe('disconnect() and connect(), one right after the other', () => {
     const core = theCore();
     const clientId = freshId();
     const client = await liveClient(core, { clientId });
-    const held = core.tap.hold({ packet: 'puback', clientId });
-    const published = client.publish('a', 'b', { qos: 1 });
-    await held.caught();
+    const { held, published } = await unacknowledged(core, client, clientId);
     const giveUp = new AbortController();
     const ending = client.disconnect();
     const again = client.connect({ signal: giveUp.signal }).catch((reason: unknown) => reason);

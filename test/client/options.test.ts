@@ -185,6 +185,13 @@ const INVALID: readonly Row[] = [
     /null/,
   ],
   ['a will of NaN', change({ will: { topic: 'a', payload: Number.NaN } }), 'will.payload', /finite/, /NaN/],
+  [
+    'MQTT-3.1.3.4 a will longer than two bytes can say',
+    change({ will: { topic: 'a', payload: 'x'.repeat(65_536) } }),
+    'will.payload',
+    /at most 65535 bytes/,
+    /65536 bytes/,
+  ],
   ['a will too deep for AWS', aws({ will: { topic: '1/2/3/4/5/6/7/8/9' } }), 'will.topic', /levels/, /"1\/2/],
   [
     'half a clock',

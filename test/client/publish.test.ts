@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { PayloadInput } from '../../src/index.ts';
-import { clientOf, failureOf, freshId, liveClient, settled, stillClient, useCore } from './support.ts';
+import {
+  clientOf,
+  failureOf,
+  freshId,
+  liveClient,
+  settled,
+  stillClient,
+  unacknowledged,
+  useCore,
+} from './support.ts';
 
 const theCore = useCore();
 
@@ -91,6 +100,18 @@ describe('a bad publish', () => {
     expect(client.status).toMatchObject({ queued: 0, inFlight: 0 });
     expect(sentBy(clientId)).toEqual([]);
   });
+
+  it('MQTT-2.2.3 is refused when no packet can hold it, and holds nothing up', async () => {
+    const clientId = freshId();
+    const client = await liveClient(theCore(), { clientId });
+    // Remaining length is at most 268,435,455; topic, its length, packet id and properties take 6 of it.
+    const tooLong = new Uint8Array(268_435_450);
+    expect(await failureOf(client.publish('a', tooLong, { qos: 1 }))).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: 'payload must be at most 268435449 bytes long with this topic; given: "268435450 bytes"',
+    });
+    expect(await client.publish('a', 'small', { qos: 1 })).toMatchObject({ state: 'delivered' });
+  });
 });
 
 describe('receipts', () => {
@@ -137,9 +158,7 @@ describe('receipts', () => {
     const core = theCore();
     const clientId = freshId();
     const client = await liveClient(core, { clientId });
-    const held = core.tap.hold({ packet: 'puback', clientId });
-    const published = client.publish('a', 'b', { qos: 1 });
-    await held.caught();
+    const { held, published } = await unacknowledged(core, client, clientId);
     await core.faults.dropConnections({ clientId });
     const receipt = await published;
     held.release();

@@ -1,7 +1,19 @@
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import type { IotClientOptions } from '../../src/client/options.ts';
-import { createIotClient, type IotClient, IotError, type Status, type StatusState } from '../../src/index.ts';
-import { type LocalIotCore, type LocalIotCoreOptions, startLocalIotCore } from '../../src/local/index.ts';
+import {
+  createIotClient,
+  type IotClient,
+  IotError,
+  type PublishReceipt,
+  type Status,
+  type StatusState,
+} from '../../src/index.ts';
+import {
+  type Hold,
+  type LocalIotCore,
+  type LocalIotCoreOptions,
+  startLocalIotCore,
+} from '../../src/local/index.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { PromiseRegistry } from '../support/tracked.ts';
 
@@ -157,3 +169,15 @@ afterEach(async () => {
   await settled(2);
   expect(await registry.pending()).toEqual([]);
 });
+
+/** A publish that is on the wire, and its PUBACK, which is held. */
+export async function unacknowledged(
+  core: LocalIotCore,
+  client: IotClient,
+  clientId: string,
+): Promise<{ held: Hold; published: Promise<PublishReceipt> }> {
+  const held = core.tap.hold({ packet: 'puback', clientId });
+  const published = client.publish('a', 'b', { qos: 1 });
+  await held.caught();
+  return { held, published };
+}
