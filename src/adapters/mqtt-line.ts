@@ -13,7 +13,13 @@ import {
   protocolFailure,
 } from '../protocol/failures.ts';
 import { MQTT_LIMITS } from '../protocol/limits.ts';
-import type { TransportFact, TransportLine } from '../protocol/transport.ts';
+import type {
+  AttachedWire,
+  LineEnd,
+  SessionFacts,
+  TransportFact,
+  TransportLine,
+} from '../protocol/transport.ts';
 import type { OpenedStream } from './authentication.ts';
 import { KeepAlive } from './keep-alive.ts';
 import type { MqttTransportOptions } from './mqtt-options.ts';
@@ -48,7 +54,9 @@ export class MqttLine implements TransportLine {
   #client: MqttClient | undefined;
   #wire: MqttWire | undefined;
   #keepAlive: KeepAlive | undefined;
-  #detach: () => void = ignore;
+  #attached: AttachedWire | undefined;
+  /** How it ended, once it has. */
+  #ended: LineEnd | undefined;
   /** Set by `disconnect()`: then this is why the line ends, whatever else ends it first. */
   #asked: IotError | undefined;
 
@@ -107,10 +115,10 @@ export class MqttLine implements TransportLine {
     const { stream } = opened;
     this.#stream = stream;
     this.#phase = 'awaitingConnack';
-    stream.on('error', (error) => this.#end(this.#failure(error)));
+    stream.on('error', (error) => this.#end(this.#failure(error), isReset(error) ? 'reset' : 'givenUp'));
     // At the end of what it sends the broker is gone, also when our own bytes can no longer be flushed to it.
-    stream.on('end', () => this.#end(closedFailure(this.#place())));
-    stream.on('close', () => this.#end(closedFailure(this.#place())));
+    stream.on('end', () => this.#end(closedFailure(this.#place()), 'closed'));
+    stream.on('close', () => this.#end(closedFailure(this.#place()), 'closed'));
     // A client certificate refused by TLS 1.3 fails the stream after its handshake: it may have failed already.
     if (stream.destroyed) {
       this.#end(stream.errored ? this.#failure(stream.errored) : closedFailure(this.#place()));
@@ -163,7 +171,7 @@ export class MqttLine implements TransportLine {
       }
       case 'disconnect':
         if (this.#options.protocolVersion === 5)
-          this.#end(disconnectFailure(packet.reasonCode ?? 0, this.#place()));
+          this.#end(disconnectFailure(packet.reasonCode ?? 0, this.#place()), 'closed');
         else this.#broken('DISCONNECT from the server, which MQTT 3.1.1 does not know');
         return;
       default:
@@ -185,10 +193,13 @@ export class MqttLine implements TransportLine {
     this.#attach(receiveMaximum, opened);
     if (this.#is('ended')) return;
     this.#phase = 'connected';
-    this.#tell({
-      type: 'transport.connected',
-      session: { sessionPresent: connack.sessionPresent, receiveMaximum },
-    });
+    const caution = this.#attached?.caution;
+    const session: SessionFacts = {
+      sessionPresent: connack.sessionPresent,
+      receiveMaximum,
+      ...(caution === undefined ? {} : { caution }),
+    };
+    this.#tell({ type: 'transport.connected', session });
   }
 
   #attach(receiveMaximum: number, { stream, bytesRead }: OpenedStream): void {
@@ -209,10 +220,10 @@ export class MqttLine implements TransportLine {
         this.#end(calledBackAndThrew(error));
       }
     });
-    const detach = this.#options.attach(wire);
+    const attached = this.#options.attach(wire);
     // Whoever was given the wire may have ended the line with it.
-    if (this.#is('ended')) detach();
-    else this.#detach = detach;
+    if (this.#ended === undefined) this.#attached = attached;
+    else attached.detach(this.#ended);
   }
 
   /** Hands one PUBLISH over. False when it was not taken and must not be acknowledged. */
@@ -233,11 +244,10 @@ export class MqttLine implements TransportLine {
   }
 
   /** Ends the line and reports it, once. */
-  #end(error: IotError): void {
+  #end(error: IotError, how: LineEnd['how'] = 'givenUp'): void {
     if (this.#phase === 'ended') return;
     const wasOpen = this.#phase === 'connected' || this.#phase === 'disconnecting';
-    const why = this.#asked ?? error;
-    this.#release(why);
+    const why = this.#asked === undefined ? this.#release(error, how) : this.#release(this.#asked, 'givenUp');
     this.#tell({ type: wasOpen ? 'transport.closed' : 'transport.failed', error: why });
   }
 
@@ -250,21 +260,21 @@ export class MqttLine implements TransportLine {
     }
   }
 
-  /** Frees everything and says nothing, once. */
-  #release(why: IotError): void {
-    if (this.#phase === 'ended') return;
+  /** Frees everything and says nothing, once. Returns why the line ended, as whoever had its wire knows it. */
+  #release(why: IotError, how: LineEnd['how'] = 'givenUp'): IotError {
+    if (this.#ended !== undefined) return this.#ended.error;
     this.#phase = 'ended';
+    this.#ended = { error: why, how, unansweredFilters: this.#wire?.unansweredFilters() ?? [] };
     this.#abort.abort(why);
     this.#keepAlive?.stop();
     this.#wire?.end(why);
     this.#client?.end(true);
     this.#stream?.destroy();
-    const detach = this.#detach;
-    this.#detach = ignore;
     try {
-      detach();
+      return this.#attached?.detach(this.#ended) ?? why;
     } catch {
       // It is the owner's fault, and the line has ended anyway.
+      return why;
     }
   }
 
@@ -288,6 +298,10 @@ export class MqttLine implements TransportLine {
   }
 }
 
+/** The broker, or something on the way, cut the connection: RST, or a write after it. */
+const isReset = (error: NodeJS.ErrnoException): boolean =>
+  error.code === 'ECONNRESET' || error.code === 'EPIPE' || error.code === 'ECONNABORTED';
+
 const calledBackAndThrew = (error: unknown): IotError =>
   internalFailure('a callback of the transport threw', error);
 
@@ -299,7 +313,16 @@ function clientOptions(options: MqttTransportOptions): IClientOptions {
     clean,
     protocolVersion,
     keepalive: keepAliveSeconds,
-    ...(will === undefined ? {} : { will: { ...will, payload: Buffer.from(asBytes(will.payload)) } }),
+    ...(will === undefined
+      ? {}
+      : {
+          will: {
+            topic: will.topic,
+            payload: Buffer.from(asBytes(will.payload)),
+            qos: will.qos,
+            retain: will.retain,
+          },
+        }),
     manualConnect: true,
     reconnectPeriod: 0,
     // The machine owns the deadline.

@@ -22,6 +22,8 @@ interface Unacknowledged extends SentForAnswer {
 /** A SUBSCRIBE or UNSUBSCRIBE without its answer. */
 interface Unanswered {
   readonly answeredBy: 'suback' | 'unsuback';
+  /** What a SUBSCRIBE asked for; nothing for an UNSUBSCRIBE. */
+  readonly filters: readonly string[];
   /** Settles the promise; returns what was wrong with the answer, if it breaks the protocol. */
   readonly settle: (codes: readonly number[] | undefined) => string | undefined;
   readonly reject: (error: IotError) => void;
@@ -144,6 +146,11 @@ export class MqttWire implements Wire {
     return this.#unacknowledged.values().next().value;
   }
 
+  /** The filters of each SUBSCRIBE that has no SUBACK yet. */
+  unansweredFilters(): readonly string[] {
+    return [...this.#unanswered.values()].flatMap(({ filters }) => filters);
+  }
+
   /** Takes no more packets from its owner; what is open stays open. Before DISCONNECT. */
   close(why: IotError): void {
     this.#closed ??= why;
@@ -189,7 +196,8 @@ export class MqttWire implements Wire {
         }
         return undefined;
       };
-      this.#unanswered.set(messageId, { answeredBy, settle, reject });
+      const filters = packet.cmd === 'subscribe' ? packet.subscriptions.map(({ topic }) => topic) : [];
+      this.#unanswered.set(messageId, { answeredBy, filters, settle, reject });
       this.#write({ ...packet, messageId });
       this.#keepAlive.sent();
     });

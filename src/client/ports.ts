@@ -39,9 +39,12 @@ export function createPorts(
     attach(wire) {
       currentWire = wire;
       outbox.attach(wire);
-      return () => {
-        currentWire = undefined;
-        outbox.detach();
+      return {
+        detach({ error }) {
+          currentWire = undefined;
+          outbox.detach();
+          return error;
+        },
       };
     },
     onMessage: hooks.onMessage,

@@ -25,7 +25,19 @@ const RECOVERY_OF = {
   MESSAGE_EXPIRED: 'none',
   PUBLISH_REFUSED: 'none',
   SUBSCRIPTION_REFUSED: 'none',
+  // The broker closes the connection over it, again and again.
+  POISON_PUBLISH: 'none',
+  POISON_SUBSCRIPTION: 'none',
   INVALID_PAYLOAD: 'none',
+  // A durable queue.
+  STORE_FULL: 'none',
+  STORE_LOCKED: 'none',
+  STORE_INCOMPATIBLE: 'none',
+  STORE_FAILED: 'none',
+  // A device shadow.
+  SHADOW_REJECTED: 'none',
+  INVALID_DOCUMENT: 'none',
+  OUTCOME_UNKNOWN: 'none',
   // The network on the way to the broker.
   DNS_FAILED: 'retry',
   NETWORK_UNREACHABLE: 'retry',
@@ -46,15 +58,24 @@ const RECOVERY_OF = {
   CLIENT_CERTIFICATE_INVALID: 'fatal',
   KEY_MISMATCH: 'fatal',
   KEY_FILE_MISMATCH: 'retrySlowly',
+  // Credentials that something else gives: a provider, a file, a service.
+  CREDENTIALS_UNAVAILABLE: 'retry',
+  // The upgrade to a WebSocket.
+  WEBSOCKET_REFUSED: 'retrySlowly',
   // CONNACK.
   UNSUPPORTED_PROTOCOL_VERSION: 'fatal',
   INVALID_CLIENT_ID: 'fatal',
+  INVALID_WILL: 'fatal',
   SERVER_UNAVAILABLE: 'retry',
   BAD_CREDENTIALS: 'reauthenticate',
   NOT_AUTHORIZED: 'retrySlowly',
+  QUOTA_EXCEEDED: 'retrySlowly',
+  SERVER_MOVED: 'retrySlowly',
   CONNECTION_REFUSED: 'retrySlowly',
   // A line that was there.
   CONNECTION_LOST: 'retry',
+  DUPLICATE_CLIENT_ID: 'retrySlowly',
+  PACKET_TOO_LARGE: 'retry',
   PING_TIMEOUT: 'retry',
   OPERATION_TIMEOUT: 'retry',
   PROTOCOL_ERROR: 'retry',
@@ -75,6 +96,8 @@ export interface IotErrorDetails {
   readonly cause?: unknown;
   /** The message had been on the wire: the broker may have it. */
   readonly outcomeUnknown?: boolean;
+  /** The code that the broker gave: a return code of MQTT 3.1.1, or a reason code of MQTT 5 (section 2.4). */
+  readonly reasonCode?: number;
 }
 
 const BRAND = Symbol.for('aws-iot-machines.IotError');
@@ -89,6 +112,8 @@ export class IotError extends Error {
   declare readonly remediation?: string;
   /** Whether the message had been on the wire, so that the broker may have it although the call failed. */
   readonly outcomeUnknown: boolean;
+  /** The broker's own code, when it gave one: a return code of MQTT 3.1.1, or a reason code of MQTT 5 (section 2.4). */
+  declare readonly reasonCode?: number;
 
   constructor(code: IotErrorCode, message: string, details: IotErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -96,6 +121,7 @@ export class IotError extends Error {
     this.code = code;
     // Only where there is one, so that a printed error shows no empty field.
     if (details.remediation !== undefined) this.remediation = details.remediation;
+    if (details.reasonCode !== undefined) this.reasonCode = details.reasonCode;
     this.outcomeUnknown = details.outcomeUnknown ?? false;
     Object.defineProperty(this, BRAND, { value: true });
   }
@@ -117,6 +143,7 @@ export class IotError extends Error {
       message: this.message,
       recovery: this.recovery,
       ...(this.remediation === undefined ? {} : { remediation: this.remediation }),
+      ...(this.reasonCode === undefined ? {} : { reasonCode: this.reasonCode }),
       ...(this.outcomeUnknown ? { outcomeUnknown: true } : {}),
     };
   }

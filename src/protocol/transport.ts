@@ -9,6 +9,29 @@ export interface SessionFacts {
   readonly receiveMaximum: number;
   /** When the line must be renewed, counted from CONNACK; absent when it may last for ever. */
   readonly lifetimeMs?: number;
+  /** The id that the broker chose, because CONNECT had none (MQTT 5, 3.2.2.3.7). */
+  readonly assignedClientId?: string;
+  /** The keep-alive that the broker set in place of the one asked for (MQTT 5, 3.2.2.3.14). */
+  readonly serverKeepAliveSeconds?: number;
+  /** How the new line is to be used, because something closed its predecessors. Absent on an ordinary line. */
+  readonly caution?: Caution;
+}
+
+/** What the early-close classifier asks of the next line, so that it can tell who closes it. */
+export interface Caution {
+  /** Nothing is sent for so long: a line that ends in that time was closed by none of the suspects. */
+  readonly quietMs: number;
+  /** No SUBSCRIBE has more filters. */
+  readonly filtersPerSubscribe: number;
+}
+
+/** How a line ended, as far as its two ends can tell. */
+export interface LineEnd {
+  readonly error: IotError;
+  /** `closed`: the broker said DISCONNECT or FIN. `reset`: RST. `givenUp`: from here, whyever. */
+  readonly how: 'closed' | 'reset' | 'givenUp';
+  /** The filters of each SUBSCRIBE that had no SUBACK. */
+  readonly unansweredFilters: readonly string[];
 }
 
 /** The broker's answer to one filter of a SUBSCRIBE. */
@@ -33,8 +56,16 @@ export interface Wire {
   unsubscribe(filters: readonly string[]): Promise<void>;
 }
 
-/** Gives a wire to those who write to it; the returned function takes it back. */
-export type AttachWire = (wire: Wire) => () => void;
+/** A wire in the hands of those who write to it. */
+export interface AttachedWire {
+  /** Goes into the session's facts. */
+  readonly caution?: Caution;
+  /** Takes the wire back, when the line has ended. Returns why it really did: the line reports that. */
+  detach(end: LineEnd): IotError;
+}
+
+/** Gives a wire to those who write to it, at CONNACK. */
+export type AttachWire = (wire: Wire) => AttachedWire;
 
 /** What a transport tells the connection machine. Facts, in the order in which they may come. */
 export type TransportFact =

@@ -302,7 +302,12 @@ describe('free', () => {
       port: peer.port,
       attach: () => {
         line.free();
-        return () => line.story.push('detach');
+        return {
+          detach: ({ error }) => {
+            line.story.push('detach');
+            return error;
+          },
+        };
       },
     });
     const there = await peer.connection();
@@ -397,9 +402,11 @@ describe('callbacks that throw', () => {
   test('detach: closed is reported all the same', async () => {
     await using peer = await ScriptedPeer.start();
     const { line, there } = await connected(peer, {
-      attach: () => () => {
-        throw fault;
-      },
+      attach: () => ({
+        detach: () => {
+          throw fault;
+        },
+      }),
     });
     there.end();
     await line.until('transport.closed');

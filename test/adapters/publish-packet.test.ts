@@ -6,11 +6,13 @@ import type { OutgoingMessage } from '../../src/protocol/message.ts';
 
 /** What mqtt-packet writes for the same message. */
 function reference(message: OutgoingMessage, protocolVersion: 4 | 5, messageId?: number): Buffer {
-  const { payload } = message;
+  const { topic, payload, qos, retain } = message;
   return mqttPacket.generate(
     {
       cmd: 'publish',
-      ...message,
+      topic,
+      qos,
+      retain,
       payload: Buffer.from(payload as Uint8Array),
       dup: false,
       ...(messageId === undefined ? {} : { messageId }),

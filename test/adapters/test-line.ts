@@ -3,7 +3,13 @@ import { createMqttTransport } from '../../src/adapters/mqtt-transport.ts';
 import { systemClock } from '../../src/protocol/clock.ts';
 import type { IotError } from '../../src/protocol/errors.ts';
 import type { IncomingMessage } from '../../src/protocol/message.ts';
-import type { TransportFact, TransportLine, Wire } from '../../src/protocol/transport.ts';
+import type {
+  AttachedWire,
+  LineEnd,
+  TransportFact,
+  TransportLine,
+  Wire,
+} from '../../src/protocol/transport.ts';
 
 export type FactType = TransportFact['type'];
 
@@ -14,6 +20,8 @@ export class TestLine implements TransportLine, Disposable {
   /** Attach, detach and facts, in the order in which they came. */
   readonly story: string[] = [];
   wire: Wire | undefined;
+  /** How the line ended, as it told whoever had its wire. */
+  ended: LineEnd | undefined;
   /** Called with each fact, after it was noted. */
   onFact: (fact: TransportFact) => void = () => {};
   line: TransportLine | undefined;
@@ -31,11 +39,15 @@ export class TestLine implements TransportLine, Disposable {
     this.#wake();
   }
 
-  attach(wire: Wire): () => void {
+  attach(wire: Wire): AttachedWire {
     this.wire = wire;
     this.story.push('attach');
-    return () => {
-      this.story.push('detach');
+    return {
+      detach: (end) => {
+        this.story.push('detach');
+        this.ended = end;
+        return end.error;
+      },
     };
   }
 
