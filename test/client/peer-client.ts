@@ -1,0 +1,41 @@
+import type { IotClientOptions } from '../../src/client/options.ts';
+import { createIotClient, type IotClient, plainTcp, type Status, type StatusState } from '../../src/index.ts';
+import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import type { PeerConnection, ScriptedPeer } from '../support/scripted-peer.ts';
+import { freshId, judged } from './support.ts';
+
+/** The defaults of the product but for the jitter, so that a test can say when a retry comes. */
+const LAW = { jitter: 'none' } as const;
+
+export interface PeerClient {
+  readonly client: IotClient;
+  readonly clock: VirtualClock;
+  /** The states that its status had so far, each change once. */
+  readonly story: StatusState[];
+}
+
+/** A client of a scripted peer with default options, whose time stands still. After the test it is closed and judged. */
+export function peerClient(peer: ScriptedPeer, options: Partial<IotClientOptions> = {}): PeerClient {
+  const clock = new VirtualClock();
+  const place = { endpoint: '127.0.0.1', port: peer.port, clientId: freshId(), auth: plainTcp() };
+  const client = judged(createIotClient({ ...place, clock, reconnect: LAW, ...options }), clock);
+  const story: StatusState[] = [];
+  client.on('status', ({ state }: Status) => {
+    if (story.at(-1) !== state) story.push(state);
+  });
+  return { client, clock, story };
+}
+
+/** As {@link peerClient}, connected and live; `there` is the peer's end of its line. */
+export async function livePeerClient(
+  peer: ScriptedPeer,
+  options: Partial<IotClientOptions> = {},
+): Promise<PeerClient & { readonly there: PeerConnection }> {
+  const made = peerClient(peer, options);
+  const connecting = made.client.connect();
+  const there = await peer.connection();
+  await there.accept();
+  await connecting;
+  await made.client.when('live');
+  return { ...made, there };
+}
