@@ -1,16 +1,19 @@
 import { createMqttTransport } from '../adapters/mqtt-transport.ts';
 import { Outbox } from '../delivery/outbox.ts';
 import type { ClientPorts } from '../machines/client.types.ts';
-import { invalid } from '../protocol/errors.ts';
+import { type IotError, invalid } from '../protocol/errors.ts';
 import { AWS_LIMITS } from '../protocol/limits.ts';
 import type { IncomingMessage } from '../protocol/message.ts';
 import type { Wire } from '../protocol/transport.ts';
+import { EarlyCloses } from './early-closes.ts';
 import type { ResolvedOptions } from './options.ts';
 
 /** What the world tells the client, outside of the machines: messages on the fast path, and what must be said aloud. */
 export interface WorldHooks {
   readonly onMessage: (message: IncomingMessage) => void;
   readonly warn: (message: string) => void;
+  /** The broker closes the line over this filter. */
+  readonly onPoisonFilter: (filter: string, error: IotError) => void;
   readonly reportError: (error: unknown) => void;
 }
 
@@ -21,6 +24,14 @@ export function createPorts(
 ): { outbox: Outbox; ports: ClientPorts } {
   const { clock, random, queue } = options;
   const outbox = new Outbox({ clock, ...queue, reportError: hooks.reportError });
+  const earlyCloses = new EarlyCloses({
+    outbox,
+    now: () => clock.now(),
+    endpoint: options.endpoint,
+    port: options.port,
+    clientId: options.clientId,
+    onPoisonFilter: hooks.onPoisonFilter,
+  });
   let currentWire: Wire | undefined;
   const openTransport = createMqttTransport({
     endpoint: options.endpoint,
@@ -38,12 +49,12 @@ export function createPorts(
     ...(options.will === undefined ? {} : { will: options.will }),
     attach(wire) {
       currentWire = wire;
-      outbox.attach(wire);
+      const attached = earlyCloses.attach(wire);
       return {
-        detach({ error }) {
+        ...attached,
+        detach(end) {
           currentWire = undefined;
-          outbox.detach();
-          return error;
+          return attached.detach(end);
         },
       };
     },
@@ -53,7 +64,7 @@ export function createPorts(
   return {
     outbox,
     ports: {
-      openTransport,
+      openTransport: earlyCloses.watch(openTransport),
       outbox,
       currentWire: () => currentWire,
       onFlushed: (callback) => outbox.onFlushed(callback),

@@ -26,8 +26,15 @@ export interface DeliveryObserver {
 /** A wire from attach to detach, and what it can still take. */
 export interface Line {
   readonly wire: Wire;
-  /** How many more QoS 1 publishes may be unacknowledged. */
+  /** How many QoS 1 publishes may be unacknowledged. */
+  readonly window: number;
+  /** How many more may be so. */
   slots: number;
+  /**
+   * Present while it has to be found out who closes the lines: then nothing is sent before the flow opens, and each of these
+   * goes alone. Once they have ended, it is an ordinary line.
+   */
+  readonly suspects: Set<Entry> | undefined;
   /** How many more bytes of QoS 0 the wire may hold that the socket has not taken; the last publish may exceed it. */
   untakenRoom: number;
   /** The wire threw: nothing more is written to it, so that nothing overtakes the message that it did not take. */

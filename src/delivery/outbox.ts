@@ -1,4 +1,4 @@
-import { type Clock, MAX_DELAY_MS } from '../protocol/clock.ts';
+import { MAX_DELAY_MS } from '../protocol/clock.ts';
 import type { IotError } from '../protocol/errors.ts';
 import type { Flow, FlowPort } from '../protocol/flow.ts';
 import { AWS_LIMITS } from '../protocol/limits.ts';
@@ -15,39 +15,7 @@ import {
 } from './endings.ts';
 import { type DeliveryObserver, Entry, type Line, sizeOf } from './entry.ts';
 import { EntryList } from './entry-list.ts';
-
-export interface OutboxOptions {
-  readonly clock: Clock;
-  /** Whether messages may be added without a live line. What was accepted with one is resent in any case. */
-  readonly enabled: boolean;
-  /** How many messages may wait. Does not bind while the flow is free. */
-  readonly maxMessages: number;
-  /** How many bytes (topics and payloads) may wait, also while the flow is free and only the window holds them. */
-  readonly maxBytes: number;
-  /** Who loses when there is no room: the message that is added, or the oldest ones that wait. */
-  readonly overflow: 'dropNewest' | 'dropOldest';
-  /**
-   * How many QoS 1 publishes may be unacknowledged; the broker's receive maximum binds too.
-   * @default 100, as many as AWS IoT Core takes
-   */
-  readonly window?: number;
-  /**
-   * How many bytes of QoS 0 publishes a wire may hold that its socket has not taken; the message that exceeds them is the
-   * last. What comes after it waits, where `maxBytes` binds.
-   * @default 1 MiB
-   */
-  readonly maxUntakenBytes?: number;
-  /**
-   * Hears, in its own microtask, what an observer, a flush callback or a wire threw; delivery goes on.
-   * By default the error is thrown there, where nothing but the process can catch it.
-   */
-  readonly reportError?: (error: unknown) => void;
-}
-
-export interface AddOptions {
-  /** The message is of no use after this time. Once it is on the wire its PUBACK still counts as delivered. */
-  readonly expiresInMs?: number;
-}
+import type { AddOptions, OutboxOptions } from './outbox-options.ts';
 
 /** Eight of the largest publishes that AWS takes: more than a socket takes at a time, and little for a device's memory. */
 const MAX_UNTAKEN_BYTES = 8 * AWS_LIMITS.payloadBytes;
@@ -57,7 +25,7 @@ const MAX_UNTAKEN_BYTES = 8 * AWS_LIMITS.payloadBytes;
  *
  * It keeps one order, `[in flight | to resend | waiting]`. While a {@link Wire} is attached and its window has room, it
  * writes what is to be resent, whatever the flow is, and then what waits: all while the flow is `free`, what was
- * released while it is `paced`. QoS 0 needs no slot of the window, but a socket that takes it: while the wire holds too
+ * released while it is `paced`. Suspects, publishes over which the broker may close the line, go one at a time. QoS 0 needs no slot of the window, but a socket that takes it: while the wire holds too
  * much that is untaken, it waits, and QoS 1 behind it too, because nothing overtakes. An entry ends when it is delivered,
  * refused, evicted, expired, ended by its caller, or by `close`; nothing else removes it.
  *
@@ -140,12 +108,18 @@ export class Outbox implements FlowPort {
     this.#settle();
   }
 
-  /** Writes to this wire from now on, until `detach`. */
-  attach(wire: Wire): void {
+  /**
+   * Writes to this wire from now on, until `detach`.
+   *
+   * @param suspects present when it has to be found out who closes the lines: then nothing is sent before the flow opens,
+   * and while any of these is left they go one at a time, with nothing beside them.
+   */
+  attach(wire: Wire, suspects?: ReadonlySet<Entry>): void {
     this.#dropLine();
-    const slots = Math.min(this.#options.window ?? AWS_LIMITS.unacknowledgedPublishes, wire.receiveMaximum);
+    const window = Math.min(this.#options.window ?? AWS_LIMITS.unacknowledgedPublishes, wire.receiveMaximum);
     const untakenRoom = this.#options.maxUntakenBytes ?? MAX_UNTAKEN_BYTES;
-    this.#line = { wire, slots, untakenRoom, stopped: false };
+    const own = suspects === undefined ? undefined : new Set(suspects);
+    this.#line = { wire, window, slots: window, suspects: own, untakenRoom, stopped: false };
     this.#settle();
   }
 
@@ -153,10 +127,13 @@ export class Outbox implements FlowPort {
    * The line has ended. What was in flight is to be resent, in its order and before all that waits; QoS 0 ends as
    * delivered, taken by the socket or not, and what expired meanwhile as expired. Every observer that still counted on the
    * line hears `queued`.
+   *
+   * @returns the QoS 1 messages that had no PUBACK
    */
-  detach(): void {
-    this.#dropLine();
+  detach(): readonly Entry[] {
+    const unacknowledged = this.#dropLine();
     this.#settle();
+    return unacknowledged;
   }
 
   setFlow(flow: Flow): void {
@@ -207,7 +184,14 @@ export class Outbox implements FlowPort {
   #hasSlot(entry: Entry): boolean {
     const line = this.#line;
     if (line === undefined || line.stopped) return false;
+    if (line.suspects !== undefined && !this.#mayTry(line, line.suspects)) return false;
     return (entry.message.qos === 0 ? line.untakenRoom : line.slots) > 0;
+  }
+
+  /** On a line that finds out who closes it: not before its subscriptions are settled, and suspects only alone. */
+  #mayTry({ window, slots }: Line, suspects: ReadonlySet<Entry>): boolean {
+    if (this.#flow === 'closed') return false;
+    return suspects.size === 0 || slots === window;
   }
 
   /** Throws, or evicts what must go so that the entry may wait. */
@@ -294,16 +278,19 @@ export class Outbox implements FlowPort {
     }
   }
 
-  #dropLine(): void {
+  #dropLine(): Entry[] {
     const wasOpen = this.#isOpen();
+    const unacknowledged: Entry[] = [];
     this.#line = undefined;
     for (let entry = this.#list.first; entry?.place === 'inFlight'; ) {
       const next: Entry | undefined = entry.next;
+      if (entry.message.qos === 1) unacknowledged.push(entry);
       this.#loseLine(entry);
       entry = next;
     }
     this.#list.rewind();
     if (wasOpen) this.#announceWaiting();
+    return unacknowledged;
   }
 
   #loseLine(entry: Entry): void {
@@ -338,6 +325,7 @@ export class Outbox implements FlowPort {
   #finish(entry: Entry, error: IotError | undefined): void {
     const { observer } = entry;
     this.#list.remove(entry);
+    this.#line?.suspects?.delete(entry);
     if (this.#released > this.#list.waiting) this.#released = this.#list.waiting;
     if (entry.timer !== undefined) this.#options.clock.clearTimeout(entry.timer);
     entry.timer = undefined;

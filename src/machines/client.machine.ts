@@ -23,6 +23,7 @@ const connection = connectionMachine.provide({ actors: { resubscription: waits, 
 
 const FACTS = [
   'connection.connected',
+  'connection.usable',
   'connection.resubscribed',
   'connection.live',
   'connection.flushing',
@@ -86,12 +87,17 @@ const _clientMachine = setup({
       return { ...event, type: 'disconnect' };
     }),
     toSubscriptions: sendTo('subscriptions', ({ event }) => {
-      assertEvent(event, ['subscribe', 'unsubscribe']);
+      assertEvent(event, ['subscribe', 'unsubscribe', 'filter.poisoned']);
       return event;
     }),
     startSession: sendTo('subscriptions', ({ event }) => {
-      assertEvent(event, 'connection.connected');
-      return { type: 'session.started', sessionPresent: event.session.sessionPresent };
+      assertEvent(event, 'connection.usable');
+      const { sessionPresent, caution } = event.session;
+      return {
+        type: 'session.started',
+        sessionPresent,
+        ...(caution === undefined ? {} : { filtersPerSubscribe: caution.filtersPerSubscribe }),
+      };
     }),
     endSession: sendTo('subscriptions', { type: 'session.ended' }),
     drainQueue: sendTo('queue', { type: 'drain' }),
@@ -141,7 +147,8 @@ const _clientMachine = setup({
       ],
       on: {
         // The route of each fact: who has to know it.
-        'connection.connected': { actions: ['startSession', 'pass'] },
+        'connection.connected': { actions: 'pass' },
+        'connection.usable': { actions: ['startSession', 'pass'] },
         'connection.resubscribed': { actions: ['drainQueue', 'pass'] },
         'connection.live': { actions: 'pass' },
         'connection.flushing': { actions: ['holdQueue', 'pass'] },
@@ -172,6 +179,7 @@ const _clientMachine = setup({
             'network.online': { actions: 'toConnection' },
             subscribe: { actions: 'toSubscriptions' },
             unsubscribe: { actions: 'toSubscriptions' },
+            'filter.poisoned': { actions: 'toSubscriptions' },
             close: { target: 'closing', actions: ['forgetAsks', 'endLine'] },
           },
         },

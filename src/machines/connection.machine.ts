@@ -81,6 +81,7 @@ const _connectionMachine = setup({
     goodbyeTimeout: ({ context }) => bounded(context.policy.goodbyeTimeoutMs),
     stable: ({ context }) => bounded(context.policy.backoff.stableMs),
     lifetime: ({ context }) => bounded(context.session?.lifetimeMs ?? MAX_DELAY_MS),
+    quiet: ({ context }) => bounded(context.session?.caution?.quietMs ?? 0),
     retry: ({ context }) => bounded(context.retryDelayMs),
   },
   guards: {
@@ -88,6 +89,7 @@ const _connectionMachine = setup({
     isMendedOutside: ({ context }) => context.failure?.recovery === 'retrySlowly',
     isRefusedAgain: ({ context }) =>
       context.failure?.recovery === 'reauthenticate' && context.refusedSignIns > 1,
+    isUnderInquiry: ({ context }) => context.session?.caution !== undefined,
     hasLifetime: ({ context }) => context.session?.lifetimeMs !== undefined,
   },
   actions: {
@@ -221,9 +223,15 @@ const _connectionMachine = setup({
                     'subscriptions.unanswered': { target: '#connection.lost', actions: 'rememberFailure' },
                     'queue.failed': { target: '#connection.lost', actions: 'rememberFailure' },
                   },
-                  initial: 'resubscribing',
+                  initial: 'accepted',
                   states: {
+                    accepted: {
+                      always: [{ guard: 'isUnderInquiry', target: 'quiet' }, { target: 'resubscribing' }],
+                    },
+                    // Something closed the lines before this one: does it close also where nothing is sent?
+                    quiet: { after: { quiet: 'resubscribing' } },
                     resubscribing: {
+                      entry: { type: 'tell', params: { fact: 'connection.usable' } },
                       invoke: { id: 'resubscription', src: 'resubscription', onError: 'draining' },
                       after: {
                         resubscribeTimeout: {
@@ -355,6 +363,7 @@ function retryAfter(delayMs: number, context: ConnectionContext): { retryDelayMs
 function factOf(type: ToldFact, { session, failure }: ConnectionContext): ConnectionFact {
   switch (type) {
     case 'connection.connected':
+    case 'connection.usable':
       return {
         type,
         session: session ?? { sessionPresent: false, receiveMaximum: MQTT_LIMITS.receiveMaximum },

@@ -90,6 +90,8 @@ export type ConnectionEvent =
 export type ConnectionFact =
   /** A session began. */
   | { readonly type: 'connection.connected'; readonly session: SessionFacts }
+  /** Packets may be sent: at once, or, when it has to be found out who closes the lines, after a quiet time. */
+  | { readonly type: 'connection.usable'; readonly session: SessionFacts }
   /** The wanted filters are granted: what waits may be let go. */
   | { readonly type: 'connection.resubscribed' }
   /** Resubscribed and drained. */

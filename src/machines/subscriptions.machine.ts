@@ -2,7 +2,7 @@ import { assertEvent, assign, enqueueActions, setup } from 'xstate';
 import { IotError } from '../protocol/errors.ts';
 import { Handle } from '../protocol/handle.ts';
 import { AWS_LIMITS } from '../protocol/limits.ts';
-import type { FilterRequest } from '../protocol/message.ts';
+import type { FilterRequest, QoS, SubscriptionOptions } from '../protocol/message.ts';
 import type { FilterAnswer } from '../protocol/transport.ts';
 import { bounded } from './bounded.ts';
 import { asIotError, guardedActor } from './guarded-actor.ts';
@@ -47,6 +47,9 @@ const unsubscriber = guardedActor<SubscriptionsEvent, RequestInput, Subscription
     );
 }, failed);
 
+/** Longer than one turn of an event loop, and nothing beside `answerTimeoutMs`. */
+const SECOND_LOOK_MS = 50;
+
 const _subscriptionsMachine = setup({
   types: {
     input: {} as SubscriptionsInput,
@@ -57,6 +60,8 @@ const _subscriptionsMachine = setup({
   actors: { subscriber, unsubscriber },
   delays: {
     answerTimeout: ({ context }) => bounded(context.answerTimeoutMs),
+    /** A process that was blocked or asleep has its timers before what it has received meanwhile: so it reads first. */
+    secondLook: SECOND_LOOK_MS,
   },
   guards: {
     hasUnwanted: ({ context }) => context.unwanted.size > 0,
@@ -66,12 +71,15 @@ const _subscriptionsMachine = setup({
     want: assign(({ context, event }) => {
       assertEvent(event, 'subscribe');
       const before = context.wanted.get(event.filter);
-      const raised = before === undefined || event.qos > before.qos;
+      const qos = Math.max(event.qos, before?.qos ?? 0) as QoS;
+      const { options = {} } = event;
+      const isAsked = before !== undefined && before.qos === qos && isSame(before.options, options);
       return {
         wanted: new Map(context.wanted).set(event.filter, {
-          qos: raised ? event.qos : before.qos,
+          qos,
+          options,
           references: (before?.references ?? 0) + 1,
-          grantedQos: raised ? undefined : before.grantedQos,
+          grantedQos: isAsked ? before.grantedQos : undefined,
         }),
         unwanted: without(context.unwanted, [event.filter]),
       };
@@ -113,6 +121,23 @@ const _subscriptionsMachine = setup({
       const wanted = new Map<string, WantedFilter>();
       for (const [filter, entry] of context.wanted) wanted.set(filter, { ...entry, grantedQos: undefined });
       return { wanted, unwanted: new Set<string>() };
+    }),
+    rememberBound: assign({
+      filtersPerSubscribe: ({ event }) => {
+        assertEvent(event, 'session.started');
+        return event.filtersPerSubscribe ?? AWS_LIMITS.filtersPerSubscribe;
+      },
+    }),
+    refusePoisoned: assign(({ context, event }) => {
+      assertEvent(event, 'filter.poisoned');
+      const wanted = new Map(context.wanted);
+      wanted.delete(event.filter);
+      return { wanted };
+    }),
+    tellPoisoned: enqueueActions(({ context, event, enqueue }) => {
+      assertEvent(event, 'filter.poisoned');
+      if (!context.wanted.has(event.filter)) return;
+      tell(context, enqueue, { type: 'filter.refused', filter: event.filter, error: event.error });
     }),
     takeUngranted: assign({ batch: ({ context }) => ungranted(context) }),
     takeUnwanted: assign({
@@ -175,12 +200,14 @@ const _subscriptionsMachine = setup({
     parent: input.parent,
     wanted: new Map(),
     unwanted: new Set(),
+    filtersPerSubscribe: AWS_LIMITS.filtersPerSubscribe,
     batch: [],
   }),
   on: {
     subscribe: { actions: 'want' },
     unsubscribe: { actions: 'unwant' },
-    'session.started': { target: '.online', actions: ['tellSession', 'forgetSession'] },
+    'filter.poisoned': { actions: ['tellPoisoned', 'refusePoisoned'] },
+    'session.started': { target: '.online', actions: ['tellSession', 'forgetSession', 'rememberBound'] },
     'session.ended': '.offline',
   },
   initial: 'offline',
@@ -206,10 +233,14 @@ const _subscriptionsMachine = setup({
             input: ({ context }) => ({ ports: context.ports, batch: context.batch }),
             onError: 'unanswered',
           },
-          after: { answerTimeout: 'unanswered' },
           on: {
             'broker.answered': { target: 'deciding', actions: ['tellAnswers', 'rememberAnswers'] },
             'broker.failed': 'unanswered',
+          },
+          initial: 'waiting',
+          states: {
+            waiting: { after: { answerTimeout: 'overdue' } },
+            overdue: { after: { secondLook: '#subscriptions.online.unanswered' } },
           },
         },
         unsubscribing: {
@@ -220,10 +251,14 @@ const _subscriptionsMachine = setup({
             input: ({ context }) => ({ ports: context.ports, batch: context.batch }),
             onError: 'unanswered',
           },
-          after: { answerTimeout: 'unanswered' },
           on: {
             'broker.unsubscribed': { target: 'deciding', actions: ['tellReleased', 'rememberReleased'] },
             'broker.failed': 'unanswered',
+          },
+          initial: 'waiting',
+          states: {
+            waiting: { after: { answerTimeout: 'overdue' } },
+            overdue: { after: { secondLook: '#subscriptions.online.unanswered' } },
           },
         },
         settled: {
@@ -240,19 +275,34 @@ const _subscriptionsMachine = setup({
   },
 });
 
-/** The next filters to ask for, at most as many as AWS takes in one SUBSCRIBE. */
+/** The next filters to ask for, at most as many as one SUBSCRIBE of this session may have. */
 function ungranted(context: SubscriptionsContext): FilterRequest[] {
   const requests: FilterRequest[] = [];
-  for (const [filter, { qos, grantedQos }] of context.wanted) {
-    if (grantedQos === undefined) requests.push({ filter, qos });
-    if (requests.length === AWS_LIMITS.filtersPerSubscribe) break;
+  for (const [filter, { qos, options, grantedQos }] of context.wanted) {
+    if (grantedQos === undefined) requests.push({ filter, qos, ...options });
+    if (requests.length === context.filtersPerSubscribe) break;
   }
   return requests;
 }
 
-/** The answers to what is wanted just as it was asked. A QoS that was raised meanwhile has to be asked for again. */
-function stillAsked(context: SubscriptionsContext, answers: readonly FilterAnswer[]): FilterAnswer[] {
-  return answers.filter(({ filter }, index) => context.wanted.get(filter)?.qos === context.batch[index]?.qos);
+/** The answers to what is wanted just as it was asked. What was changed meanwhile has to be asked for again. */
+function stillAsked(
+  { wanted, batch }: SubscriptionsContext,
+  answers: readonly FilterAnswer[],
+): FilterAnswer[] {
+  return answers.filter(({ filter }, index) => {
+    const entry = wanted.get(filter);
+    const asked = batch[index];
+    return entry !== undefined && asked?.qos === entry.qos && isSame(asked, entry.options);
+  });
+}
+
+function isSame(a: SubscriptionOptions, b: SubscriptionOptions): boolean {
+  return (
+    (a.noLocal ?? false) === (b.noLocal ?? false) &&
+    (a.retainAsPublished ?? false) === (b.retainAsPublished ?? false) &&
+    (a.retainHandling ?? 0) === (b.retainHandling ?? 0)
+  );
 }
 
 /** One answer a filter, in order: anything else cannot be read, and would be asked again and again. */

@@ -1,6 +1,6 @@
 import type { IotError } from '../protocol/errors.ts';
 import type { Handle } from '../protocol/handle.ts';
-import type { FilterRequest, QoS } from '../protocol/message.ts';
+import type { FilterRequest, QoS, SubscriptionOptions } from '../protocol/message.ts';
 import type { FilterAnswer, Wire } from '../protocol/transport.ts';
 import type { FactListener } from './connection.types.ts';
 
@@ -8,6 +8,8 @@ import type { FactListener } from './connection.types.ts';
 export interface WantedFilter {
   /** The highest QoS that was asked for. */
   readonly qos: QoS;
+  /** What the newest holder asked for (MQTT 5 only). */
+  readonly options: SubscriptionOptions;
   /** How many hold it. At none it is unsubscribed. */
   readonly references: number;
   /** The QoS that the broker granted in this session; undefined while it has not. */
@@ -35,18 +37,34 @@ export interface SubscriptionsContext {
   readonly wanted: ReadonlyMap<string, WantedFilter>;
   /** Filters that nobody wants any more and that the broker may still have. */
   readonly unwanted: ReadonlySet<string>;
+  /** No SUBSCRIBE of this session has more filters. */
+  readonly filtersPerSubscribe: number;
   /** The filters of the SUBSCRIBE or UNSUBSCRIBE that is out. */
   readonly batch: readonly FilterRequest[];
 }
 
 export type SubscriptionsCommand =
   /** One more holds this filter. */
-  | { readonly type: 'subscribe'; readonly filter: string; readonly qos: QoS }
+  | {
+      readonly type: 'subscribe';
+      readonly filter: string;
+      readonly qos: QoS;
+      readonly options?: SubscriptionOptions;
+    }
   /** One fewer holds this filter. */
   | { readonly type: 'unsubscribe'; readonly filter: string }
-  /** A line is up. Without `sessionPresent` the broker has forgotten every grant. */
-  | { readonly type: 'session.started'; readonly sessionPresent: boolean }
-  | { readonly type: 'session.ended' };
+  /**
+   * A line may be used. Without `sessionPresent` the broker has forgotten every grant.
+   * `filtersPerSubscribe`: no SUBSCRIBE may have more filters. Default 8, as many as AWS takes.
+   */
+  | {
+      readonly type: 'session.started';
+      readonly sessionPresent: boolean;
+      readonly filtersPerSubscribe?: number;
+    }
+  | { readonly type: 'session.ended' }
+  /** The broker closes the line over this filter: nobody gets it. */
+  | { readonly type: 'filter.poisoned'; readonly filter: string; readonly error: IotError };
 
 export type SubscriptionsEvent =
   | SubscriptionsCommand

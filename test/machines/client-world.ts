@@ -1,5 +1,6 @@
 import { createActor } from 'xstate';
-import { Outbox, type OutboxOptions } from '../../src/delivery/outbox.ts';
+import { Outbox } from '../../src/delivery/outbox.ts';
+import type { OutboxOptions } from '../../src/delivery/outbox-options.ts';
 import {
   type ClientFact,
   type ClientInput,

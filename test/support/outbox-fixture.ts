@@ -1,5 +1,6 @@
 import type { DeliveryObserver, Entry } from '../../src/delivery/entry.ts';
-import { type AddOptions, Outbox, type OutboxOptions } from '../../src/delivery/outbox.ts';
+import { Outbox } from '../../src/delivery/outbox.ts';
+import type { AddOptions, OutboxOptions } from '../../src/delivery/outbox-options.ts';
 import { IotError } from '../../src/protocol/errors.ts';
 import type { QoS } from '../../src/protocol/message.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { OutboxOptions } from '../../../src/delivery/outbox.ts';
+import type { OutboxOptions } from '../../../src/delivery/outbox-options.ts';
 import { IotError } from '../../../src/protocol/errors.ts';
 import { names, OutboxFixture } from '../../support/outbox-fixture.ts';
 
