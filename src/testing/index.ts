@@ -4,6 +4,17 @@
  * @module
  */
 
+export type { BrokerConnection, ConnackAnswer } from './broker-connection.ts';
+export { connack } from './broker-connection.ts';
+export type { BrokerEvent, BrokerRecord, PacketOf } from './broker-log.ts';
+export {
+  type Answer,
+  answer,
+  type BrokerMatch,
+  type BrokerRule,
+  type Exchange,
+  type Reply,
+} from './broker-script.ts';
 export * from './history-checker.ts';
 export {
   type Adjacency,
@@ -13,4 +24,10 @@ export {
   type PathModel,
   type PathModelOptions,
 } from './path-model.ts';
+export {
+  type BrokerClientOptions,
+  ScriptedBroker,
+  type ScriptedBrokerOptions,
+  type TakenMessage,
+} from './scripted-broker.ts';
 export { VirtualClock } from './virtual-clock.ts';

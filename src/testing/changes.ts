@@ -1,0 +1,52 @@
+import { IotError } from '../protocol/errors.ts';
+
+interface Waiter {
+  readonly isTrue: () => boolean;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Lets tests wait until something that they can see has become true. */
+export class Changes {
+  readonly #waiters = new Set<Waiter>();
+  #isDue = false;
+  #closed: IotError | undefined;
+
+  /** Resolves once the condition holds. It is asked now and after changes; when it throws, the promise rejects. */
+  when(isTrue: () => boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const waiter = { isTrue, resolve, reject };
+      if (isDone(waiter)) return;
+      if (this.#closed === undefined) this.#waiters.add(waiter);
+      else reject(this.#closed);
+    });
+  }
+
+  /** Something changed. All changes of one turn are looked at together, after it. */
+  changed(): void {
+    if (this.#isDue || this.#waiters.size === 0) return;
+    this.#isDue = true;
+    setImmediate(() => {
+      this.#isDue = false;
+      for (const waiter of this.#waiters) if (isDone(waiter)) this.#waiters.delete(waiter);
+    });
+  }
+
+  /** Nothing changes any more: whoever still waits is told so. */
+  close(why: string): void {
+    this.#closed ??= new IotError('CLOSED', why);
+    for (const { reject } of this.#waiters) reject(this.#closed);
+    this.#waiters.clear();
+  }
+}
+
+function isDone({ isTrue, resolve, reject }: Waiter): boolean {
+  try {
+    const done = isTrue();
+    if (done) resolve();
+    return done;
+  } catch (error) {
+    reject(error);
+    return true;
+  }
+}
