@@ -9,7 +9,7 @@
  */
 export type Recovery = 'retry' | 'reauthenticate' | 'retrySlowly' | 'fatal' | 'none';
 
-/** Every code that an {@link IotError} can have, and what it means for the line. */
+/** Every code that an {@link IotError} can have, and what it means for the line. docs/errors.md explains each. */
 const RECOVERY_OF = {
   // The call itself.
   INVALID_ARGUMENT: 'none',
@@ -18,16 +18,17 @@ const RECOVERY_OF = {
   CLOSED: 'none',
   DISCONNECTED: 'none',
   MISSING_PACKAGE: 'none',
-  // One message or one filter.
+  // One message or one filter: not taken here, or refused by the broker.
   NOT_CONNECTED: 'none',
   QUEUE_FULL: 'none',
   QUEUE_EVICTED: 'none',
   MESSAGE_EXPIRED: 'none',
   PUBLISH_REFUSED: 'none',
   SUBSCRIPTION_REFUSED: 'none',
-  // The broker closes the connection over it, again and again.
+  // The same, found out from the broker's closing the connection over it, again and again.
   POISON_PUBLISH: 'none',
   POISON_SUBSCRIPTION: 'none',
+  // A payload that is not what the app asked for.
   INVALID_PAYLOAD: 'none',
   // A durable queue.
   STORE_FULL: 'none',
@@ -60,9 +61,9 @@ const RECOVERY_OF = {
   KEY_FILE_MISMATCH: 'retrySlowly',
   // Credentials that something else gives: a provider, a file, a service.
   CREDENTIALS_UNAVAILABLE: 'retry',
-  // The upgrade to a WebSocket.
+  // The upgrade to a WebSocket; 401, 403, 408, 429 and 5xx are as in CONNACK.
   WEBSOCKET_REFUSED: 'retrySlowly',
-  // CONNACK.
+  // The broker refused the session, in CONNACK, or ended it, in a DISCONNECT of MQTT 5.
   UNSUPPORTED_PROTOCOL_VERSION: 'fatal',
   INVALID_CLIENT_ID: 'fatal',
   INVALID_WILL: 'fatal',
@@ -156,11 +157,16 @@ export function invalid(field: string, mayBe: string, given: unknown): IotError 
   return new IotError('INVALID_ARGUMENT', `${field} must be ${mayBe}; given: ${describe(given)}`);
 }
 
-/** A short, harmless description of a value for an error message: long and multi-line text is cut and escaped. */
+/** How much of a text is shown: enough to know it by, too little for a page of HTML or a secret's whole length. */
+const SHOWN_CHARACTERS = 64;
+/** What a terminal or an editor obeys instead of showing it, and JSON leaves as it is. */
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/** A short, harmless description of a value for an error message: long text is cut, and what steers a terminal escaped. */
 export function describe(value: unknown): string {
   if (typeof value === 'string') {
-    const shown = JSON.stringify(value.slice(0, 64));
-    return value.length > 64 ? `${shown}… (${value.length} characters)` : shown;
+    const shown = escaped(JSON.stringify(value.slice(0, SHOWN_CHARACTERS)));
+    return value.length > SHOWN_CHARACTERS ? `${shown}… (${value.length} characters)` : shown;
   }
   if (typeof value === 'function') return 'a function';
   if (value instanceof Uint8Array) return `${value.byteLength} bytes`;
@@ -170,9 +176,14 @@ export function describe(value: unknown): string {
   return String(value);
 }
 
+function escaped(text: string): string {
+  return text.replace(INVISIBLE, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
+}
+
 /** By its fields; or by its class, which says more when it has none: a promise that nobody awaited, a Map. */
 function describeObject(value: object): string {
-  const fields = Object.keys(value).slice(0, 8).join(', ');
+  const all = Object.keys(value).slice(0, 8).join(', ');
+  const fields = escaped(all.length > SHOWN_CHARACTERS ? `${all.slice(0, SHOWN_CHARACTERS)}…` : all);
   const { constructor: made } = value as { readonly constructor?: unknown };
   const name = typeof made === 'function' ? made.name : '';
   if (fields !== '' || name === '' || name === 'Object') return `an object (${fields})`;

@@ -1,0 +1,40 @@
+import { IotError, type IotErrorCode } from './errors.ts';
+import { at, clockSays, type FailurePlace, isAws } from './failure-place.ts';
+
+/** Who answered, and what it means for the next attempt. Source: RFC 9110, section 15; RFC 6455, section 4.2.2. */
+export function upgradeFailure(status: number, place: FailurePlace): IotError {
+  const remediation = adviceFor(status, place);
+  return new IotError(
+    codeFor(status),
+    `${at(place)} refused the upgrade to a WebSocket with HTTP status ${status}${signed(status, place)}`,
+    remediation === undefined ? {} : { remediation },
+  );
+}
+
+function codeFor(status: number): IotErrorCode {
+  if (status === 401 || status === 403) return 'BAD_CREDENTIALS';
+  if (status === 408 || status === 429 || (status >= 500 && status <= 599)) return 'SERVER_UNAVAILABLE';
+  return 'WEBSOCKET_REFUSED';
+}
+
+/** A signature is judged by the time that it was made at. */
+const signed = (status: number, place: FailurePlace): string =>
+  codeFor(status) === 'BAD_CREDENTIALS' ? `; ${clockSays(place)}` : '';
+
+function adviceFor(status: number, place: FailurePlace): string | undefined {
+  switch (codeFor(status)) {
+    case 'BAD_CREDENTIALS':
+      return isAws(place)
+        ? 'Check the credentials, that their policy allows iot:Connect for this client id, and the clock of this device.'
+        : 'Check the credentials that `auth` gives, and the clock of this device.';
+    case 'WEBSOCKET_REFUSED':
+      if (status === 407)
+        return 'Let the proxy on the way pass this connection without a sign-in of its own.';
+      if (status >= 300 && status <= 399) {
+        return 'Set `endpoint` to the server that is to be used; redirects are not followed.';
+      }
+      return 'Check `endpoint` and `port`, and that MQTT over WebSocket is what answers there.';
+    default:
+      return undefined;
+  }
+}
