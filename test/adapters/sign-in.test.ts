@@ -83,7 +83,7 @@ describe('mutualTls', () => {
     await line.until('transport.connected');
   });
 
-  test('sec:S-3 on port 443 the ALPN name tells MQTT from HTTPS; elsewhere there is none', async () => {
+  test('py:C10 py:C11 sec:S-3 on port 443 the ALPN name tells MQTT from HTTPS; elsewhere there is none', async () => {
     await using peer = await serve({ ALPNProtocols: ['x-amzn-mqtt-ca'] });
     const connect = net.connect;
     vi.spyOn(net, 'connect').mockImplementation(((options: net.TcpNetConnectOpts) =>

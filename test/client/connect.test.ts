@@ -48,7 +48,7 @@ describe('connect()', () => {
     await client.when('live');
   });
 
-  it('py:C13, py:C14 retries the first connect like every other', async () => {
+  it('py:C13 retries the first connect like every other', async () => {
     const core = theCore();
     const { client, clock } = stillClient(core);
     core.faults.stopListening();
@@ -84,7 +84,7 @@ describe('connect()', () => {
     await client.connect();
   });
 
-  it('py:B20 gives refused credentials one more try, then rejects', async () => {
+  it('py:C18 (CONNACK 4: there is no WebSocket yet) gives refused credentials one more try, then rejects', async () => {
     const core = theCore();
     const { client, clock } = stillClient(core);
     core.faults.refuse({ returnCode: 4, times: 2 });
@@ -115,7 +115,7 @@ describe('connect()', () => {
     expect(lost.status.state).toBe('backingOff');
   });
 
-  it('has every caller wait for the same line', async () => {
+  it('py:C19 has every caller wait for the same line', async () => {
     const core = theCore();
     const clientId = freshId();
     const client = clientOf(core, { clientId });
@@ -155,7 +155,7 @@ describe('a connect() that its caller ends', () => {
     expect(core.clients.map((one) => one.clientId)).not.toContain(clientId);
   });
 
-  it('rejects with TIMEOUT at its deadline, also between two attempts', async () => {
+  it('py:C13 rejects with TIMEOUT at its deadline, also between two attempts', async () => {
     const core = theCore();
     const { client, clock } = stillClient(core);
     core.faults.stopListening();

@@ -106,7 +106,7 @@ describe('a publish that its caller bounds, while it waits', () => {
 });
 
 describe('a publish that its caller bounds, on the wire', () => {
-  it('timeoutMs: rejects with outcomeUnknown, and is not sent again', async () => {
+  it('py:C17 timeoutMs: rejects with outcomeUnknown, and is not sent again', async () => {
     const { client, clock, held, published, undelivered, writes, cut } = await onTheWire({ timeoutMs: 100 });
     clock.advance(100);
     expect(await failureOf(published)).toMatchObject({ code: 'TIMEOUT', outcomeUnknown: true });

@@ -216,13 +216,19 @@ describe('disconnect() and connect(), one right after the other', () => {
     const client = clientOf(core, { clientId, clock: new VirtualClock() });
     const got: string[] = [];
     await client.subscribe(clientId, { qos: 1 }, (message) => void got.push(message.text()));
-    for (const round of ['1', '2', '3']) {
+    const rounds = [
+      ['1', '2', '3'],
+      ['4', '5', '6'],
+      ['7', '8', '9'],
+    ];
+    for (const round of rounds) {
       await client.connect();
       await client.when('live');
-      await client.publish(clientId, round, { qos: 1 });
-      await core.tap.waitFor({ packet: 'publish', direction: 'toClient', clientId }, Number(round));
+      for (const text of round) await client.publish(clientId, text, { qos: 1 });
+      const last = Number(round.at(-1));
+      await core.tap.waitFor({ packet: 'puback', direction: 'toBroker', clientId }, last);
       await client.disconnect();
     }
-    expect(got).toEqual(['1', '2', '3']);
+    expect(got).toEqual(rounds.flat());
   });
 });

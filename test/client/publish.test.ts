@@ -136,7 +136,7 @@ describe('receipts', () => {
     expect(client.status.inFlight).toBe(0);
   });
 
-  it('QoS 0 on a live line: delivered, when the socket has it', async () => {
+  it('py:S16 QoS 0 on a live line: delivered, when the socket has it', async () => {
     const client = await liveClient(theCore());
     const receipt = await client.publish('a', 'b');
     expect(receipt.state).toBe('delivered');
@@ -154,7 +154,7 @@ describe('receipts', () => {
     expect(receipt.state).toBe('delivered');
   });
 
-  it('a line that breaks before the PUBACK: queued, then delivered, with one more write', async () => {
+  it('py:C17 a line that breaks before the PUBACK: queued, then delivered, with one more write', async () => {
     const core = theCore();
     const clientId = freshId();
     const client = await liveClient(core, { clientId });

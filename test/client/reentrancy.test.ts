@@ -144,7 +144,7 @@ describe('fault:G-4 calls from inside of a status event', () => {
 });
 
 describe('fault:G-4 calls from inside of the other callbacks', () => {
-  it('a message handler may publish, subscribe, unsubscribe and disconnect', async () => {
+  it('py:S18 a message handler may publish, subscribe, unsubscribe and disconnect', async () => {
     const core = theCore();
     const clientId = freshId();
     const client = await liveClient(core, { clientId });

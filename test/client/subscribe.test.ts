@@ -136,16 +136,19 @@ describe('several subscriptions of one filter (fault:G-6)', () => {
     expect(brokerHas(clientId)).toEqual([]);
   });
 
-  it('py:S24 a higher QoS is asked for, a lower one is not', async () => {
+  it('py:S24 a higher QoS is asked for, a lower one is not; the next line asks for the higher', async () => {
+    const core = theCore();
     const clientId = freshId();
-    const client = await liveClient(theCore(), { clientId });
+    const client = await liveClient(core, { clientId });
     const low = await client.subscribe('a', { qos: 0 }, () => undefined);
     const high = await client.subscribe('a', { qos: 1 }, () => undefined);
     await client.subscribe('a', { qos: 0 }, () => undefined);
     expect(await low.granted).toEqual({ qos: 0 });
     expect(await high.granted).toEqual({ qos: 1 });
-    const asked = theCore().tap.packets({ packet: 'subscribe', clientId });
-    expect(asked.map(({ codes }) => codes)).toEqual([[0], [1]]);
+    await cutLine(core, client, clientId);
+    await client.when('live');
+    const asked = core.tap.packets({ packet: 'subscribe', clientId });
+    expect(asked.map(({ codes }) => codes)).toEqual([[0], [1], [1]]);
   });
 
   it('unsubscribe(filter) ends all of them, and no other', async () => {
@@ -162,7 +165,7 @@ describe('several subscriptions of one filter (fault:G-6)', () => {
 });
 
 describe('overlapping filters', () => {
-  it('py:S4, py:S3 handlers are called in the order in which they subscribed, then the message event', async () => {
+  it('py:S4 handlers are called in the order in which they subscribed, then the message event', async () => {
     const core = theCore();
     const clientId = freshId();
     const client = await liveClient(core, { clientId, session: 'clean' });
@@ -173,7 +176,7 @@ describe('overlapping filters', () => {
     await core.publish(`${clientId}/b`, 'x');
     await core.tap.waitFor({ packet: 'publish', direction: 'toClient', clientId });
     await settled(2);
-    expect(got.slice(0, 5)).toEqual([
+    expect(got).toEqual([
       `${clientId}/#`,
       `${clientId}/+`,
       `${clientId}/b`,
@@ -348,7 +351,7 @@ describe('after a lost session', () => {
     expect(brokerHas(clientId)).toEqual([...filters].sort());
   });
 
-  it('py:S13 what was told once is not told again, and messages flow again (py:S12)', async () => {
+  it('py:S13, py:S22 what was told once is not told again, and messages flow again', async () => {
     const core = theCore();
     const clientId = freshId();
     const client = await liveClient(core, { clientId });

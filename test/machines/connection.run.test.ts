@@ -268,12 +268,36 @@ describe('the backoff', () => {
     expect(delaysOf(run(), 7)).toEqual(s(1, 2, 4, 8, 16, 32, 32));
   });
 
-  test('py:B9 py:B10 stops at max: 4, 8, 10, 10 s', () => {
+  test('py:B9 stops at max: 4, 8, 10, 10 s', () => {
     const backoff = { baseMs: 4_000, maxMs: 10_000 };
     expect(delaysOf(run({ backoff }), 4)).toEqual(s(4, 8, 10, 10));
   });
 
-  test('py:B16 py:B19 0.5, 1, 2, 3, 3 s', () => {
+  test('py:B10 the same after a line that was stable: 4, 8, 10, 10 s', () => {
+    const it = run({ backoff: { baseMs: 4_000, maxMs: 10_000 } });
+    delaysOf(it, 3);
+    it.transports.last.accept();
+    it.clock.advance(20_000);
+    it.transports.last.report(closed());
+    const first = it.clock.nextIn ?? 0;
+    it.clock.advance(first);
+    expect([first, ...delaysOf(it, 3).slice(-3)]).toEqual(s(4, 8, 10, 10));
+  });
+
+  test('py:B16 lines that are closed again and again before they are stable: 1, 2, 4 … 64, 128, 128 s', () => {
+    const it = run({ backoff: { maxMs: 128_000, stableMs: 2_500 } });
+    it.connect();
+    const delays = Array.from({ length: 9 }, () => {
+      it.transports.last.accept();
+      it.transports.last.report(closed());
+      const delay = it.clock.nextIn ?? 0;
+      it.clock.advance(delay);
+      return delay;
+    });
+    expect(delays).toEqual(s(1, 2, 4, 8, 16, 32, 64, 128, 128));
+  });
+
+  test('py:B19 0.5, 1, 2, 3, 3 s', () => {
     const backoff = { baseMs: 500, maxMs: 3_000 };
     expect(delaysOf(run({ backoff }), 5)).toEqual([500, 1_000, 2_000, 3_000, 3_000]);
   });

@@ -517,16 +517,17 @@ describe('subscribing', () => {
 });
 
 describe('unsubscribing', () => {
-  test('py:S2 of two filters the other one stays', async () => {
+  test('py:S2 of two filters the other one stays, with its QoS', async () => {
     const it = run();
     it.broker.answersAtOnce = true;
     it.begin();
-    it.subscribe('t1');
-    it.subscribe('t2', 1);
+    it.subscribe('t1', 1);
+    it.subscribe('t2', 0);
     await settled(() => it.unsubscribe('t1'));
     await settled(() => {});
     await settled(() => {});
     expect(Object.keys(it.wanted)).toEqual(['t2']);
+    expect(it.wanted['t2']).toMatchObject({ qos: 0, references: 1, grantedQos: 0 });
     expect(it.broker.packets).toContain('UNSUB t1');
     expect(it.told).toContain('filter.released t1');
   });
@@ -683,7 +684,7 @@ describe('sessions', () => {
     expect(it.place).toBe('online.settled');
   });
 
-  test('py:S1 wishes made in every state are kept', async () => {
+  test('wishes made in every state are kept', async () => {
     const it = run();
     it.subscribe('offline');
     it.begin();
