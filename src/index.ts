@@ -18,10 +18,12 @@ export type {
   SubscribeOptions,
 } from './client/iot-client.ts';
 export type { Overflow } from './client/message-queue.ts';
-export type { IotClientOptions, OfflineQueueOptions, WillOptions } from './client/options.ts';
+export type { IotClientOptions, OfflineQueueOptions } from './client/options.ts';
 export type { PublishReceipt } from './client/publication.ts';
+export type { SessionOption } from './client/session.ts';
 export type { Status, StatusState } from './client/status.ts';
 export type { MessageHandler, Subscription } from './client/subscription.ts';
+export type { WillOptions } from './client/will.ts';
 export type { BackoffPolicy } from './protocol/backoff.ts';
 export type { Clock, Timer } from './protocol/clock.ts';
 export type { DrainPolicy } from './protocol/drain.ts';
@@ -32,6 +34,6 @@ export {
   type IotErrorDetails,
   type Recovery,
 } from './protocol/errors.ts';
-export type { QoS } from './protocol/message.ts';
+export type { MessageProperties, QoS, SubscriptionOptions, UserProperties } from './protocol/message.ts';
 export type { PayloadInput } from './protocol/payload.ts';
 export { Message } from './protocol/received-message.ts';

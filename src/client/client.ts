@@ -3,25 +3,17 @@ import type { Outbox } from '../delivery/outbox.ts';
 import { ACTOR, type ClientActorRef } from '../machines/actor-of.ts';
 import { clientMachine } from '../machines/client.machine.ts';
 import type { ClientCommand, ClientFact } from '../machines/client.types.ts';
-import { IotError } from '../protocol/errors.ts';
+import { IotError, type IotErrorCode } from '../protocol/errors.ts';
 import { Handle } from '../protocol/handle.ts';
-import type { OutgoingMessage, QoS } from '../protocol/message.ts';
-import { encodePayload, type PayloadInput } from '../protocol/payload.ts';
+import type { PayloadInput } from '../protocol/payload.ts';
 import { Message } from '../protocol/received-message.ts';
-import { validateAwsTopic, validateTopicFilter, validateTopicName } from '../protocol/topics.ts';
-import {
-  checkAwsMessage,
-  checkFields,
-  checkPublishSize,
-  functionOf,
-  oneOf,
-  positiveMs,
-  qosOf,
-  wholeNumber,
-} from './checks.ts';
+import { validateAwsTopic, validateTopicFilter } from '../protocol/topics.ts';
+import { CALL_FIELDS, checkEnd, checkOptions } from './call-checks.ts';
+import { checkFields, functionOf, oneOf, qosOf, wholeNumber } from './checks.ts';
 import { ConnectionCalls, isUp } from './connection-calls.ts';
-import { type CallOptions, checkCall, throwIfAborted, watchCall } from './deadline.ts';
+import { type CallOptions, watchCall } from './deadline.ts';
 import { type ClientEvents, Emitter, EVENTS } from './events.ts';
+import { HeldMessages } from './held-messages.ts';
 import type {
   EndOptions,
   IotClient,
@@ -30,12 +22,15 @@ import type {
   SubscribeOptions,
 } from './iot-client.ts';
 import { MessageQueue, type Overflow } from './message-queue.ts';
+import { NetworkWatch } from './network-watch.ts';
 import { type IotClientOptions, type ResolvedOptions, resolveOptions } from './options.ts';
+import { checkPublish, outgoingMessage } from './outgoing.ts';
 import { createPorts } from './ports.ts';
 import { Publication, type PublishReceipt, type TellUndelivered } from './publication.ts';
 import { STATES, type Status, type StatusState } from './status.ts';
 import { StatusWatch } from './status-watch.ts';
-import type { MessageHandler, Subscription } from './subscription.ts';
+import type { MessageHandler, Subscription, SubscriptionRequest } from './subscription.ts';
+import { SUBSCRIPTION_FIELDS, subscriptionOptions } from './subscription-options.ts';
 import { Subscriptions } from './subscriptions.ts';
 
 /**
@@ -47,9 +42,9 @@ export function createIotClient(options: IotClientOptions): IotClient {
   return new DeviceClient(resolveOptions(options));
 }
 
-const CALL_FIELDS = ['signal', 'timeoutMs'];
-const PUBLISH_FIELDS = [...CALL_FIELDS, 'qos', 'retain', 'expiresInMs'];
-const SUBSCRIBE_FIELDS = [...CALL_FIELDS, 'qos'];
+const SUBSCRIBE_FIELDS = [...CALL_FIELDS, 'qos', ...SUBSCRIPTION_FIELDS];
+const MESSAGES_FIELDS = ['qos', 'bufferSize', 'overflow', ...SUBSCRIPTION_FIELDS];
+const REFUSALS: readonly IotErrorCode[] = ['SUBSCRIPTION_REFUSED', 'POISON_SUBSCRIPTION'];
 
 /** Turns calls into commands of the machines, and their facts into promises. Decides nothing. */
 class DeviceClient implements IotClient {
@@ -60,6 +55,10 @@ class DeviceClient implements IotClient {
   readonly #watch: StatusWatch;
   readonly #calls: ConnectionCalls;
   readonly #subscriptions: Subscriptions;
+  /** Undefined with a clean session: nothing comes for it that was not asked for on this line. */
+  readonly #held: HeldMessages | undefined;
+  readonly #network = new NetworkWatch(() => this.networkOnline());
+  #clientId: string;
   readonly #tellUndelivered: TellUndelivered;
   readonly #closed: Promise<void>;
   /** Whether calls are still taken, as the machine says: not from `close()` on. */
@@ -67,10 +66,15 @@ class DeviceClient implements IotClient {
 
   constructor(options: ResolvedOptions) {
     this.#options = options;
+    this.#clientId = options.clientId;
     const { clock, reconnect, attemptTimeoutMs, operationTimeoutMs, drain } = options;
+    const warn = (message: string): void => this.#emitter.emit('warning', { message });
+    const deliver = (message: Message): boolean => this.#deliver(message);
+    this.#held = options.clean ? undefined : new HeldMessages({ clock, deliver, warn });
     const { outbox, ports } = createPorts(options, {
       onMessage: (incoming) => this.#received(new Message(incoming)),
-      warn: (message) => this.#emitter.emit('warning', { message }),
+      warn,
+      onPoisonFilter: (filter, error) => this.#send({ type: 'filter.poisoned', filter, error }),
       reportError: (error) => this.#emitter.report(error),
     });
     this.#outbox = outbox;
@@ -93,6 +97,7 @@ class DeviceClient implements IotClient {
       actor.subscribe({
         next: (snapshot) => {
           this.#isRunning = snapshot.matches({ open: 'running' });
+          if (!this.#isRunning) this.#held?.close();
         },
         complete: () =>
           closed(actor.getSnapshot().context.failure ?? new IotError('CLOSED', 'the client was closed')),
@@ -121,10 +126,16 @@ class DeviceClient implements IotClient {
       send,
       isUp: () => isUp(this.status),
       isWanted: (filter) => subscriptions.getSnapshot().context.wanted.has(filter),
+      held: (filter) => this.#held?.wanted(filter),
+      left: (filter) => this.#held?.unwanted(filter),
     });
     this.#tellUndelivered = ({ topic, qos }, error) =>
       this.#emitter.emit('undelivered', { topic, qos, error });
     actor.start();
+  }
+
+  get clientId(): string {
+    return this.#clientId;
   }
 
   get status(): Status {
@@ -146,6 +157,7 @@ class DeviceClient implements IotClient {
   async connect(options: CallOptions = {}): Promise<void> {
     checkOptions(options, CALL_FIELDS);
     this.#throwIfClosed();
+    this.#network.start();
     await this.#calls.connect(options);
   }
 
@@ -174,7 +186,7 @@ class DeviceClient implements IotClient {
     return new Promise((resolve, reject) => {
       if (options !== undefined) checkPublish(options);
       this.#throwIfClosed();
-      const message = this.#outgoing(topic, payload, options);
+      const message = outgoingMessage(topic, payload, options, this.#options);
       const publication = new Publication(message, this.#tellUndelivered, resolve, reject);
       const entry = this.#outbox.add(message, publication, options);
       if (options === undefined || publication.isEnded) return;
@@ -195,9 +207,10 @@ class DeviceClient implements IotClient {
     checkOptions(options, SUBSCRIBE_FIELDS);
     const { qos = 0 } = options;
     qosOf('qos', qos);
+    const asked = subscriptionOptions(filter, options, this.#options.protocolVersion);
     functionOf('handler', handler);
     this.#throwIfClosed();
-    return await this.#subscriptions.hold({ filter, qos, handler }, options).call;
+    return await this.#subscriptions.hold({ filter, qos, options: asked, handler }, options).call;
   }
 
   async unsubscribe(filter: string, options: CallOptions = {}): Promise<void> {
@@ -208,11 +221,12 @@ class DeviceClient implements IotClient {
 
   messages(filter: string, options: MessagesOptions = {}): AsyncIterable<Message, undefined> {
     this.#checkFilter(filter);
-    checkFields('options', options, ['qos', 'bufferSize', 'overflow']);
+    checkFields('options', options, MESSAGES_FIELDS);
     const { qos = 0, bufferSize = 1_000, overflow = 'dropOldest' } = options;
     wholeNumber('bufferSize', bufferSize, 1, Number.MAX_SAFE_INTEGER);
     oneOf('overflow', overflow, ['dropOldest', 'dropNewest']);
-    const request = { filter, qos: qosOf('qos', qos) };
+    const asked = subscriptionOptions(filter, options, this.#options.protocolVersion);
+    const request = { filter, qos: qosOf('qos', qos), options: asked };
     return {
       [Symbol.asyncIterator]: () => this.#stream(request, { limit: bufferSize, overflow }),
     };
@@ -221,20 +235,37 @@ class DeviceClient implements IotClient {
   on<K extends keyof ClientEvents>(event: K, listener: (event: ClientEvents[K]) => unknown): () => void {
     oneOf('event', event, EVENTS);
     functionOf('listener', listener);
-    return this.#emitter.on(event, listener);
+    const remove = this.#emitter.on(event, listener);
+    if (event === 'message') this.#held?.offer();
+    return remove;
   }
 
   #received(message: Message): void {
-    this.#subscriptions.route(message);
-    this.#emitter.emitMessage(message);
+    this.#held?.deliverDue();
+    if (!this.#deliver(message)) this.#held?.hold(message);
+  }
+
+  /** Brings a message to its handlers and to the listeners of `message`. False when there is none of either. */
+  #deliver(message: Message): boolean {
+    const isHandled = this.#subscriptions.route(message);
+    return this.#emitter.emitMessage(message) || isHandled;
   }
 
   /** Brings a fact of the machines to those who wait for it. */
   #observe(fact: ClientFact): void {
     this.#calls.observe(fact);
     switch (fact.type) {
+      case 'connection.connected':
+        this.#clientId = fact.session.assignedClientId ?? this.#clientId;
+        break;
       case 'connection.disconnected':
         this.#subscriptions.disconnected();
+        this.#held?.tellLosses();
+        break;
+      case 'connection.failed':
+      case 'connection.ended':
+        // Nobody wants a line any more, or only a new connect() can bring it back.
+        this.#network.stop();
         break;
       case 'filter.granted':
         this.#subscriptions.granted(fact.filter, fact.qos);
@@ -255,27 +286,16 @@ class DeviceClient implements IotClient {
   /** The machine has ended, by `close()` or because somebody stopped it: everything that is still open ends too. */
   #end(error: IotError): void {
     this.#isRunning = false;
+    this.#network.stop();
+    this.#held?.close();
     this.#outbox.close(error);
     this.#subscriptions.close(error);
     this.#calls.close(error);
     this.#watch.close();
   }
 
-  #outgoing(topic: string, payload: PayloadInput, options: PublishOptions = {}): OutgoingMessage {
-    validateTopicName(topic);
-    const message = {
-      topic,
-      payload: encodePayload(payload),
-      qos: options.qos ?? 0,
-      retain: options.retain ?? false,
-    };
-    checkPublishSize(message);
-    if (this.#options.isAws) checkAwsMessage(message);
-    return message;
-  }
-
   #stream(
-    request: { readonly filter: string; readonly qos: QoS },
+    request: Omit<SubscriptionRequest, 'handler'>,
     buffer: { readonly limit: number; readonly overflow: Overflow },
   ): AsyncIterator<Message, undefined> {
     this.#throwIfClosed();
@@ -310,27 +330,7 @@ class DeviceClient implements IotClient {
   }
 }
 
-/** Checks the options of a call, and that it has not been aborted before it began. */
-function checkOptions(options: CallOptions, fields: readonly string[]): void {
-  checkFields('options', options, fields);
-  checkCall(options);
-  throwIfAborted(options.signal);
-}
-
-function checkPublish(options: PublishOptions): void {
-  checkOptions(options, PUBLISH_FIELDS);
-  if (options.qos !== undefined) qosOf('qos', options.qos);
-  if (options.retain !== undefined) oneOf('retain', options.retain, [true, false]);
-  if (options.expiresInMs !== undefined) positiveMs('expiresInMs', options.expiresInMs);
-}
-
-function checkEnd(options: EndOptions): void {
-  checkFields('options', options, ['flushTimeoutMs']);
-  const { flushTimeoutMs } = options;
-  if (flushTimeoutMs !== undefined && flushTimeoutMs !== 0) positiveMs('flushTimeoutMs', flushTimeoutMs);
-}
-
 /** The other ends of a subscription (unsubscribed, closed) end an iterator too, but are no error of it. */
 function isRefusal(reason: unknown): boolean {
-  return IotError.is(reason) && reason.code === 'SUBSCRIPTION_REFUSED';
+  return IotError.is(reason) && REFUSALS.includes(reason.code);
 }

@@ -7,7 +7,10 @@ import type { Status } from './status.ts';
 export interface ClientEvents {
   /** The status has changed: one event for each entry of `client.statusChanges()`. */
   status: Status;
-  /** A message came in, whether or not a subscription has a handler for it. */
+  /**
+   * A message came in, whether or not a subscription has a handler for it. The first listener also gets those that were held
+   * because nobody took them (`session` in the options of the client).
+   */
   message: Message;
   /** A publish that had been accepted and queued ended without the broker's acknowledgement. */
   undelivered: { readonly topic: string; readonly qos: QoS; readonly error: IotError };
@@ -69,10 +72,12 @@ export class Emitter {
       queueMicrotask(() => this.#tell(event, listeners, value));
   }
 
-  /** The fast path: a message comes from the line, in no step of a machine. */
-  emitMessage(message: Message): void {
+  /** The fast path: a message comes from the line, in no step of a machine. Returns whether anybody listens. */
+  emitMessage(message: Message): boolean {
     const listeners = this.#listeners.get('message');
-    if (listeners !== undefined) this.#tell('message', listeners, message);
+    if (listeners === undefined || listeners.size === 0) return false;
+    this.#tell('message', listeners, message);
+    return true;
   }
 
   /** Calls a function of the app; what it throws, or its promise rejects with, is reported and goes no further. */

@@ -1,4 +1,4 @@
-import type { QoS } from '../protocol/message.ts';
+import type { MessageProperties, QoS, SubscriptionOptions } from '../protocol/message.ts';
 import type { PayloadInput } from '../protocol/payload.ts';
 import type { Message } from '../protocol/received-message.ts';
 import type { CallOptions } from './deadline.ts';
@@ -15,14 +15,22 @@ export interface PublishOptions extends CallOptions {
   readonly retain?: boolean;
   /** The message is of no use after this time, in milliseconds: while it waits it then ends with `MESSAGE_EXPIRED`. */
   readonly expiresInMs?: number;
+  /**
+   * What else the message says (3.3.2.3). MQTT 5 only. Texts and `correlationData` have at most 65,535 bytes, the response
+   * topic has no wildcards, and `messageExpirySeconds` is a whole number from 1 to 4,294,967,295, on AWS to 604,800. It is
+   * the broker's own: how long the message may wait here is said by `expiresInMs`.
+   */
+  readonly properties?: MessageProperties;
 }
 
-export interface SubscribeOptions extends CallOptions {
+/** `noLocal`, `retainAsPublished` and `retainHandling` are MQTT 5 only (3.8.3.1); `noLocal` is refused for shared filters. */
+export interface SubscribeOptions extends CallOptions, SubscriptionOptions {
   /** The highest QoS that messages may come with. Default 0. */
   readonly qos?: QoS;
 }
 
-export interface MessagesOptions {
+/** `noLocal`, `retainAsPublished` and `retainHandling` are MQTT 5 only (3.8.3.1); `noLocal` is refused for shared filters. */
+export interface MessagesOptions extends SubscriptionOptions {
   /** The highest QoS that messages may come with. Default 0. */
   readonly qos?: QoS;
   /** How many messages may wait for a slow consumer. Default 1,000. */
@@ -44,6 +52,12 @@ export interface EndOptions {
  * promise settles; it rejects with an `IotError` (match on its `code`) or with the reason of the caller's own signal.
  */
 export interface IotClient extends AsyncDisposable {
+  /**
+   * The client id in use: that of the options, a random one, or the one that the broker assigned. Empty as long as the broker
+   * has not assigned one (MQTT 5 without a client id, before the first CONNACK).
+   */
+  readonly clientId: string;
+
   /** Where the connection stands now. */
   readonly status: Status;
 
@@ -72,7 +86,10 @@ export interface IotClient extends AsyncDisposable {
   /** Ends the client for good. What is still queued is rejected with `CLOSED`; so is everything that is called later. */
   close(options?: EndOptions): Promise<void>;
 
-  /** Tells that the network has come back: a backoff ends at once. */
+  /**
+   * Tells that the network has come back: a backoff ends at once. In a browser the client hears of it by itself, from
+   * `connect()` until the end of the line that was asked for.
+   */
   networkOnline(): void;
 
   /**
@@ -88,6 +105,10 @@ export interface IotClient extends AsyncDisposable {
   /**
    * Subscribes. Resolves with `granted` when the broker has granted it, with `recorded` when there is no line; it is
    * asked for again by itself after every lost session. Rejects with `SUBSCRIPTION_REFUSED` when the broker refuses it.
+   *
+   * A filter that is held several times is one subscription for the broker: the highest QoS counts, and the MQTT 5 options
+   * of the newest call. Messages of a persistent session that were held until now come to the handler first, in their order,
+   * and not before this call has returned.
    */
   subscribe(filter: string, handler: MessageHandler): Promise<Subscription>;
   subscribe(filter: string, options: SubscribeOptions, handler: MessageHandler): Promise<Subscription>;

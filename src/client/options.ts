@@ -6,11 +6,12 @@ import { DEFAULT_DRAIN, type DrainPolicy } from '../protocol/drain.ts';
 import { isAwsEndpoint } from '../protocol/endpoint.ts';
 import { invalid, invalidSecret } from '../protocol/errors.ts';
 import { AWS_LIMITS, MQTT_LIMITS } from '../protocol/limits.ts';
-import type { QoS, Will } from '../protocol/message.ts';
-import { encodePayload, type PayloadInput, payloadBytes } from '../protocol/payload.ts';
-import { validateAwsTopic, validateTopicName } from '../protocol/topics.ts';
-import { isWellFormed, utf8Bytes } from '../protocol/utf8.ts';
-import { checkFields, functionOf, oneOf, positiveMs, qosOf, wholeNumber } from './checks.ts';
+import type { Will } from '../protocol/message.ts';
+import { checkFields, functionOf, oneOf, positiveMs, wholeNumber } from './checks.ts';
+import { resolveClientId } from './client-id.ts';
+import { type ResolvedSession, resolveSession, type SessionOption } from './session.ts';
+import { VERSION } from './version.ts';
+import { resolveWill, type WillOptions } from './will.ts';
 
 /** Messages that are published while there is no live line. */
 export interface OfflineQueueOptions {
@@ -24,35 +25,32 @@ export interface OfflineQueueOptions {
   readonly drain?: Partial<DrainPolicy>;
 }
 
-/** The message that the broker publishes when the device vanishes without saying goodbye. */
-export interface WillOptions {
-  readonly topic: string;
-  /** At most 65,535 bytes (MQTT 3.1.3.4). Default: an empty payload. */
-  readonly payload?: PayloadInput;
-  /** Default 0. */
-  readonly qos?: QoS;
-  /** Default false. */
-  readonly retain?: boolean;
-}
-
 export interface IotClientOptions {
   /** The host name of the broker: for AWS the account's `…-ats.iot.<region>.amazonaws.com`. */
   readonly endpoint: string;
   /** Default: what `auth` uses (8883 for `mutualTls`, 1883 for `plainTcp`). */
   readonly port?: number;
-  /** Unique among all clients of the endpoint: a second client with the same id drops the first. 1 to 128 bytes on AWS. */
-  readonly clientId: string;
+  /**
+   * Unique among all clients of the endpoint: a second client with the same id drops the first. 1 to 128 bytes on AWS.
+   *
+   * A device should have its own. With a clean session it may be left out, or be empty: with MQTT 3.1.1 this client then
+   * has a random one, with MQTT 5 the broker assigns one at the first CONNACK, which is used from then on (MQTT 5, 3.1.3.1).
+   */
+  readonly clientId?: string;
   /** The authorities that the broker's certificate may come from: a path or PEM. Default: Node's roots, which hold Amazon's. */
   readonly ca?: PemSource;
   /** How to sign in: `mutualTls({ cert, key })`, or `plainTcp()` for a broker without TLS. */
   readonly auth: Authentication;
-  /** MQTT 3.1.1. Default 4. */
-  readonly protocolVersion?: 4;
+  /** 4 is MQTT 3.1.1, 5 is MQTT 5. AWS: a session of one cannot be resumed with the other. Default 4. */
+  readonly protocolVersion?: 4 | 5;
   /**
    * `clean`: the broker forgets this client with the line. `persistent`: it keeps subscriptions and QoS 1 messages while
-   * the client is away (AWS: for an hour by default). Default `clean`.
+   * the client is away (AWS: for an hour by default). `{ expirySeconds }`: for so long; MQTT 5 only. Default `clean`.
+   *
+   * With a session that is not clean, messages that come before there is a handler for them are held: up to 1,000 and
+   * 4 MiB, until a subscription matches them or somebody listens to `message`. They are held in memory only.
    */
-  readonly session?: 'clean' | 'persistent';
+  readonly session?: SessionOption;
   /**
    * The longest silence, in seconds: after so long without a packet to or a byte from the broker the line is pinged. 30 to
    * 1,200 on AWS, 1 to 65,535 elsewhere. Default 30.
@@ -71,6 +69,17 @@ export interface IotClientOptions {
   readonly reconnect?: Partial<BackoffPolicy>;
   /** What happens to publishes while there is no live line; `false`: they are refused with `NOT_CONNECTED`. */
   readonly offlineQueue?: OfflineQueueOptions | false;
+  /**
+   * The largest packet that is taken from the broker, in bytes, from 1,024 to 268,435,455. MQTT 5 tells the broker
+   * (3.1.2.11.4); a larger one ends the line with `PACKET_TOO_LARGE`. Default 262,144 on AWS, where no packet is larger, and
+   * 16,777,216 elsewhere.
+   */
+  readonly maximumPacketBytes?: number;
+  /**
+   * Whether CONNECT tells AWS IoT Core the name and the version of this package, in its user name. AWS only: elsewhere
+   * `false` or left out. Default true.
+   */
+  readonly metrics?: boolean;
   /** Default: no will. */
   readonly will?: WillOptions;
   /** The source of time. For tests; default: the process's own. */
@@ -80,15 +89,15 @@ export interface IotClientOptions {
 }
 
 /** Options with every default filled in. */
-export interface ResolvedOptions {
+export interface ResolvedOptions extends ResolvedSession {
   readonly endpoint: string;
   readonly isAws: boolean;
   readonly port: number;
+  /** Empty when the broker is to assign one. */
   readonly clientId: string;
   readonly ca: PemSource | undefined;
   readonly auth: Authentication;
-  readonly protocolVersion: 4;
-  readonly clean: boolean;
+  readonly protocolVersion: 4 | 5;
   readonly keepAliveSeconds: number;
   readonly pingTimeoutMs: number;
   readonly attemptTimeoutMs: number;
@@ -96,6 +105,9 @@ export interface ResolvedOptions {
   readonly reconnect: BackoffPolicy;
   readonly queue: Required<Omit<OfflineQueueOptions, 'drain'>> & { readonly enabled: boolean };
   readonly drain: DrainPolicy;
+  readonly maximumPacketBytes: number;
+  /** What is appended to the user name of CONNECT. */
+  readonly userNameSuffix: string | undefined;
   readonly will: Will | undefined;
   readonly clock: Clock;
   readonly random: () => number;
@@ -115,6 +127,8 @@ const FIELDS = [
   'operationTimeoutMs',
   'reconnect',
   'offlineQueue',
+  'maximumPacketBytes',
+  'metrics',
   'will',
   'clock',
   'random',
@@ -148,15 +162,18 @@ export function resolveOptions(options: IotClientOptions): ResolvedOptions {
   auth.validate(endpoint, port);
   checkClock(clock);
   functionOf('random', random);
+  oneOf('protocolVersion', protocolVersion, [4, 5]);
+  const resolvedSession = resolveSession(session, protocolVersion);
+  const { clean } = resolvedSession;
   return {
     endpoint,
     isAws,
     port,
-    clientId: checkClientId(options.clientId, isAws),
+    clientId: resolveClientId(options.clientId, { isAws, clean, protocolVersion }),
     ca: options.ca === undefined ? undefined : checkCa(options.ca),
     auth,
-    protocolVersion: oneOf('protocolVersion', protocolVersion, [4]),
-    clean: oneOf('session', session, ['clean', 'persistent']) === 'clean',
+    protocolVersion,
+    ...resolvedSession,
     keepAliveSeconds: checkKeepAlive(keepAliveSeconds, isAws),
     pingTimeoutMs: positiveMs('pingTimeoutMs', pingTimeoutMs),
     attemptTimeoutMs: positiveMs('attemptTimeoutMs', attemptTimeoutMs),
@@ -164,7 +181,9 @@ export function resolveOptions(options: IotClientOptions): ResolvedOptions {
     reconnect: resolveReconnect(options.reconnect),
     queue: resolveQueue(offlineQueue),
     drain: resolveDrain(offlineQueue === false ? undefined : offlineQueue.drain),
-    will: options.will === undefined ? undefined : resolveWill(options.will, isAws),
+    maximumPacketBytes: checkMaximumPacket(options.maximumPacketBytes, isAws),
+    userNameSuffix: resolveMetrics(options.metrics, isAws),
+    will: options.will === undefined ? undefined : resolveWill(options.will, { isAws, protocolVersion }),
     clock,
     random,
   };
@@ -206,18 +225,6 @@ function checkClock(clock: unknown): void {
 function hasMethods(value: unknown, names: readonly string[]): boolean {
   if (typeof value !== 'object' || value === null) return false;
   return names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function');
-}
-
-/** MQTT-3.1.3-4; AWS: at most 128 bytes, and ids that begin with $ are its own. */
-function checkClientId(clientId: unknown, isAws: boolean): string {
-  const most = isAws ? AWS_LIMITS.clientIdBytes : MQTT_LIMITS.stringBytes;
-  const mayBe = `text of 1 to ${most} bytes${isAws ? ' that does not begin with $' : ''}`;
-  if (typeof clientId !== 'string' || clientId === '' || clientId.includes('\0') || !isWellFormed(clientId)) {
-    throw invalid('clientId', mayBe, clientId);
-  }
-  if (utf8Bytes(clientId) > most || (isAws && clientId.startsWith('$')))
-    throw invalid('clientId', mayBe, clientId);
-  return clientId;
 }
 
 function checkKeepAlive(seconds: number, isAws: boolean): number {
@@ -266,24 +273,15 @@ function resolveDrain(given: Partial<DrainPolicy> = {}): DrainPolicy {
   return { perSecond, adaptive };
 }
 
-function resolveWill(will: WillOptions, isAws: boolean): Will {
-  checkFields('will', will, ['topic', 'payload', 'qos', 'retain']);
-  const { topic, payload: given = '', qos = 0, retain = false } = will;
-  validateTopicName(topic, 'will.topic');
-  const payload = encodePayload(given, 'will.payload');
-  checkWillSize(payload);
-  if (isAws) validateAwsTopic(topic, 'will.topic');
-  return {
-    topic,
-    payload,
-    qos: qosOf('will.qos', qos),
-    retain: oneOf('will.retain', retain, [true, false]),
-  };
+function checkMaximumPacket(bytes: number | undefined, isAws: boolean): number {
+  if (bytes === undefined) return isAws ? 256 * 1024 : 16 * 1024 * 1024;
+  return wholeNumber('maximumPacketBytes', bytes, 1_024, MQTT_LIMITS.remainingLengthBytes);
 }
 
-/** Its length has two bytes in CONNECT: less than a PUBLISH may hold, and less than AWS takes there. */
-function checkWillSize(payload: string | Uint8Array): void {
-  const bytes = payloadBytes(payload);
-  if (bytes <= MQTT_LIMITS.binaryBytes) return;
-  throw invalid('will.payload', `at most ${MQTT_LIMITS.binaryBytes} bytes long`, `${bytes} bytes`);
+/** What AWS IoT Core counts its SDKs by stands in the user name, which it reads for nothing else with certificates. */
+function resolveMetrics(metrics: boolean | undefined, isAws: boolean): string | undefined {
+  if (metrics !== undefined) oneOf('metrics', metrics, [true, false]);
+  if (metrics === true && !isAws)
+    throw invalid('metrics', 'false or left out: only AWS IoT Core reads them', metrics);
+  return isAws && metrics !== false ? `?SDK=aws-iot-machines&Version=${VERSION}` : undefined;
 }

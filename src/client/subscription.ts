@@ -1,4 +1,4 @@
-import type { QoS } from '../protocol/message.ts';
+import type { QoS, SubscriptionOptions } from '../protocol/message.ts';
 import type { Message } from '../protocol/received-message.ts';
 import type { CallOptions } from './deadline.ts';
 import { Outcome } from './outcome.ts';
@@ -26,6 +26,8 @@ export interface Subscription extends AsyncDisposable {
 export interface SubscriptionRequest {
   readonly filter: string;
   readonly qos: QoS;
+  /** MQTT 5 only. */
+  readonly options?: SubscriptionOptions | undefined;
   readonly handler: MessageHandler;
   /** Is told once why it ended. */
   readonly ended?: (reason: unknown) => void;

@@ -19,6 +19,10 @@ export interface SubscriptionsContext {
   readonly isUp: () => boolean;
   /** Whether somebody still holds the filter, by the machine that counts. */
   readonly isWanted: (filter: string) => boolean;
+  /** Is told of each new holder of a filter, once messages find it. */
+  readonly held: (filter: string) => void;
+  /** Is told that the last holder of a filter has unsubscribed it. */
+  readonly left: (filter: string) => void;
 }
 
 /** The app's subscriptions: brings each message to its handlers, and each fact of the machine to its promises. */
@@ -42,7 +46,14 @@ export class Subscriptions {
     held.release = watchCall('subscribe()', options, this.#context.clock, ({ reason }) => {
       this.#drop(held, reason);
     });
-    this.#context.send({ type: 'subscribe', filter: request.filter, qos: request.qos });
+    const { filter, qos, options: asked } = request;
+    this.#context.send({
+      type: 'subscribe',
+      filter,
+      qos,
+      ...(asked === undefined ? {} : { options: asked }),
+    });
+    this.#context.held(filter);
     if (!this.#context.isUp()) held.recorded();
     return held;
   }
@@ -54,14 +65,15 @@ export class Subscriptions {
     );
   }
 
-  /** Calls every handler whose filter matches, in the order in which they subscribed. */
-  route(message: Message): void {
+  /** Calls every handler whose filter matches, in the order in which they subscribed. Returns whether there was one. */
+  route(message: Message): boolean {
     const found = this.#routes.match(message.topic);
     if (found.length > 1) found.sort((a, b) => a.order - b.order);
     for (const held of found) {
       // One that is called before may have ended it.
       if (held.state !== 'ended') this.#context.emitter.call(held.handler, message);
     }
+    return found.length > 0;
   }
 
   granted(filter: string, qos: QoS): void {
@@ -131,6 +143,7 @@ export class Subscriptions {
   #drop(held: HeldSubscription, reason: unknown): void {
     this.#remove(held);
     held.end(reason);
+    if (!this.#byFilter.has(held.filter)) this.#context.left(held.filter);
     this.#context.send({ type: 'unsubscribe', filter: held.filter });
   }
 

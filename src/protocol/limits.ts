@@ -25,6 +25,8 @@ export const AWS_LIMITS = Object.freeze({
   keepAliveSeconds: Object.freeze({ min: 30, max: 1_200 }),
   /** CONNECT packets a second with the same client id. Source: `#message-broker-limits` */
   connectsPerSecondPerClientId: 1,
+  /** The longest message expiry of MQTT 5; the least is 1. Source: `#message-broker-limits` */
+  messageExpirySeconds: 604_800,
   /** After this a WebSocket is closed, whatever it does. Source: `#iot-protocol-limits` */
   webSocketLifetimeMs: 24 * 60 * 60 * 1_000,
   /** Device shadows. Source: `#device-shadow-limits` */
@@ -50,6 +52,8 @@ export const MQTT_LIMITS = Object.freeze({
   stringBytes: 65_535,
   /** Binary data: the payload of a Will. Source: 1.5.6, 3.1.3.4 */
   binaryBytes: 65_535,
+  /** The greatest number of four bytes, such as an interval in seconds. Source: 1.5.3 */
+  fourByteInteger: 4_294_967_295,
   /** The greatest packet identifier; the least is 1. Source: 2.2.1 */
   packetId: 65_535,
   /** The greatest receive maximum, and what holds when CONNACK names none. Source: 3.2.2.3.3 */

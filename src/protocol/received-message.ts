@@ -1,7 +1,8 @@
 import { describe, IotError } from './errors.ts';
-import type { IncomingMessage } from './message.ts';
+import type { IncomingMessage, MessageProperties } from './message.ts';
 
 const utf8 = new TextDecoder();
+const NO_PROPERTIES: MessageProperties = Object.freeze({});
 
 /** A message as a handler gets it. */
 export class Message implements IncomingMessage {
@@ -13,6 +14,8 @@ export class Message implements IncomingMessage {
   readonly retain: boolean;
   /** The DUP flag as the broker set it. AWS IoT Core never sets it, so `false` does not mean "for the first time". */
   readonly duplicate: boolean;
+  /** What its sender said about it (MQTT 5, 3.3.2.3). Frozen, and empty when he said nothing, as always with MQTT 3.1.1. */
+  readonly properties: MessageProperties;
 
   constructor(incoming: IncomingMessage) {
     this.topic = incoming.topic;
@@ -20,6 +23,7 @@ export class Message implements IncomingMessage {
     this.qos = incoming.qos;
     this.retain = incoming.retain;
     this.duplicate = incoming.duplicate;
+    this.properties = incoming.properties === undefined ? NO_PROPERTIES : frozen(incoming.properties);
   }
 
   /** The payload read as UTF-8, as `Response.text()` of fetch does: wrong bytes become U+FFFD, a leading BOM is dropped. */
@@ -44,4 +48,14 @@ export class Message implements IncomingMessage {
       );
     }
   }
+}
+
+/** A copy that nobody can change, down to the values of a name. Only bytes cannot be frozen. */
+function frozen(properties: MessageProperties): MessageProperties {
+  const { userProperties } = properties;
+  if (userProperties === undefined) return Object.freeze({ ...properties });
+  const values = Object.entries(userProperties).map(
+    ([name, value]) => [name, typeof value === 'string' ? value : Object.freeze([...value])] as const,
+  );
+  return Object.freeze({ ...properties, userProperties: Object.freeze(Object.fromEntries(values)) });
 }

@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { createIotClient, type IotClientOptions, mutualTls, plainTcp } from '../../src/index.ts';
+import { resolveOptions } from '../../src/client/options.ts';
+import { VERSION } from '../../src/client/version.ts';
 import { actorOf } from '../../src/machines/index.ts';
 import { judged, thrownBy } from './support.ts';
 
@@ -10,6 +13,8 @@ const AWS: IotClientOptions = {
   auth: mutualTls({ cert: 'cert.pem', key: 'key.pem' }),
 };
 const tooLong = 2 ** 31;
+const packageFile = new URL('../../package.json', import.meta.url);
+const { version: packageVersion } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string };
 
 /** Options, and what the error must say: the field, what it may be, and what was given. */
 type Row = readonly [what: string, options: unknown, field: string, mayBe: RegExp, given: RegExp];
@@ -18,6 +23,8 @@ const without = (field: keyof IotClientOptions): unknown =>
   Object.fromEntries(Object.entries(GOOD).filter(([name]) => name !== field));
 const change = (change: Record<string, unknown>): unknown => ({ ...GOOD, ...change });
 const aws = (change: Record<string, unknown>): unknown => ({ ...AWS, ...change });
+const five = (change: Record<string, unknown>): unknown => ({ ...GOOD, protocolVersion: 5, ...change });
+const willOf = (change: Record<string, unknown>): unknown => five({ will: { topic: 'gone', ...change } });
 
 const INVALID: readonly Row[] = [
   ['no options at all', undefined, 'options', /an object/, /undefined/],
@@ -44,8 +51,28 @@ const INVALID: readonly Row[] = [
   ['half a port', change({ port: 1.5 }), 'port', /a whole number/, /1\.5/],
   ['a port as text', change({ port: '1883' }), 'port', /a whole number/, /"1883"/],
   ['null for the port', change({ port: null }), 'port', /a whole number/, /null/],
-  ['no client id', without('clientId'), 'clientId', /text of 1 to 65535 bytes/, /undefined/],
-  ['an empty client id', change({ clientId: '' }), 'clientId', /text of 1/, /""/],
+  [
+    'no client id for a session that is to be found again',
+    { ...(without('clientId') as object), session: 'persistent' },
+    'clientId',
+    /text of 1 to 65535 bytes for a persistent session/,
+    /undefined/,
+  ],
+  [
+    'py:V1, MQTT-3.1.3-8 an empty client id for such a session',
+    change({ clientId: '', session: 'persistent' }),
+    'clientId',
+    /text of 1/,
+    /""/,
+  ],
+  [
+    'an empty client id for a session that expires',
+    change({ clientId: '', session: { expirySeconds: 1 }, protocolVersion: 5 }),
+    'clientId',
+    /text of 1/,
+    /""/,
+  ],
+  ['null as client id', change({ clientId: null }), 'clientId', /text of 1 .* or left out/, /null/],
   ['a client id with NUL', change({ clientId: 'a\0b' }), 'clientId', /text of 1/, /"a\\u0000b"/],
   ['half a character', change({ clientId: '\ud800' }), 'clientId', /text of 1/, /ud800/],
   [
@@ -75,10 +102,53 @@ const INVALID: readonly Row[] = [
   ['text as sign-in', change({ auth: 'tls' }), 'auth', /mutualTls/, /^text of 3 characters$/],
   ['half a sign-in', change({ auth: { signIn: 1, validate: 2 } }), 'auth', /mutualTls/, /object/],
   ['no TLS for AWS', aws({ auth: plainTcp() }), 'auth', /mutualTls\(\)/, /plainTcp\(\)/],
-  ['MQTT 3.1', change({ protocolVersion: 3 }), 'protocolVersion', /4/, /3/],
+  ['MQTT 3.1', change({ protocolVersion: 3 }), 'protocolVersion', /4 or 5/, /3/],
   ['a protocol as text', change({ protocolVersion: '4' }), 'protocolVersion', /4/, /"4"/],
   ['an unknown session', change({ session: 'forever' }), 'session', /"clean" or "persistent"/, /"forever"/],
   ['null for the session', change({ session: null }), 'session', /"clean" or "persistent"/, /null/],
+  [
+    'an unknown session of MQTT 5',
+    change({ session: 'forever', protocolVersion: 5 }),
+    'session',
+    /"clean" or "persistent" or \{ expirySeconds \}/,
+    /"forever"/,
+  ],
+  [
+    'a session of no time',
+    five({ session: { expirySeconds: 0 } }),
+    'session.expirySeconds',
+    /from 1 to/,
+    /0/,
+  ],
+  [
+    'a session beyond four bytes',
+    five({ session: { expirySeconds: 2 ** 32 } }),
+    'session.expirySeconds',
+    /to 4294967295/,
+    /4294967296/,
+  ],
+  [
+    'half a second of session',
+    five({ session: { expirySeconds: 1.5 } }),
+    'session.exp',
+    /whole number/,
+    /1\.5/,
+  ],
+  ['a session without its time', five({ session: {} }), 'session.expirySeconds', /whole number/, /undefined/],
+  ['a list as session', five({ session: [] }), 'session', /an object/, /an array of 0/],
+  ['a packet of nothing', change({ maximumPacketBytes: 1_023 }), 'maximumPacketBytes', /from 1024/, /1023/],
+  [
+    'a packet that none can be',
+    change({ maximumPacketBytes: 268_435_456 }),
+    'maximumPacketBytes',
+    /to 268435455/,
+    /268435456/,
+  ],
+  ['half a byte', change({ maximumPacketBytes: 2_000.5 }), 'maximumPacketBytes', /whole/, /2000\.5/],
+  ['null for the packet', change({ maximumPacketBytes: null }), 'maximumPacketBytes', /whole/, /null/],
+  ['metrics for others', change({ metrics: true }), 'metrics', /false or left out: only AWS/, /true/],
+  ['metrics as text', aws({ metrics: 'no' }), 'metrics', /true or false/, /"no"/],
+  ['null as metrics', aws({ metrics: null }), 'metrics', /true or false/, /null/],
   ['keep-alive 0', change({ keepAliveSeconds: 0 }), 'keepAliveSeconds', /from 1 to 65535/, /0/],
   ['keep-alive 65,536', change({ keepAliveSeconds: 65_536 }), 'keepAliveSeconds', /65535/, /65536/],
   ['keep-alive 29 on AWS', aws({ keepAliveSeconds: 29 }), 'keepAliveSeconds', /from 30 to 1200/, /29/],
@@ -192,6 +262,24 @@ const INVALID: readonly Row[] = [
     /at most 65535 bytes/,
     /65536 bytes/,
   ],
+  ['a delay of -1', willOf({ delaySeconds: -1 }), 'will.delaySeconds', /from 0 to 4294967295/, /-1/],
+  ['half a delay', willOf({ delaySeconds: 0.5 }), 'will.delaySeconds', /a whole number/, /0\.5/],
+  ['a delay beyond four bytes', willOf({ delaySeconds: 2 ** 32 }), 'will.delaySeconds', /4294967295/, /296/],
+  ['properties as text', willOf({ properties: 'x' }), 'will.properties', /an object/, /"x"/],
+  [
+    'a property that is wrong',
+    willOf({ properties: { contentType: 1 } }),
+    'will.properties.contentType',
+    /a string/,
+    /1/,
+  ],
+  [
+    'MQTT-2.1.4 properties that CONNECT cannot hold',
+    willOf({ properties: { userProperties: { a: new Array(4_200).fill('x'.repeat(65_000)) } } }),
+    'will.properties',
+    /at most \d+ bytes long/,
+    /273025200 bytes/,
+  ],
   ['a will too deep for AWS', aws({ will: { topic: '1/2/3/4/5/6/7/8/9' } }), 'will.topic', /levels/, /"1\/2/],
   [
     'half a clock',
@@ -219,11 +307,85 @@ describe('fault:G-9 invalid options', () => {
     ['offlineQueue', { ...GOOD, offlineQueue: { size: 1 } }, 'size', 'maxMessages'],
     ['offlineQueue.drain', { ...GOOD, offlineQueue: { drain: { hz: 1 } } }, 'hz', 'perSecond'],
     ['will', { ...GOOD, will: { topic: 'a', message: 'b' } }, 'message', 'payload'],
+    ['session', five({ session: { expiry: 1 } }), 'expiry', 'expirySeconds'],
+    ['will.properties', willOf({ properties: { type: 'x' } }), 'type', 'contentType'],
   ])('an unknown field of %s, with those that there are', (name, options, stranger, known) => {
     const { code, message } = thrownBy(() => createIotClient(options as IotClientOptions));
     expect(code).toBe('INVALID_ARGUMENT');
     expect(message).toContain(`${name} has no field "${stranger}"`);
     expect(message).toContain(known);
+  });
+});
+
+describe('what only MQTT 5 has is refused with 3.1.1, by its name', () => {
+  it.each<[string, object]>([
+    ['session.expirySeconds', { session: { expirySeconds: 60 } }],
+    ['will.delaySeconds', { will: { topic: 'a', delaySeconds: 0 } }],
+    ['will.properties', { will: { topic: 'a', properties: {} } }],
+  ])('%s', (field, options) => {
+    const error = thrownBy(() => createIotClient({ ...GOOD, ...options }));
+    expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', message: `${field} needs protocolVersion 5` });
+  });
+});
+
+describe('what the options come to', () => {
+  it.each<[string, object, object]>([
+    ['3.1.1, clean', {}, { protocolVersion: 4, clean: true, sessionExpirySeconds: undefined }],
+    [
+      '3.1.1, persistent: the broker says for how long',
+      { session: 'persistent' },
+      { clean: false, sessionExpirySeconds: undefined },
+    ],
+    ['5, clean', { protocolVersion: 5 }, { protocolVersion: 5, clean: true, sessionExpirySeconds: 0 }],
+    [
+      '5, persistent: an hour, as AWS keeps a session of 3.1.1',
+      { protocolVersion: 5, session: 'persistent' },
+      { clean: false, sessionExpirySeconds: 3_600 },
+    ],
+    [
+      '5, a second',
+      { protocolVersion: 5, session: { expirySeconds: 1 } },
+      { clean: false, sessionExpirySeconds: 1 },
+    ],
+    [
+      '5, for ever',
+      { protocolVersion: 5, session: { expirySeconds: 4_294_967_295 } },
+      { clean: false, sessionExpirySeconds: 4_294_967_295 },
+    ],
+    ['packets of 16 MiB', {}, { maximumPacketBytes: 16_777_216, userNameSuffix: undefined }],
+    ['packets of 256 KiB on AWS', AWS, { maximumPacketBytes: 262_144 }],
+    ['the smallest packets', { maximumPacketBytes: 1_024 }, { maximumPacketBytes: 1_024 }],
+    ['the largest packets', { maximumPacketBytes: 268_435_455 }, { maximumPacketBytes: 268_435_455 }],
+    ['metrics for AWS', AWS, { userNameSuffix: `?SDK=aws-iot-machines&Version=${packageVersion}` }],
+    [
+      'metrics for AWS, asked for',
+      { ...AWS, metrics: true },
+      { userNameSuffix: `?SDK=aws-iot-machines&Version=${packageVersion}` },
+    ],
+    ['no metrics for AWS', { ...AWS, metrics: false }, { userNameSuffix: undefined }],
+    ['no metrics elsewhere', { metrics: false }, { userNameSuffix: undefined }],
+    [
+      'a will that waits',
+      {
+        protocolVersion: 5,
+        will: { topic: 'gone', delaySeconds: 0, properties: { contentType: 'text/plain' } },
+      },
+      { will: { topic: 'gone', delaySeconds: 0, properties: { contentType: 'text/plain' } } },
+    ],
+  ])('%s', (_what, options, resolved) => {
+    expect(resolveOptions({ ...GOOD, ...options })).toMatchObject(resolved);
+  });
+
+  it('has the version that the package has', () => {
+    expect(VERSION).toBe(packageVersion);
+  });
+
+  it('shares nothing of a will with the caller (fault:G-8)', () => {
+    const properties = { correlationData: Uint8Array.of(1), userProperties: { a: ['b'] } };
+    const { will } = resolveOptions({ ...GOOD, protocolVersion: 5, will: { topic: 'gone', properties } });
+    properties.correlationData[0] = 9;
+    properties.userProperties.a.push('c');
+    expect(will?.properties).toEqual({ correlationData: Uint8Array.of(1), userProperties: { a: ['b'] } });
   });
 });
 
