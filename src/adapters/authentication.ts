@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import type { Credentials } from './credentials.ts';
 
 /** PEM text, or the path of a PEM file. Text that contains `-----BEGIN` is PEM, all other text is a path. */
 export type PemSource = string | Uint8Array;
@@ -8,6 +9,8 @@ export interface OpenedStream {
   readonly stream: Duplex;
   /** Bytes that came over the network so far, TLS included: also half of a large record is a sign of life. */
   readonly bytesRead: () => number;
+  /** What CONNECT signs in with, when the stream alone does not. */
+  readonly credentials?: Credentials;
 }
 
 /**

@@ -24,6 +24,8 @@ export interface WatchedLine {
   sendPing(): void;
   /** The oldest publish that still has no PUBACK, the same object as long as it is that; undefined when there is none. */
   oldestUnacknowledged(): SentForAnswer | undefined;
+  /** How many bytes of publishes were written for which the PUBACK has not come: at most so many are still under way. */
+  unacknowledgedBytes(): number;
   /** The line is dead. */
   giveUp(error: IotError): void;
 }
@@ -37,6 +39,15 @@ const BROKER_PATIENCE = 1.5;
  * such a publish sent again. Six, so that a slow broker is asked a few times before, and 30 s by default, a keep-alive.
  */
 const PUBACK_PATIENCE = 6;
+
+/**
+ * A slow uplink is no death (fault:A-15): a ping, and the publish whose PUBACK is missed, may stand behind all that is under
+ * way. This is the slowest uplink that counts as one, about what a GSM call carries; a modem or a congested cell is above
+ * it, and on a slower one only a longer `pingTimeoutMs` helps.
+ */
+const SLOWEST_UPLINK_BYTES_PER_SECOND = 1_000;
+/** Nor is waited for more than this at a time: the largest payload that AWS takes, two minutes on that uplink. */
+const MOST_UNDER_WAY_BYTES = 131_072;
 
 /**
  * Watches one live line. Pings when nothing was sent for the keep-alive, whatever is received; when nothing was received
@@ -127,7 +138,7 @@ export class KeepAlive {
     const { clock, operationTimeoutMs } = this.#options;
     const now = clock.now();
     const oldestForMs = now - this.#oldestSince(publish, now);
-    const leftMs = operationTimeoutMs * PUBACK_PATIENCE - oldestForMs;
+    const leftMs = operationTimeoutMs * PUBACK_PATIENCE + this.#underWayMs() - oldestForMs;
     const waitedMs = now - publish.sentAt;
     if (waitedMs < operationTimeoutMs) {
       this.#waitForAnswer(operationTimeoutMs - waitedMs);
@@ -154,12 +165,19 @@ export class KeepAlive {
   #ping(): void {
     if (this.#pingTimer !== undefined || this.#verdict !== undefined) return;
     const before = this.#line.progress();
+    const timeoutMs = this.#options.pingTimeoutMs + this.#underWayMs();
     this.#pingTimer = this.#options.clock.setTimeout(() => {
       this.#pingTimer = undefined;
-      this.#judgeLifeAfterReads(before, () => {}, mute(this.#options.pingTimeoutMs));
-    }, this.#options.pingTimeoutMs);
+      this.#judgeLifeAfterReads(before, () => {}, mute(timeoutMs));
+    }, timeoutMs);
     this.sent();
     this.#line.sendPing();
+  }
+
+  /** How long what is under way may take on the slowest uplink, in whole seconds: less is what the timeouts are for. */
+  #underWayMs(): number {
+    const bytes = Math.min(this.#line.unacknowledgedBytes(), MOST_UNDER_WAY_BYTES);
+    return Math.floor(bytes / SLOWEST_UPLINK_BYTES_PER_SECOND) * 1_000;
   }
 
   /** Gives the line up unless bytes came since `before`. */

@@ -1,7 +1,6 @@
 import type { Duplex } from 'node:stream';
-import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
+import mqtt, { type MqttClient } from 'mqtt';
 import type { IConnackPacket, IPublishPacket, Packet } from 'mqtt-packet';
-import { MAX_DELAY_MS } from '../protocol/clock.ts';
 import { IotError } from '../protocol/errors.ts';
 import {
   closedFailure,
@@ -10,9 +9,7 @@ import {
   type FailureStage,
   internalFailure,
   networkFailure,
-  protocolFailure,
 } from '../protocol/failures.ts';
-import { MQTT_LIMITS } from '../protocol/limits.ts';
 import type {
   AttachedWire,
   LineEnd,
@@ -21,24 +18,34 @@ import type {
   TransportLine,
 } from '../protocol/transport.ts';
 import type { OpenedStream } from './authentication.ts';
+import { type Breach, disconnectPacket, malformed, protocolError } from './breach.ts';
+import { type Accepted, readAccepted } from './connack.ts';
+import { clientOptions } from './connect-options.ts';
+import { InboundGuard } from './inbound-guard.ts';
+import { InboundPublishes, incomingMessage } from './inbound-publish.ts';
 import { KeepAlive } from './keep-alive.ts';
-import type { MqttTransportOptions } from './mqtt-options.ts';
+import { type MqttTransportOptions, NO_BOUND_BYTES } from './mqtt-options.ts';
 import { MqttWire } from './mqtt-wire.ts';
 import type { Pace } from './pace.ts';
+import { reasonIn } from './reason.ts';
 
 /** What a line does now. It only ever moves to the right, and `ended` is for good. */
 type Phase = 'signingIn' | 'dialing' | 'awaitingConnack' | 'connected' | 'disconnecting' | 'ended';
 
 /** DISCONNECT, the same in MQTT 3.1.1 (3.14) and, with reason code 0, in MQTT 5 (3.14.2.1). */
 const DISCONNECT = Buffer.from([0xe0, 0x00]);
-/** The name of a timer that was not started. */
-const NEVER = 0;
 /** Given to mqtt.js, it keeps it from acknowledging the packet. */
 const NOT_BY_MQTTJS = new Error('not acknowledged by mqtt.js');
-const ignore = (): void => {};
 // Certificates are judged by the time of day, which no monotonic clock knows.
 // eslint-disable-next-line no-restricted-properties
 const timeOfDay = Date.now;
+
+/** What outlives an attempt, for the next one of the same transport. */
+export interface Lasting {
+  readonly pace: Pace;
+  /** Empty until the broker has chosen one (MQTT 5). */
+  clientId: string;
+}
 
 /**
  * One attempt, and the line that it becomes: one socket, one client of mqtt.js, one wire. mqtt.js sends CONNECT and parses
@@ -46,9 +53,10 @@ const timeOfDay = Date.now;
  */
 export class MqttLine implements TransportLine {
   readonly #options: MqttTransportOptions;
-  readonly #pace: Pace;
+  readonly #lasting: Lasting;
   readonly #report: (fact: TransportFact) => void;
   readonly #abort = new AbortController();
+  readonly #publishes = new InboundPublishes();
   #phase: Phase = 'signingIn';
   #stream: Duplex | undefined;
   #client: MqttClient | undefined;
@@ -60,9 +68,9 @@ export class MqttLine implements TransportLine {
   /** Set by `disconnect()`: then this is why the line ends, whatever else ends it first. */
   #asked: IotError | undefined;
 
-  constructor(options: MqttTransportOptions, pace: Pace, report: (fact: TransportFact) => void) {
+  constructor(options: MqttTransportOptions, lasting: Lasting, report: (fact: TransportFact) => void) {
     this.#options = options;
-    this.#pace = pace;
+    this.#lasting = lasting;
     this.#report = report;
   }
 
@@ -93,7 +101,7 @@ export class MqttLine implements TransportLine {
   async #attempt(): Promise<void> {
     const { endpoint, port, ca, authentication, warn, wallClock = timeOfDay } = this.#options;
     const { signal } = this.#abort;
-    await this.#pace.turn(signal);
+    await this.#lasting.pace.turn(signal);
     const open = await authentication.signIn({
       endpoint,
       port,
@@ -124,11 +132,36 @@ export class MqttLine implements TransportLine {
       this.#end(stream.errored ? this.#failure(stream.errored) : closedFailure(this.#place()));
       return;
     }
-    const client = new mqtt.MqttClient(() => stream, clientOptions(this.#options));
+    this.#guard(stream);
+    const client = this.#speakMqtt(opened);
+    this.#lasting.pace.connecting();
+    client.connect();
+    // Not kept longer than it is needed.
+    delete client.options.password;
+    stream.setMaxListeners(0);
+  }
+
+  /** Sees what comes before mqtt.js does, whose own listener is added after this one. */
+  #guard(stream: Duplex): void {
+    const { protocolVersion, maximumPacketBytes = NO_BOUND_BYTES } = this.#options;
+    const guard = new InboundGuard(protocolVersion, maximumPacketBytes);
+    stream.on('data', (bytes: Buffer) => {
+      if (this.#is('ended')) return;
+      const breach = guard.look(bytes);
+      if (breach !== undefined) this.#break(breach);
+    });
+  }
+
+  #speakMqtt(opened: OpenedStream): MqttClient {
+    const { stream, credentials } = opened;
+    const client = new mqtt.MqttClient(
+      () => stream,
+      clientOptions(this.#options, this.#lasting.clientId, credentials),
+    );
     this.#client = client;
-    // Stream errors were taken above, so this is the parser or a rule of mqtt.js. It stays on for good: an error event
-    // without a listener ends the process.
-    client.on('error', (error) => this.#end(protocolFailure(error.message, this.#place(), error)));
+    // Stream errors were taken above, so this is the parser. It stays on for good: an error event without a listener ends
+    // the process.
+    client.on('error', (error) => this.#break(malformed(error.message, error)));
     client.on('packetreceive', (packet) => {
       try {
         this.#receive(packet, opened);
@@ -142,9 +175,7 @@ export class MqttLine implements TransportLine {
       if (taken && packet.qos === 1) this.#wire?.sendPuback(packet.messageId as number);
       callback(taken && packet.qos !== 1 ? undefined : NOT_BY_MQTTJS);
     };
-    this.#pace.connecting();
-    client.connect();
-    stream.setMaxListeners(0);
+    return client;
   }
 
   /** Sees each packet before mqtt.js handles it. */
@@ -152,65 +183,82 @@ export class MqttLine implements TransportLine {
     if (this.#phase === 'ended') return;
     if (this.#phase === 'awaitingConnack') {
       if (packet.cmd === 'connack') this.#open(packet, opened);
-      else if (packet.cmd !== 'auth') this.#broken(`${packet.cmd} before CONNACK`);
+      else this.#break(protocolError(`${packet.cmd} before CONNACK`));
       return;
     }
     switch (packet.cmd) {
       case 'publish':
+        this.#breakIf(this.#publishes.check(packet));
+        return;
       case 'pingresp':
       case 'pubrel':
-      case 'connack': // A second one: mqtt.js closes.
-      case 'auth':
         return;
       case 'puback':
       case 'suback':
-      case 'unsuback': {
-        const wrong = this.#wire?.take(packet);
-        if (wrong !== undefined) this.#broken(wrong);
+      case 'unsuback':
+        this.#breakIf(this.#wire?.take(packet));
         return;
-      }
       case 'disconnect':
-        if (this.#options.protocolVersion === 5)
-          this.#end(disconnectFailure(packet.reasonCode ?? 0, this.#place()), 'closed');
-        else this.#broken('DISCONNECT from the server, which MQTT 3.1.1 does not know');
+        this.#end(
+          disconnectFailure(packet.reasonCode ?? 0, this.#place(), reasonIn(packet.properties)),
+          'closed',
+        );
+        return;
+      case 'connack':
+        this.#break(protocolError('a second CONNACK'));
         return;
       default:
-        this.#broken(`${packet.cmd} to a client that never sent anything it could answer`);
+        this.#break(protocolError(`${packet.cmd} to a client that never sent anything it could answer`));
     }
   }
 
   #open(connack: IConnackPacket, opened: OpenedStream): void {
     const code = this.#options.protocolVersion === 5 ? connack.reasonCode : connack.returnCode;
     if (typeof code !== 'number') {
-      this.#broken('CONNACK without a code');
+      this.#break(malformed('CONNACK without a code'));
       return;
     }
     if (code !== 0) {
-      this.#end(connackFailure(code, this.#place()));
+      this.#end(connackFailure(code, this.#place(), reasonIn(connack.properties)));
       return;
     }
-    const receiveMaximum = connack.properties?.receiveMaximum ?? MQTT_LIMITS.receiveMaximum;
-    this.#attach(receiveMaximum, opened);
+    const accepted = readAccepted(connack);
+    if ('reasonCode' in accepted) {
+      this.#break(accepted);
+      return;
+    }
+    if (accepted.assignedClientId !== undefined) this.#lasting.clientId = accepted.assignedClientId;
+    this.#attach(accepted, opened);
     if (this.#is('ended')) return;
     this.#phase = 'connected';
-    const caution = this.#attached?.caution;
-    const session: SessionFacts = {
-      sessionPresent: connack.sessionPresent,
-      receiveMaximum,
-      ...(caution === undefined ? {} : { caution }),
-    };
-    this.#tell({ type: 'transport.connected', session });
+    this.#tell({ type: 'transport.connected', session: this.#session(accepted) });
   }
 
-  #attach(receiveMaximum: number, { stream, bytesRead }: OpenedStream): void {
-    const keepAlive: KeepAlive = new KeepAlive(this.#options, {
-      progress: bytesRead,
-      sendPing: () => wire.sendPing(),
-      oldestUnacknowledged: () => wire.oldestUnacknowledged(),
-      giveUp: (error) => this.#end(error),
-    });
-    const { protocolVersion } = this.#options;
-    const wire: MqttWire = new MqttWire({ stream, protocolVersion, receiveMaximum, keepAlive });
+  #session({ limits: _, sessionPresent, ...facts }: Accepted): SessionFacts {
+    const caution = this.#attached?.caution;
+    return {
+      ...facts,
+      // A session that was to be forgotten cannot be there, whatever the broker says.
+      sessionPresent: sessionPresent && !this.#options.clean,
+      ...(caution === undefined ? {} : { caution }),
+    };
+  }
+
+  #attach({ receiveMaximum, limits, serverKeepAliveSeconds }: Accepted, opened: OpenedStream): void {
+    const { stream, bytesRead } = opened;
+    const { clock, keepAliveSeconds, pingTimeoutMs, operationTimeoutMs, protocolVersion } = this.#options;
+    const timing = { clock, pingTimeoutMs, operationTimeoutMs };
+    const keepAlive: KeepAlive = new KeepAlive(
+      { ...timing, keepAliveSeconds: serverKeepAliveSeconds ?? keepAliveSeconds },
+      {
+        progress: bytesRead,
+        sendPing: () => wire.sendPing(),
+        oldestUnacknowledged: () => wire.oldestUnacknowledged(),
+        unacknowledgedBytes: () => wire.unacknowledgedBytes(),
+        giveUp: (error) => this.#end(error),
+      },
+    );
+    const wire: MqttWire = new MqttWire({ stream, protocolVersion, receiveMaximum, limits, keepAlive });
     this.#keepAlive = keepAlive;
     this.#wire = wire;
     stream.on('drain', () => {
@@ -229,9 +277,8 @@ export class MqttLine implements TransportLine {
   /** Hands one PUBLISH over. False when it was not taken and must not be acknowledged. */
   #deliver(packet: IPublishPacket): boolean {
     if (this.#phase !== 'connected') return false;
-    const { topic, qos, retain, dup } = packet;
     try {
-      this.#options.onMessage({ topic, payload: packet.payload as Buffer, qos, retain, duplicate: dup });
+      this.#options.onMessage(incomingMessage(packet));
     } catch {
       // The handlers of users are wrapped above; whatever comes here must not stop the stream of packets.
     }
@@ -239,8 +286,15 @@ export class MqttLine implements TransportLine {
     return this.#is('connected');
   }
 
-  #broken(what: string): void {
-    this.#end(protocolFailure(what, this.#place()));
+  #breakIf(breach: Breach | undefined): void {
+    if (breach !== undefined) this.#break(breach);
+  }
+
+  /** Ends a line whose broker broke the protocol. MQTT 5 lets us say why (4.13.1); whether it arrives, we do not wait for. */
+  #break(breach: Breach): void {
+    if (this.#options.protocolVersion === 5 && this.#is('connected'))
+      this.#stream?.end(disconnectPacket(breach));
+    this.#end(breach.error(this.#place()));
   }
 
   /** Ends the line and reports it, once. */
@@ -304,39 +358,3 @@ const isReset = (error: NodeJS.ErrnoException): boolean =>
 
 const calledBackAndThrew = (error: unknown): IotError =>
   internalFailure('a callback of the transport threw', error);
-
-/** Everything that mqtt.js could do by itself is off. It keeps and changes the object, so each client gets its own. */
-function clientOptions(options: MqttTransportOptions): IClientOptions {
-  const { clientId, clean, keepAliveSeconds, protocolVersion, will } = options;
-  return {
-    clientId,
-    clean,
-    protocolVersion,
-    keepalive: keepAliveSeconds,
-    ...(will === undefined
-      ? {}
-      : {
-          will: {
-            topic: will.topic,
-            payload: Buffer.from(asBytes(will.payload)),
-            qos: will.qos,
-            retain: will.retain,
-          },
-        }),
-    manualConnect: true,
-    reconnectPeriod: 0,
-    // The machine owns the deadline.
-    connectTimeout: MAX_DELAY_MS,
-    resubscribe: false,
-    queueQoSZero: false,
-    reschedulePings: false,
-    // A timer that never fires: keep-alive.ts pings.
-    timerVariant: { set: () => NEVER, clear: ignore },
-    // Its log would print whole packets, passwords included.
-    log: ignore,
-  };
-}
-
-function asBytes(payload: string | Uint8Array): Uint8Array {
-  return typeof payload === 'string' ? Buffer.from(payload) : payload;
-}

@@ -1,19 +1,30 @@
 import type { Clock } from '../protocol/clock.ts';
+import { MQTT_LIMITS } from '../protocol/limits.ts';
 import type { IncomingMessage, Will } from '../protocol/message.ts';
 import type { AttachWire } from '../protocol/transport.ts';
 import type { Authentication, PemSource } from './authentication.ts';
+
+/** A packet cannot be longer (MQTT 5, 2.1.4): as the bound of a transport it bounds nothing. */
+export const NO_BOUND_BYTES = MQTT_LIMITS.remainingLengthBytes + 5;
 
 /** All that a transport needs to know. Already validated: only the sign-in has options of its own to check. */
 export interface MqttTransportOptions {
   readonly endpoint: string;
   readonly port: number;
+  /** Empty when the broker shall choose one; in MQTT 5 it tells which, and later attempts of this transport have it. */
   readonly clientId: string;
   /** The authorities that the server's certificate must come from. Default: Node's own roots. */
   readonly ca?: PemSource;
   readonly authentication: Authentication;
+  /** Appended to the user name of the sign-in, or the user name when that has none. */
+  readonly userNameSuffix?: string;
   readonly protocolVersion: 4 | 5;
   /** Whether the broker forgets an earlier session of this client id. */
   readonly clean: boolean;
+  /** How long the broker keeps the session when the line has ended; 0, the default, is not at all. MQTT 5 only. */
+  readonly sessionExpirySeconds?: number;
+  /** A longer packet ends the line before it is read, and MQTT 5 announces the bound. Default: what MQTT allows. */
+  readonly maximumPacketBytes?: number;
   readonly will?: Will;
   /** What CONNECT tells the broker, and when this side pings. */
   readonly keepAliveSeconds: number;

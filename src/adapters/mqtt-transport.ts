@@ -1,16 +1,17 @@
 import type { OpenTransport } from '../protocol/transport.ts';
-import { MqttLine } from './mqtt-line.ts';
+import { type Lasting, MqttLine } from './mqtt-line.ts';
 import type { MqttTransportOptions } from './mqtt-options.ts';
 import { Pace } from './pace.ts';
 
 /**
  * A transport over mqtt.js. Each call of the returned function is one attempt with a fresh client of mqtt.js; nothing
- * lives from one attempt to the next but the time of the last CONNECT.
+ * lives from one attempt to the next but the time of the last CONNECT, and a client id that the broker chose.
  */
 export function createMqttTransport(options: MqttTransportOptions): OpenTransport {
-  const pace = new Pace(options.clock, options.connectIntervalMs);
+  const { clock, connectIntervalMs, clientId } = options;
+  const lasting: Lasting = { pace: new Pace(clock, connectIntervalMs), clientId };
   return (report) => {
-    const line = new MqttLine(options, pace, report);
+    const line = new MqttLine(options, lasting, report);
     line.open();
     return line;
   };

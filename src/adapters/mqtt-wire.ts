@@ -6,17 +6,33 @@ import mqttPacket, {
   type Packet,
 } from 'mqtt-packet';
 import { IotError } from '../protocol/errors.ts';
-import { publishRefused, subscriptionRefused, unsubscriptionRefused } from '../protocol/failures.ts';
+import {
+  notSupportedByBroker,
+  publishRefused,
+  subscriptionRefused,
+  tooLargeForBroker,
+  unsubscriptionRefused,
+} from '../protocol/failures.ts';
 import { MQTT_LIMITS } from '../protocol/limits.ts';
 import type { FilterRequest, OutgoingMessage, QoS } from '../protocol/message.ts';
 import type { FilterAnswer, Wire } from '../protocol/transport.ts';
+import { type Breach, malformed, protocolError } from './breach.ts';
+import type { BrokerLimits } from './connack.ts';
 import type { KeepAlive, SentForAnswer } from './keep-alive.ts';
 import { publishPacket } from './publish-packet.ts';
+import { reasonIn } from './reason.ts';
 
 /** A QoS 1 publish without PUBACK. */
 interface Unacknowledged extends SentForAnswer {
   readonly topic: string;
+  readonly bytes: number;
   readonly done: (error?: IotError) => void;
+}
+
+/** The codes of a SUBACK or UNSUBACK, and what the broker says about them. */
+interface Answer {
+  readonly codes: readonly number[];
+  readonly reason: string | undefined;
 }
 
 /** A SUBSCRIBE or UNSUBSCRIBE without its answer. */
@@ -25,7 +41,7 @@ interface Unanswered {
   /** What a SUBSCRIBE asked for; nothing for an UNSUBSCRIBE. */
   readonly filters: readonly string[];
   /** Settles the promise; returns what was wrong with the answer, if it breaks the protocol. */
-  readonly settle: (codes: readonly number[] | undefined) => string | undefined;
+  readonly settle: (answer: Answer) => Breach | undefined;
   readonly reject: (error: IotError) => void;
 }
 
@@ -33,6 +49,7 @@ export interface MqttWireOptions {
   readonly stream: Duplex;
   readonly protocolVersion: 4 | 5;
   readonly receiveMaximum: number;
+  readonly limits: BrokerLimits;
   /** Is told of each packet that is sent. */
   readonly keepAlive: KeepAlive;
 }
@@ -51,9 +68,12 @@ export class MqttWire implements Wire {
   readonly receiveMaximum: number;
   readonly #stream: Duplex;
   readonly #keepAlive: KeepAlive;
+  readonly #limits: BrokerLimits;
   readonly #format: { readonly protocolVersion: 4 | 5 };
   readonly #unacknowledged = new Map<number, Unacknowledged>();
   readonly #unanswered = new Map<number, Unanswered>();
+  /** What the packets in `#unacknowledged` add up to. */
+  #unacknowledgedBytes = 0;
   #awaitingDrain: (() => void)[] = [];
   #lastPacketId = 0;
   /** The stream holds back what is written until the end of this turn. */
@@ -63,55 +83,65 @@ export class MqttWire implements Wire {
   /** Nothing is called back any more. */
   #over = false;
 
-  constructor({ stream, protocolVersion, receiveMaximum, keepAlive }: MqttWireOptions) {
+  constructor({ stream, protocolVersion, receiveMaximum, limits, keepAlive }: MqttWireOptions) {
     this.receiveMaximum = receiveMaximum;
     this.#stream = stream;
     this.#keepAlive = keepAlive;
+    this.#limits = limits;
     this.#format = { protocolVersion };
   }
 
   publish(message: OutgoingMessage, done: (error?: IotError) => void): void {
     if (this.#closed !== undefined) return;
-    const { protocolVersion } = this.#format;
-    if (message.qos === 0) {
-      const taken = this.#send(publishPacket(message, protocolVersion));
+    const messageId = message.qos === 0 ? undefined : this.#nextPacketId();
+    const packet = publishPacket(message, this.#format.protocolVersion, messageId);
+    const unfit = this.#unfit(message, packet);
+    if (unfit !== undefined) {
+      done(unfit);
+      return;
+    }
+    if (messageId === undefined) {
+      const taken = this.#send(packet);
       this.#keepAlive.sent();
       if (taken) done();
       else this.#awaitingDrain.push(done);
       return;
     }
-    const messageId = this.#nextPacketId();
     const { topic } = message;
-    this.#unacknowledged.set(messageId, { topic, done, sentAt: this.#keepAlive.sentForAnswer() });
-    this.#send(publishPacket(message, protocolVersion, messageId));
+    const bytes = packet.byteLength;
+    this.#unacknowledged.set(messageId, { topic, bytes, done, sentAt: this.#keepAlive.sentForAnswer() });
+    this.#unacknowledgedBytes += bytes;
+    this.#send(packet);
   }
 
   subscribe(requests: readonly FilterRequest[]): Promise<readonly FilterAnswer[]> {
-    const subscriptions = requests.map(({ filter, qos }) => ({ topic: filter, qos }));
-    return this.#ask(
-      'suback',
-      requests.length,
-      (codes) => requests.map((request, i) => answer(request, codes[i])),
-      {
-        cmd: 'subscribe',
-        subscriptions,
-      },
-    );
+    const subscriptions = requests.map(({ filter, qos, noLocal, retainAsPublished, retainHandling }) => ({
+      topic: filter,
+      qos,
+      // mqtt-packet writes these in MQTT 5 only.
+      nl: noLocal ?? false,
+      rap: retainAsPublished ?? false,
+      rh: retainHandling ?? 0,
+    }));
+    return this.#ask('suback', requests.length, (answer) => answersTo(requests, answer), {
+      cmd: 'subscribe',
+      subscriptions,
+    });
   }
 
   unsubscribe(filters: readonly string[]): Promise<void> {
     // Only MQTT 5 answers with codes (3.11.3).
     const expected = this.#format.protocolVersion === 5 ? filters.length : 0;
-    return this.#ask('unsuback', expected, (codes) => throwFirstRefusal(filters, codes), {
+    return this.#ask('unsuback', expected, (answer) => throwFirstRefusal(filters, answer), {
       cmd: 'unsubscribe',
       unsubscriptions: [...filters],
     });
   }
 
-  /** Takes a PUBACK, SUBACK or UNSUBACK. Returns what is wrong with it, if it breaks the protocol. */
-  take(packet: IPubackPacket | ISubackPacket | IUnsubackPacket): string | undefined {
+  /** Takes a PUBACK, SUBACK or UNSUBACK. Returns what is wrong with it, if something is. */
+  take(packet: IPubackPacket | ISubackPacket | IUnsubackPacket): Breach | undefined {
     const id = packet.messageId;
-    if (id === undefined) return `${packet.cmd} without a packet id`;
+    if (id === undefined) return malformed(`${packet.cmd} without a packet id`);
     if (packet.cmd === 'puback') {
       this.#acknowledge(id, packet);
       return undefined;
@@ -120,7 +150,8 @@ export class MqttWire implements Wire {
     // Not open, or open for another kind of answer: late or doubled, and harmless.
     if (unanswered === undefined || unanswered.answeredBy !== packet.cmd) return undefined;
     this.#unanswered.delete(id);
-    return unanswered.settle(packet.granted as readonly number[] | undefined);
+    const codes = (packet.granted as readonly number[] | undefined) ?? [];
+    return unanswered.settle({ codes, reason: reasonIn(packet.properties) });
   }
 
   /** The socket has taken all that was written. */
@@ -146,6 +177,10 @@ export class MqttWire implements Wire {
     return this.#unacknowledged.values().next().value;
   }
 
+  unacknowledgedBytes(): number {
+    return this.#unacknowledgedBytes;
+  }
+
   /** The filters of each SUBSCRIBE that has no SUBACK yet. */
   unansweredFilters(): readonly string[] {
     return [...this.#unanswered.values()].flatMap(({ filters }) => filters);
@@ -169,28 +204,40 @@ export class MqttWire implements Wire {
   #acknowledge(id: number, packet: IPubackPacket): void {
     const unacknowledged = this.#unacknowledged.get(id);
     if (unacknowledged === undefined) return;
+    const { topic, bytes, done } = unacknowledged;
     this.#unacknowledged.delete(id);
+    this.#unacknowledgedBytes -= bytes;
     const code = packet.reasonCode ?? 0;
-    unacknowledged.done(code < LOWEST_REFUSAL ? undefined : publishRefused(unacknowledged.topic, code));
+    done(code < LOWEST_REFUSAL ? undefined : publishRefused(topic, code, reasonIn(packet.properties)));
+  }
+
+  /** Why the broker would end the line over this publish (MQTT-3.2.2-11, MQTT-3.2.2-14, MQTT-3.2.2-15). */
+  #unfit({ topic, qos, retain }: OutgoingMessage, { byteLength }: Buffer): IotError | undefined {
+    const limits = this.#limits;
+    if (byteLength > limits.maximumPacketBytes)
+      return tooLargeForBroker(topic, byteLength, limits.maximumPacketBytes);
+    if (qos > limits.maximumQos) return notSupportedByBroker(topic, 'QoS 1');
+    if (retain && !limits.retain) return notSupportedByBroker(topic, 'retain');
+    return undefined;
   }
 
   #ask<T>(
     answeredBy: Unanswered['answeredBy'],
     expected: number,
-    read: (codes: readonly number[]) => T,
+    read: (answer: Answer) => T,
     packet: Packet,
   ): Promise<T> {
     if (this.#closed !== undefined) return Promise.reject(this.#closed);
     const messageId = this.#nextPacketId();
     return new Promise((resolve, reject) => {
-      const settle = (codes: readonly number[] = []): string | undefined => {
-        if (codes.length !== expected) {
-          const what = `${answeredBy} with ${codes.length} codes for ${expected} filters`;
+      const settle = (answer: Answer): Breach | undefined => {
+        if (answer.codes.length !== expected) {
+          const what = `${answeredBy} with ${answer.codes.length} codes for ${expected} filters`;
           reject(new IotError('PROTOCOL_ERROR', `the broker broke the MQTT protocol: ${what}`));
-          return what;
+          return protocolError(what);
         }
         try {
-          resolve(read(codes));
+          resolve(read(answer));
         } catch (error) {
           reject(error);
         }
@@ -227,12 +274,16 @@ export class MqttWire implements Wire {
   }
 }
 
-function answer({ filter, qos }: FilterRequest, code = LOWEST_REFUSAL): FilterAnswer {
-  if (code >= LOWEST_REFUSAL) return { filter, error: subscriptionRefused(filter, code) };
-  return { filter, grantedQos: Math.min(code, qos) as QoS };
+function answersTo(requests: readonly FilterRequest[], { codes, reason }: Answer): readonly FilterAnswer[] {
+  return requests.map(({ filter, qos }, index) => {
+    const code = codes[index] ?? LOWEST_REFUSAL;
+    if (code >= LOWEST_REFUSAL) return { filter, error: subscriptionRefused(filter, code, reason) };
+    return { filter, grantedQos: Math.min(code, qos) as QoS };
+  });
 }
 
-function throwFirstRefusal(filters: readonly string[], codes: readonly number[]): void {
+function throwFirstRefusal(filters: readonly string[], { codes, reason }: Answer): void {
   const refused = codes.findIndex((code) => code >= LOWEST_REFUSAL);
-  if (refused !== -1) throw unsubscriptionRefused(filters[refused] ?? '', codes[refused] ?? LOWEST_REFUSAL);
+  if (refused === -1) return;
+  throw unsubscriptionRefused(filters[refused] ?? '', codes[refused] ?? LOWEST_REFUSAL, reason);
 }

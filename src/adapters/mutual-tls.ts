@@ -1,10 +1,12 @@
 import { createSecureContext } from 'node:tls';
-import { invalid, invalidSecret } from '../protocol/errors.ts';
+import { invalidSecret } from '../protocol/errors.ts';
 import type { Authentication, OpenStream, PemSource, SignInContext } from './authentication.ts';
 import { type IdentityOptions, PemOption, readAuthorities, readIdentity } from './certificates.ts';
+import { type CredentialOptions, Credentials } from './credentials.ts';
+import { checkOptions } from './option-fields.ts';
 import { openTls } from './sockets.ts';
 
-export interface MutualTlsOptions {
+export interface MutualTlsOptions extends CredentialOptions {
   /** The device's certificate, with intermediate certificates after it: a path, or PEM. */
   readonly cert: PemSource;
   /** The private key of the certificate: a path, or PEM. */
@@ -19,10 +21,12 @@ const ALPN_ON_443 = 'x-amzn-mqtt-ca';
 class MutualTls implements Authentication {
   readonly kind = 'mutualTls';
   readonly #identity: IdentityOptions;
+  readonly #credentials: Credentials;
   readonly #warned = new Set<string>();
 
-  constructor(identity: IdentityOptions) {
+  constructor(identity: IdentityOptions, credentials: Credentials) {
     this.#identity = identity;
+    this.#credentials = credentials;
     Object.freeze(this);
   }
 
@@ -48,7 +52,10 @@ class MutualTls implements Authentication {
       ...(ca === undefined ? {} : { ca }),
     });
     const alpn = port === 443 ? { alpn: ALPN_ON_443 } : {};
-    return (dialing) => openTls(endpoint, port, { secureContext, ...alpn }, dialing);
+    return async (dialing) => ({
+      ...(await openTls(endpoint, port, { secureContext, ...alpn }, dialing)),
+      credentials: this.#credentials,
+    });
   }
 
   async #warnAboutKeyFile(warn: SignInContext['warn']): Promise<void> {
@@ -65,21 +72,15 @@ class MutualTls implements Authentication {
  * certificate is used at the next connect.
  */
 export function mutualTls(options: MutualTlsOptions): Authentication {
-  if (typeof (options as unknown) !== 'object' || (options as unknown) === null) {
-    throw invalidSecret('mutualTls()', 'given { cert, key }', options);
-  }
-  for (const field of Object.keys(options)) {
-    if (!['cert', 'key', 'passphrase'].includes(field)) {
-      throw invalid('mutualTls()', 'given cert, key and passphrase only', field);
-    }
-  }
+  checkOptions('mutualTls()', options, ['cert', 'key', 'passphrase', 'username', 'password']);
   const { passphrase } = options;
   if (passphrase !== undefined && typeof passphrase !== 'string') {
     throw invalidSecret('passphrase', 'a string', passphrase);
   }
-  return new MutualTls({
+  const identity = {
     cert: new PemOption('cert', options.cert),
     key: new PemOption('key', options.key),
     passphrase,
-  });
+  };
+  return new MutualTls(identity, new Credentials(options));
 }

@@ -1,12 +1,16 @@
 import { isAwsEndpoint } from '../protocol/endpoint.ts';
 import { describe, invalid } from '../protocol/errors.ts';
 import type { Authentication, OpenStream, SignInContext } from './authentication.ts';
+import { type CredentialOptions, Credentials } from './credentials.ts';
+import { checkOptions } from './option-fields.ts';
 import { openTcp } from './sockets.ts';
 
 class PlainTcp implements Authentication {
   readonly kind = 'plainTcp';
+  readonly #credentials: Credentials;
 
-  constructor() {
+  constructor(credentials: Credentials) {
+    this.#credentials = credentials;
     Object.freeze(this);
   }
 
@@ -27,12 +31,13 @@ class PlainTcp implements Authentication {
   signIn({ endpoint, port }: SignInContext): Promise<OpenStream> {
     return Promise.resolve(async (signal) => {
       const stream = await openTcp(endpoint, port, signal);
-      return { stream, bytesRead: () => stream.bytesRead };
+      return { stream, bytesRead: () => stream.bytesRead, credentials: this.#credentials };
     });
   }
 }
 
-/** MQTT without TLS and without a sign-in, for brokers on a trusted network. Refused for AWS endpoints. */
-export function plainTcp(): Authentication {
-  return new PlainTcp();
+/** MQTT without TLS, for brokers on a trusted network: the password can be read on the way. Refused for AWS endpoints. */
+export function plainTcp(options: CredentialOptions = {}): Authentication {
+  checkOptions('plainTcp()', options, ['username', 'password']);
+  return new PlainTcp(new Credentials(options));
 }

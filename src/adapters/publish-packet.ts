@@ -1,4 +1,6 @@
 import type { OutgoingMessage } from '../protocol/message.ts';
+import { encodeProperties } from './publish-properties.ts';
+import { lengthBytes, writeLength } from './variable-byte-integer.ts';
 
 const PUBLISH = 0x30;
 const RETAIN = 0x01;
@@ -13,7 +15,11 @@ export function publishPacket(message: OutgoingMessage, protocolVersion: 4 | 5, 
   const { topic, payload, qos, retain } = message;
   const topicBytes = Buffer.byteLength(topic);
   const idBytes = packetId === undefined ? 0 : 2;
-  const propertiesBytes = protocolVersion === 5 ? 1 : 0;
+  const properties =
+    message.properties === undefined || protocolVersion === 4
+      ? undefined
+      : encodeProperties(message.properties);
+  const propertiesBytes = protocolVersion === 5 ? (properties?.byteLength ?? 1) : 0;
   const length = 2 + topicBytes + idBytes + propertiesBytes + Buffer.byteLength(payload);
   const packet = Buffer.allocUnsafe(1 + lengthBytes(length) + length);
   packet[0] = PUBLISH | (qos << 1) | (retain ? RETAIN : 0);
@@ -21,24 +27,11 @@ export function publishPacket(message: OutgoingMessage, protocolVersion: 4 | 5, 
   at = packet.writeUInt16BE(topicBytes, at);
   at += packet.write(topic, at);
   if (packetId !== undefined) at = packet.writeUInt16BE(packetId, at);
+  if (properties !== undefined) packet.set(properties, at);
   // No properties.
-  if (protocolVersion === 5) packet[at++] = 0;
+  else if (protocolVersion === 5) packet[at] = 0;
+  at += propertiesBytes;
   if (typeof payload === 'string') packet.write(payload, at);
   else packet.set(payload, at);
   return packet;
-}
-
-/** How many bytes the remaining length takes (2.2.3): seven bits in each. */
-function lengthBytes(length: number): number {
-  if (length < 128) return 1;
-  if (length < 16_384) return 2;
-  return length < 2_097_152 ? 3 : 4;
-}
-
-function writeLength(packet: Buffer, start: number, length: number): number {
-  let at = start;
-  let rest = length;
-  for (; rest > 0x7f; rest >>>= 7) packet[at++] = (rest & 0x7f) | 0x80;
-  packet[at++] = rest;
-  return at;
 }

@@ -17,6 +17,7 @@ class FakeLine {
   readonly clock = new VirtualClock(1_000);
   bytes = 0;
   oldest: SentForAnswer | undefined;
+  underWayBytes = 0;
   readonly pings: number[] = [];
   readonly deaths: IotError[] = [];
   readonly keepAlive: KeepAlive;
@@ -27,6 +28,7 @@ class FakeLine {
       progress: () => this.bytes,
       sendPing: () => this.pings.push(this.clock.now() - 1_000),
       oldestUnacknowledged: () => this.oldest,
+      unacknowledgedBytes: () => this.underWayBytes,
       giveUp: (error) => {
         this.deaths.push(error);
         this.keepAlive.stop();

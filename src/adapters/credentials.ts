@@ -1,0 +1,57 @@
+import { invalid, invalidSecret } from '../protocol/errors.ts';
+import { MQTT_LIMITS } from '../protocol/limits.ts';
+import { isWellFormed } from '../protocol/utf8.ts';
+
+/** User name and password of CONNECT, for brokers and custom authorizers that ask for them. */
+export interface CredentialOptions {
+  readonly username?: string;
+  /** Only together with a user name (MQTT-3.1.2-22). */
+  readonly password?: string;
+}
+
+/** The fields of CONNECT. Made for one packet, and not kept. */
+interface ConnectFields {
+  readonly username?: string;
+  readonly password?: Buffer;
+}
+
+/** What CONNECT signs in with. Opaque: printing, serialising or cloning it shows nothing. */
+export class Credentials {
+  readonly #username: string | undefined;
+  readonly #password: string | undefined;
+
+  /** Throws `INVALID_ARGUMENT` for what no CONNECT can carry. */
+  constructor({ username, password }: CredentialOptions) {
+    if (username !== undefined) checkUsername(username);
+    if (password !== undefined) checkPassword(password, username);
+    this.#username = username;
+    this.#password = password;
+  }
+
+  /** @param suffix is appended to the user name, or is it when there is none. */
+  fields(suffix = ''): ConnectFields {
+    const username =
+      this.#username === undefined && suffix === '' ? undefined : (this.#username ?? '') + suffix;
+    return {
+      ...(username === undefined ? {} : { username }),
+      // As bytes, because mqtt-packet's debug log prints strings.
+      ...(this.#password === undefined ? {} : { password: Buffer.from(this.#password) }),
+    };
+  }
+}
+
+function checkUsername(username: unknown): void {
+  const mayBe = 'a string of at most 65,535 bytes, without NUL and half surrogate pairs';
+  if (typeof username !== 'string') throw invalidSecret('username', mayBe, username);
+  const isString = isWellFormed(username) && !username.includes('\0');
+  if (!isString || Buffer.byteLength(username) > MQTT_LIMITS.stringBytes)
+    throw invalidSecret('username', mayBe, username);
+}
+
+function checkPassword(password: unknown, username: string | undefined): void {
+  const mayBe = 'a string of at most 65,535 bytes, without half surrogate pairs';
+  if (typeof password !== 'string' || !isWellFormed(password))
+    throw invalidSecret('password', mayBe, password);
+  if (Buffer.byteLength(password) > MQTT_LIMITS.binaryBytes) throw invalidSecret('password', mayBe, password);
+  if (username === undefined) throw invalid('username', 'a string when there is a password', undefined);
+}
