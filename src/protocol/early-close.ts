@@ -1,3 +1,4 @@
+import type { IotErrorCode } from './errors.ts';
 import { AWS_LIMITS } from './limits.ts';
 import type { Caution, LineEnd } from './transport.ts';
 
@@ -22,7 +23,7 @@ export type Verdict<P extends object> =
 
 /** A close sooner than this after CONNACK is early. As long as it takes, by default, until a line is stable. */
 const EARLY_MS = 20_000;
-/** So many early closes in a row over which nothing was left open: somebody else uses the client id. */
+/** So many early closes in a row that no packet explains: somebody else uses the client id. */
 const DUEL_CLOSES = 3;
 /** The close over the same sole packet that convicts it. */
 const TRIALS = 3;
@@ -31,6 +32,12 @@ const QUIET_FACTOR = 3;
 const LEAST_QUIET_MS = 500;
 const MOST_QUIET_MS = 30_000;
 const ALL_FILTERS = AWS_LIMITS.filtersPerSubscribe;
+/** What a broker says when it closes a line whatever was sent over it. */
+const OVER_NO_PACKET: ReadonlySet<IotErrorCode> = new Set([
+  'DUPLICATE_CLIENT_ID',
+  'SERVER_UNAVAILABLE',
+  'SERVER_MOVED',
+]);
 
 const NETWORK = { kind: 'network' } as const;
 
@@ -43,20 +50,21 @@ const NETWORK = { kind: 'network' } as const;
  * than its predecessor lived, and when it ends meanwhile, all are acquitted: it would have ended without them. Then filters are
  * asked for, by halves, and after them publishes go one at a time. The third close over the same sole packet convicts it. So a
  * line that flaps makes nothing poison: it would have to outlive each quiet time, and they grow, and then end each time before
- * one answer.
+ * the answer to the same packet.
  *
- * When lines are closed early and nothing was open twice, another client with the same id is likely.
+ * When lines are closed early and no packet explains it, another client with the same id is likely.
  */
 export class EarlyCloseClassifier<P extends object> {
   readonly #now: () => number;
   #openedAt = 0;
   /** What the present line finds out; undefined on an ordinary one. */
   #inquiry: Inquiry<P> | undefined;
-  /** What had no answer at the last close. */
-  #lastPublishes: ReadonlySet<P> = new Set();
+  /** What had no answer at the last close. The publishes weakly: the next close may be months away. */
+  #lastPublishes = new WeakSet<P>();
   #lastFilters: ReadonlySet<string> = new Set();
   #suspects: ReadonlySet<P> = new Set();
-  /** Fewer than all: filters are suspects too. */
+  /** The filters that had no answer at each close since they became suspects. */
+  #suspectFilters: ReadonlySet<string> = new Set();
   #filtersPerSubscribe: number = ALL_FILTERS;
   #quietMs = LEAST_QUIET_MS;
   #trials: { readonly over: P | 'filters'; readonly closes: number } | undefined;
@@ -76,7 +84,7 @@ export class EarlyCloseClassifier<P extends object> {
     this.#suspects = new Set([...this.#suspects].filter(isOpen));
     const filtersPerSubscribe = this.#filtersPerSubscribe;
     this.#inquiry =
-      this.#suspects.size === 0 && filtersPerSubscribe === ALL_FILTERS
+      this.#suspects.size === 0 && this.#suspectFilters.size === 0
         ? undefined
         : { publishes: this.#suspects, filtersPerSubscribe, quietMs: this.#quietMs };
     return this.#inquiry;
@@ -90,39 +98,60 @@ export class EarlyCloseClassifier<P extends object> {
   /** The line ended. */
   closed(line: ClosedLine<P>): Verdict<P> {
     const livedMs = this.#now() - this.#openedAt;
+    return this.#duel(line.end, livedMs, this.#overPacket(line, livedMs));
+  }
+
+  /** What the close says about packets; undefined when no packet explains it. */
+  #overPacket(line: ClosedLine<P>, livedMs: number): Verdict<P> | undefined {
+    const { how, error, unansweredFilters } = line.end;
     const wasQuiet = this.#inquiry !== undefined && livedMs < this.#inquiry.quietMs;
-    if (!wasQuiet && line.end.unansweredFilters.length === 0) this.#filtersPerSubscribe = ALL_FILTERS;
-    if (line.end.how === 'givenUp') {
-      this.#duelCloses = 0;
-      return NETWORK;
-    }
+    if (!wasQuiet && unansweredFilters.length === 0) this.#suspectFiltersAre([], 0);
+    // The line outlived what it did not answer.
+    if (error.code === 'OPERATION_TIMEOUT') this.#acquit();
+    if (how === 'givenUp' || OVER_NO_PACKET.has(error.code)) return undefined;
     this.#quietMs = Math.min(Math.max(livedMs * QUIET_FACTOR, LEAST_QUIET_MS), MOST_QUIET_MS);
-    if (wasQuiet) this.#acquit();
-    const verdict = wasQuiet ? undefined : (this.#trial(line) ?? this.#suspicion(line));
-    if (verdict !== undefined) {
-      this.#duelCloses = 0;
-      return verdict;
-    }
-    return this.#duel(line.end, livedMs);
+    if (!wasQuiet) return this.#trial(line) ?? this.#suspicion(line);
+    this.#acquit();
+    return undefined;
+  }
+
+  /** Counts the early closes that nobody explains. A suspicion explains nothing yet: it lets the count stand. */
+  #duel({ how, error }: LineEnd, livedMs: number, overPacket: Verdict<P> | undefined): Verdict<P> {
+    const isSilent = how === 'closed' && error.code === 'CONNECTION_LOST' && error.reasonCode === undefined;
+    const isEarly = isSilent && livedMs < EARLY_MS;
+    if (!isEarly || (overPacket !== undefined && overPacket.kind !== 'network')) this.#duelCloses = 0;
+    if (overPacket !== undefined) return overPacket;
+    if (isEarly) this.#duelCloses++;
+    return this.#duelCloses < DUEL_CLOSES ? NETWORK : { kind: 'duplicateClientId', closes: this.#duelCloses };
   }
 
   /** A close over one suspect alone, or over nothing but filters while they are suspects. */
   #trial({ end: { unansweredFilters: filters }, publishes }: ClosedLine<P>): Verdict<P> | undefined {
     if (this.#inquiry === undefined || (filters.length > 0 && publishes.length > 0)) return undefined;
+    if (filters.length > 0) return this.#filterTrial(filters);
     const [publish] = publishes;
-    if (publish !== undefined && publishes.length === 1 && this.#inquiry.publishes.has(publish)) {
-      const closes = this.#countTrial(publish);
-      if (closes < TRIALS) return NETWORK;
-      this.#trials = undefined;
-      return { kind: 'poisonPublish', publish, closes };
+    if (publish === undefined || publishes.length > 1 || !this.#inquiry.publishes.has(publish))
+      return undefined;
+    const closes = this.#countTrial(publish);
+    if (closes < TRIALS) return NETWORK;
+    this.#trials = undefined;
+    return { kind: 'poisonPublish', publish, closes };
+  }
+
+  #filterTrial(filters: readonly string[]): Verdict<P> | undefined {
+    if (this.#suspectFilters.size === 0) return undefined;
+    const common = filters.filter((filter) => this.#suspectFilters.has(filter));
+    const [filter] = common;
+    if (filter === undefined) {
+      // Now over one filter and then over another: over neither.
+      this.#acquit();
+      return undefined;
     }
-    const [filter] = filters;
-    if (filter === undefined || this.#inquiry.filtersPerSubscribe === ALL_FILTERS) return undefined;
     const closes = this.#countTrial('filters');
-    this.#filtersPerSubscribe = half(filters.length);
+    this.#suspectFiltersAre(common, filters.length);
     if (closes < TRIALS || filters.length > 1) return NETWORK;
     this.#trials = undefined;
-    this.#filtersPerSubscribe = ALL_FILTERS;
+    this.#suspectFiltersAre([], 0);
     return { kind: 'poisonFilter', filter, closes };
   }
 
@@ -135,33 +164,30 @@ export class EarlyCloseClassifier<P extends object> {
   /** Compares what is open with what was open at the last close: what is in both is a suspect. */
   #suspicion({ end: { unansweredFilters: filters }, publishes }: ClosedLine<P>): Verdict<P> | undefined {
     const suspects = publishes.filter((publish) => this.#lastPublishes.has(publish));
-    const areFiltersSuspect = filters.some((filter) => this.#lastFilters.has(filter));
-    this.#lastPublishes = new Set(publishes);
+    const suspectFilters = filters.filter((filter) => this.#lastFilters.has(filter));
+    this.#lastPublishes = new WeakSet(publishes);
     this.#lastFilters = new Set(filters);
-    if (suspects.length === 0 && !areFiltersSuspect) return undefined;
-    this.#suspects = new Set(suspects);
-    if (areFiltersSuspect) this.#filtersPerSubscribe = half(filters.length);
+    if (suspects.length === 0 && suspectFilters.length === 0) return undefined;
+    // Those of before too: they may not have had their turn.
+    this.#suspects = new Set([...this.#suspects, ...suspects]);
+    if (suspectFilters.length > 0) this.#suspectFiltersAre(suspectFilters, filters.length);
     this.#trials = undefined;
     return NETWORK;
+  }
+
+  /** @param asked how many were asked for at once when the line ended: the next lines ask for half of them */
+  #suspectFiltersAre(filters: readonly string[], asked: number): void {
+    this.#suspectFilters = new Set(filters);
+    const half = Math.max(1, Math.floor(Math.min(asked, ALL_FILTERS) / 2));
+    this.#filtersPerSubscribe = filters.length === 0 ? ALL_FILTERS : half;
   }
 
   /** The line ended by itself: so may its predecessors have done. */
   #acquit(): void {
     this.#suspects = new Set();
-    this.#filtersPerSubscribe = ALL_FILTERS;
+    this.#suspectFiltersAre([], 0);
     this.#trials = undefined;
-    this.#lastPublishes = new Set();
+    this.#lastPublishes = new WeakSet();
     this.#lastFilters = new Set();
   }
-
-  #duel(end: LineEnd, livedMs: number): Verdict<P> {
-    const isSilent = end.how === 'closed' && end.error.code === 'CONNECTION_LOST';
-    this.#duelCloses = isSilent && livedMs < EARLY_MS ? this.#duelCloses + 1 : 0;
-    if (this.#duelCloses < DUEL_CLOSES) return NETWORK;
-    return { kind: 'duplicateClientId', closes: this.#duelCloses };
-  }
-}
-
-function half(count: number): number {
-  return Math.max(1, Math.floor(count / 2));
 }
