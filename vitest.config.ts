@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config';
 /** Tests that install from the registry: `npm run test:package`. */
 const packageTests = ['test/package/**/*.test.ts'];
 
+/** Tests that need what others have built, installed beside us: `npm run test:interop`. */
+const interopTests = ['test/interop/**/*.test.ts'];
+
 /** Tests of what users start: they need the package as it is built. */
 const builtTests = ['test/cli/**/*.test.ts', 'test/examples/**/*.test.ts'];
 
@@ -19,7 +22,11 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'source', include: ['test/**/*.test.ts'], exclude: [...builtTests, ...packageTests] },
+        test: {
+          name: 'source',
+          include: ['test/**/*.test.ts'],
+          exclude: [...builtTests, ...packageTests, ...interopTests],
+        },
       },
       {
         extends: true,
