@@ -1,4 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import net from 'node:net';
+import type { IConnectPacket } from 'mqtt-packet';
+import { describe, expect, it, vi } from 'vitest';
 import { type IotClientOptions, mutualTls, plainTcp } from '../../src/index.ts';
 import { makeAuthority, makeLeaf } from '../support/certificates.ts';
 import { connack, ScriptedPeer } from '../support/scripted-peer.ts';
@@ -135,6 +137,43 @@ describe('what connect() of the Python SDK promises', () => {
     }
     expect(await connecting).toMatchObject({ code: 'NOT_AUTHORIZED', recovery: 'retrySlowly' });
     expect(new Set(story)).toEqual(new Set(['connecting', 'backingOff']));
+  });
+});
+
+describe('who CONNECT says that it is', () => {
+  it('py:V2 without a client id: a random one, which is kept from line to line', async () => {
+    await using peer = await ScriptedPeer.start();
+    const { client, clock, there } = await livePeerClient(peer, { clientId: '' });
+    const { clientId } = there.received[0] as IConnectPacket;
+    expect(clientId).toMatch(/^[\w-]{20,}$/);
+    there.end();
+    await client.when('backingOff');
+    clock.advance(1_000);
+    expect(await (await peer.connection()).accept()).toMatchObject({ clientId });
+    await client.when('live');
+    const other = await livePeerClient(peer, { clientId: '' });
+    expect((other.there.received[0] as IConnectPacket).clientId).not.toBe(clientId);
+  });
+
+  const aws = 'abc123-ats.iot.eu-west-1.amazonaws.com';
+  const user = { username: 'U', password: 'pw' };
+  const password = Buffer.from('pw');
+  it.each<[string, object, object, string, object]>([
+    ['py:C9 no metrics, a user', user, { metrics: false }, aws, { username: 'U', password }],
+    ['py:C9 no metrics, no user', {}, { metrics: false }, aws, { username: undefined, password: undefined }],
+    ['no metrics for brokers that are not AWS', user, {}, 'broker.local', { username: 'U', password }],
+  ])('%s', async (_what, credentials, options, endpoint, sent) => {
+    const authority = await makeAuthority();
+    const server = await makeLeaf(authority, { altNames: [{ type: 2, value: endpoint }] });
+    const device = await makeLeaf(authority);
+    await using peer = await ScriptedPeer.start({ tls: server });
+    const connect = net.connect;
+    vi.spyOn(net, 'connect').mockImplementation(((to: net.TcpNetConnectOpts) =>
+      connect({ ...to, host: '127.0.0.1' })) as typeof net.connect);
+    const auth = mutualTls({ ...device, ...credentials });
+    const { there } = await livePeerClient(peer, { endpoint, ca: authority.cert, auth, ...options });
+    const { username, password } = there.received[0] as IConnectPacket;
+    expect({ username, password }).toEqual(sent);
   });
 });
 
@@ -286,6 +325,8 @@ describe('the programs of the original README', () => {
     await client.publish('myTopic', 'after', { qos: 1 });
     await client.disconnect();
     expect(got).toEqual(['myPayload']);
+    expect(core.tap.packets({ packet: 'unsubscribe', clientId })).toMatchObject([{ filters: ['myTopic'] }]);
+    expect(core.tap.packets({ packet: 'publish', direction: 'toClient', clientId })).toHaveLength(1);
     const sent = core.received.filter((one) => one.clientId === clientId);
     expect(sent.map(({ payload }) => String(payload))).toEqual(['before', 'myPayload', 'after']);
     expect(client.status.state).toBe('idle');

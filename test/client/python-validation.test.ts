@@ -27,6 +27,11 @@ function refusal(options: unknown): IotError {
 
 describe('options that the original refused too', () => {
   it.each<[string, object, RegExp]>([
+    [
+      'py:V1 an empty client id for a persistent session',
+      { clientId: '', session: 'persistent' },
+      /^clientId must be .* for a persistent session; given: ""$/,
+    ],
     ['py:V5 keep-alive -1', { keepAliveSeconds: -1 }, /^keepAliveSeconds must be .*; given: -1$/],
     ['py:V6 keep-alive 1.5', { keepAliveSeconds: 1.5 }, /^keepAliveSeconds must be a whole .*; given: 1\.5$/],
     ['py:V11 a will without a topic', { will: { topic: '' } }, /^will\.topic must be .*; given: ""$/],
@@ -66,12 +71,14 @@ describe('py:V12 null is refused by its field, wherever an option stands', () =>
     const { message } = refusal(place({ stranger: 1 }));
     return message.replace(/^.* may have /, '').split(', ');
   };
+  // All fields there are, those of MQTT 5 too.
+  const all = { ...GOOD, protocolVersion: 5 } as const;
   const PLACES: readonly [string, string, (part: object) => unknown][] = [
-    ['the options', '', (part) => ({ ...GOOD, ...part })],
-    ['reconnect', 'reconnect.', (part) => ({ ...GOOD, reconnect: part })],
-    ['offlineQueue', 'offlineQueue.', (part) => ({ ...GOOD, offlineQueue: part })],
-    ['offlineQueue.drain', 'offlineQueue.drain.', (part) => ({ ...GOOD, offlineQueue: { drain: part } })],
-    ['will', 'will.', (part) => ({ ...GOOD, will: { topic: 'a', ...part } })],
+    ['the options', '', (part) => ({ ...all, ...part })],
+    ['reconnect', 'reconnect.', (part) => ({ ...all, reconnect: part })],
+    ['offlineQueue', 'offlineQueue.', (part) => ({ ...all, offlineQueue: part })],
+    ['offlineQueue.drain', 'offlineQueue.drain.', (part) => ({ ...all, offlineQueue: { drain: part } })],
+    ['will', 'will.', (part) => ({ ...all, will: { topic: 'a', ...part } })],
   ];
   it.each(PLACES)('%s', (_what, prefix, place) => {
     const fields = fieldsOf(place);
@@ -84,7 +91,7 @@ describe('py:V12 null is refused by its field, wherever an option stands', () =>
   });
 
   it('mutualTls()', () => {
-    for (const field of ['cert', 'key', 'passphrase']) {
+    for (const field of ['cert', 'key', 'passphrase', 'username', 'password']) {
       const options = { cert: 'a.pem', key: 'b.pem', [field]: null } as unknown as MutualTlsOptions;
       const { code, message } = thrownBy(() => mutualTls(options));
       expect(code).toBe('INVALID_ARGUMENT');
