@@ -177,7 +177,8 @@ describe.each(PACKETS)('$name', ({ rows, table, says, failure }) => {
     expect(named).toEqual([...table.keys()].sort((a, b) => a - b));
   });
 
-  test.each(rows)('%i is %s, %s', (code, ours, words, advice) => {
+  const cases = rows.map(([code, ours, words, advice]) => ({ code, ours, words, advice }));
+  test.each(cases)('$code is $ours, $words', ({ code, ours, words, advice }) => {
     const error = failure(code);
     expect(error.code).toBe(ours);
     expect(error.reasonCode).toBe(code);
