@@ -32,8 +32,8 @@ const malformed = (words: string): Reason => ({
 const will = (words: string, remediation: string): Reason => ({ code: 'INVALID_WILL', words, remediation });
 
 /**
- * What a code in CONNACK means. Sources: MQTT 3.1.1, section 3.2.2.3 (1 to 5); 7 is what AWS IoT Core says to MQTT 3.1.1
- * for 5 (https://docs.aws.amazon.com/iot/latest/developerguide/mqtt.html); MQTT 5, section 3.2.2.2 (from 128 on).
+ * What a code in CONNACK means. Sources: MQTT 3.1.1, section 3.2.2.3 (1 to 5); AWS IoT Core's page about MQTT as it was
+ * in 2022 (7, which 3.1.1 reserves, for 5); MQTT 5, section 3.2.2.2 (from 128 on).
  */
 export const CONNACK_REASONS = reasons({
   1: {
