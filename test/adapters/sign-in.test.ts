@@ -47,7 +47,7 @@ const open = (peer: ScriptedPeer, options: Partial<TestOptions> = {}) =>
   });
 
 describe('mutualTls', () => {
-  test('sec:S-1 sec:S-3 signs in with the certificate over TLS 1.2 or later, and names the host', async () => {
+  test('py:R1 sec:S-1 sec:S-3 signs in with the certificate over TLS 1.2 or later, and names the host', async () => {
     await using peer = await serve();
     using line = open(peer);
     const there = await peer.connection();
@@ -403,7 +403,7 @@ describe('options', () => {
     expect(inspect(thrown)).not.toContain('CANARY');
   });
 
-  test('ports by default', () => {
+  test('py:R1 ports by default', () => {
     expect(plainTcp().defaultPort()).toBe(1883);
     expect(mutualTls(device).defaultPort()).toBe(8883);
   });
