@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import mqtt, { type MqttClient } from 'mqtt';
-import type { IConnackPacket, IPublishPacket, Packet } from 'mqtt-packet';
+import type { IConnackPacket, IDisconnectPacket, IPublishPacket, Packet } from 'mqtt-packet';
 import { IotError } from '../protocol/errors.ts';
 import {
   closedFailure,
@@ -27,7 +27,8 @@ import { KeepAlive } from './keep-alive.ts';
 import { type MqttTransportOptions, NO_BOUND_BYTES } from './mqtt-options.ts';
 import { MqttWire } from './mqtt-wire.ts';
 import type { Pace } from './pace.ts';
-import { reasonIn } from './reason.ts';
+import { wrongPacketId } from './packet-id.ts';
+import { textOf } from './property-text.ts';
 
 /** What a line does now. It only ever moves to the right, and `ended` is for good. */
 type Phase = 'signingIn' | 'dialing' | 'awaitingConnack' | 'connected' | 'disconnecting' | 'ended';
@@ -168,6 +169,8 @@ export class MqttLine implements TransportLine {
       } catch (error) {
         this.#end(calledBackAndThrew(error));
       }
+      // mqtt.js handles it next; but could throw over what is wrong with it, or answer after our DISCONNECT.
+      if (!this.#is('connected')) keepFromMqttjs(packet);
     });
     client.handleMessage = (packet, callback) => {
       const taken = this.#deliver(packet);
@@ -181,6 +184,11 @@ export class MqttLine implements TransportLine {
   /** Sees each packet before mqtt.js handles it. */
   #receive(packet: Packet, opened: OpenedStream): void {
     if (this.#phase === 'ended') return;
+    const wrongId = wrongPacketId(packet);
+    if (wrongId !== undefined) {
+      this.#break(wrongId);
+      return;
+    }
     if (this.#phase === 'awaitingConnack') {
       if (packet.cmd === 'connack') this.#open(packet, opened);
       else this.#break(protocolError(`${packet.cmd} before CONNACK`));
@@ -199,10 +207,7 @@ export class MqttLine implements TransportLine {
         this.#breakIf(this.#wire?.take(packet));
         return;
       case 'disconnect':
-        this.#end(
-          disconnectFailure(packet.reasonCode ?? 0, this.#place(), reasonIn(packet.properties)),
-          'closed',
-        );
+        this.#disconnected(packet);
         return;
       case 'connack':
         this.#break(protocolError('a second CONNACK'));
@@ -212,6 +217,12 @@ export class MqttLine implements TransportLine {
     }
   }
 
+  #disconnected({ reasonCode = 0, properties = {} }: IDisconnectPacket): void {
+    const { reasonString, serverReference } = properties;
+    const place = this.#place();
+    this.#end(disconnectFailure(reasonCode, place, textOf(reasonString), textOf(serverReference)), 'closed');
+  }
+
   #open(connack: IConnackPacket, opened: OpenedStream): void {
     const code = this.#options.protocolVersion === 5 ? connack.reasonCode : connack.returnCode;
     if (typeof code !== 'number') {
@@ -219,7 +230,8 @@ export class MqttLine implements TransportLine {
       return;
     }
     if (code !== 0) {
-      this.#end(connackFailure(code, this.#place(), reasonIn(connack.properties)));
+      const { reasonString, serverReference } = connack.properties ?? {};
+      this.#end(connackFailure(code, this.#place(), textOf(reasonString), textOf(serverReference)));
       return;
     }
     const accepted = readAccepted(connack);
@@ -227,6 +239,8 @@ export class MqttLine implements TransportLine {
       this.#break(accepted);
       return;
     }
+    // mqtt.js would make room for as many topic aliases as the broker allows, and we use none.
+    delete connack.properties;
     if (accepted.assignedClientId !== undefined) this.#lasting.clientId = accepted.assignedClientId;
     this.#attach(accepted, opened);
     if (this.#is('ended')) return;
@@ -355,6 +369,11 @@ export class MqttLine implements TransportLine {
 /** The broker, or something on the way, cut the connection: RST, or a write after it. */
 const isReset = (error: NodeJS.ErrnoException): boolean =>
   error.code === 'ECONNRESET' || error.code === 'EPIPE' || error.code === 'ECONNABORTED';
+
+/** To mqtt.js this is a packet of an unknown kind, which it passes over. */
+const keepFromMqttjs = (packet: { cmd: string }): void => {
+  packet.cmd = 'handled';
+};
 
 const calledBackAndThrew = (error: unknown): IotError =>
   internalFailure('a callback of the transport threw', error);

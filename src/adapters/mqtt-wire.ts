@@ -16,11 +16,11 @@ import {
 import { MQTT_LIMITS } from '../protocol/limits.ts';
 import type { FilterRequest, OutgoingMessage, QoS } from '../protocol/message.ts';
 import type { FilterAnswer, Wire } from '../protocol/transport.ts';
-import { type Breach, malformed, protocolError } from './breach.ts';
+import { type Breach, protocolError } from './breach.ts';
 import type { BrokerLimits } from './connack.ts';
 import type { KeepAlive, SentForAnswer } from './keep-alive.ts';
 import { publishPacket } from './publish-packet.ts';
-import { reasonIn } from './reason.ts';
+import { textOf } from './property-text.ts';
 
 /** A QoS 1 publish without PUBACK. */
 interface Unacknowledged extends SentForAnswer {
@@ -140,8 +140,7 @@ export class MqttWire implements Wire {
 
   /** Takes a PUBACK, SUBACK or UNSUBACK. Returns what is wrong with it, if something is. */
   take(packet: IPubackPacket | ISubackPacket | IUnsubackPacket): Breach | undefined {
-    const id = packet.messageId;
-    if (id === undefined) return malformed(`${packet.cmd} without a packet id`);
+    const id = packet.messageId as number;
     if (packet.cmd === 'puback') {
       this.#acknowledge(id, packet);
       return undefined;
@@ -151,7 +150,7 @@ export class MqttWire implements Wire {
     if (unanswered === undefined || unanswered.answeredBy !== packet.cmd) return undefined;
     this.#unanswered.delete(id);
     const codes = (packet.granted as readonly number[] | undefined) ?? [];
-    return unanswered.settle({ codes, reason: reasonIn(packet.properties) });
+    return unanswered.settle({ codes, reason: textOf(packet.properties?.reasonString) });
   }
 
   /** The socket has taken all that was written. */
@@ -208,7 +207,11 @@ export class MqttWire implements Wire {
     this.#unacknowledged.delete(id);
     this.#unacknowledgedBytes -= bytes;
     const code = packet.reasonCode ?? 0;
-    done(code < LOWEST_REFUSAL ? undefined : publishRefused(topic, code, reasonIn(packet.properties)));
+    done(
+      code < LOWEST_REFUSAL
+        ? undefined
+        : publishRefused(topic, code, textOf(packet.properties?.reasonString)),
+    );
   }
 
   /** Why the broker would end the line over this publish (MQTT-3.2.2-11, MQTT-3.2.2-14, MQTT-3.2.2-15). */

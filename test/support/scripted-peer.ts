@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
-import mqttPacket, { type IConnectPacket, type Packet } from 'mqtt-packet';
+import mqttPacket, { type IConnackPacket, type IConnectPacket, type Packet } from 'mqtt-packet';
 
 export type PacketOf<Cmd extends Packet['cmd']> = Extract<Packet, { cmd: Cmd }>;
 
@@ -12,12 +12,15 @@ export class PeerConnection {
   readonly received: Packet[] = [];
   /** Resolves when the socket is closed. */
   readonly closed: Promise<void>;
+  readonly #tcp: net.Socket;
   readonly #version: 4 | 5;
   #taken = 0;
   #wake: () => void = () => {};
 
-  constructor(socket: net.Socket, version: 4 | 5) {
+  /** @param tcp below TLS, or the socket itself. */
+  constructor(socket: net.Socket, tcp: net.Socket, version: 4 | 5) {
     this.socket = socket;
+    this.#tcp = tcp;
     this.#version = version;
     this.closed = new Promise((resolve) => socket.once('close', () => resolve()));
     socket.on('error', () => {});
@@ -60,27 +63,44 @@ export class PeerConnection {
   }
 
   /** Waits for CONNECT and answers it. */
-  async accept(answer: { sessionPresent?: boolean; code?: number } = {}): Promise<IConnectPacket> {
+  async accept(answer: ConnackAnswer = {}): Promise<IConnectPacket> {
     const connect = await this.next('connect');
-    this.send(connack(answer.code ?? 0, answer.sessionPresent));
+    this.send(connack(answer.code ?? 0, answer.sessionPresent, answer.properties));
     return connect;
   }
 
-  /** FIN, after what was sent. */
+  /** FIN, after what was sent; with TLS close_notify before it. */
   end(): void {
     this.socket.end();
   }
 
+  /** FIN without the close_notify that TLS asks for. */
+  endTcp(): void {
+    this.#tcp.end();
+  }
+
   /** RST. */
   reset(): void {
-    if (this.socket instanceof tls.TLSSocket) this.socket.destroy();
-    else this.socket.resetAndDestroy();
+    this.#tcp.resetAndDestroy();
   }
 }
 
+/** What a CONNACK may say. */
+export interface ConnackAnswer {
+  readonly sessionPresent?: boolean;
+  readonly code?: number;
+  /** MQTT 5 only. */
+  readonly properties?: IConnackPacket['properties'];
+}
+
 /** A CONNACK for either version. */
-export function connack(code = 0, sessionPresent = false): Packet {
-  return { cmd: 'connack', returnCode: code, reasonCode: code, sessionPresent };
+export function connack(
+  code = 0,
+  sessionPresent = false,
+  properties: ConnackAnswer['properties'] = undefined,
+): Packet {
+  const packet: Packet = { cmd: 'connack', returnCode: code, reasonCode: code, sessionPresent };
+  return properties === undefined ? packet : { ...packet, properties };
 }
 
 export interface ScriptedPeerOptions {
@@ -110,7 +130,8 @@ export class ScriptedPeer {
       socket.once('close', () => this.#sockets.delete(socket));
     });
     server.on(options.tls === undefined ? 'connection' : 'secureConnection', (socket: net.Socket) => {
-      this.connections.push(new PeerConnection(socket, options.protocolVersion ?? 4));
+      const tcp = [...this.#sockets].find(({ remotePort }) => remotePort === socket.remotePort) ?? socket;
+      this.connections.push(new PeerConnection(socket, tcp, options.protocolVersion ?? 4));
       this.#wake();
     });
     server.on('tlsClientError', () => {});
