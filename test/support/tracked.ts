@@ -1,15 +1,25 @@
 import { inspect } from 'node:util';
-import type { IotClient } from '../../src/index.ts';
+import { type IotClient, IotError } from '../../src/index.ts';
 
-/** A promise that a client gave away, and by which call. */
+/** A promise that a client gave away, by which call, and with whose signals. */
 interface Given {
   readonly call: string;
   readonly promise: Promise<unknown>;
+  readonly signals: readonly AbortSignal[];
+}
+
+/** What became of all promises. */
+interface Judgement {
+  /** One line for each promise that is pending, or rejected with what no client may reject with. */
+  readonly unkept: readonly string[];
+  /** Everything that was rejected with. */
+  readonly reasons: readonly unknown[];
 }
 
 /**
- * Remembers every promise that clients give away, so that a test can say afterwards that each was settled. It only looks
- * at them and attaches nothing: a rejection that nobody handles stays one, and fails the run.
+ * I1: remembers every promise that clients give away, so that a test can say afterwards that each was settled, with a
+ * value, an `IotError` or the reason of the caller's own signal. It only looks at them and attaches nothing: a rejection
+ * that nobody handles stays one, and fails the run.
  */
 export class PromiseRegistry {
   readonly #given: Given[] = [];
@@ -21,33 +31,45 @@ export class PromiseRegistry {
         const value: unknown = Reflect.get(target, property, target);
         if (typeof value !== 'function') return value;
         return (...parameters: unknown[]) =>
-          this.#watch(`${String(property)}()`, Reflect.apply(value, target, parameters));
+          this.#watch(
+            `${String(property)}()`,
+            Reflect.apply(value, target, parameters),
+            signalsIn(parameters),
+          );
       },
     });
   }
 
-  /** The calls whose promises are still pending, those of receipts and subscriptions included. */
-  async pending(): Promise<string[]> {
-    const pending: string[] = [];
-    for (const { call, promise } of this.#given.splice(0)) {
+  /** Judges what was given since the last time: the promises of receipts and subscriptions too. */
+  async judge(): Promise<Judgement> {
+    const unkept: string[] = [];
+    const reasons: unknown[] = [];
+    const look = async ({ call, promise, signals }: Given): Promise<unknown> => {
       if (isPending(promise)) {
-        pending.push(call);
-        continue;
+        unkept.push(`I1 ${call} is pending`);
+        return undefined;
       }
       const [outcome] = await Promise.allSettled([promise]);
-      const result: unknown = outcome.status === 'fulfilled' ? outcome.value : undefined;
+      if (outcome.status === 'fulfilled') return outcome.value;
+      reasons.push(outcome.reason);
+      if (!isFair(outcome.reason, signals))
+        unkept.push(`I1 ${call} rejected with ${inspect(outcome.reason, { depth: 0 })}`);
+      return undefined;
+    };
+    for (const given of this.#given.splice(0)) {
+      const result = await look(given);
       for (const name of ['delivered', 'granted']) {
         if (typeof result !== 'object' || result === null || !(name in result)) continue;
-        const later = (result as Record<string, unknown>)[name];
-        if (later instanceof Promise && isPending(later)) pending.push(`${call}.${name}`);
+        const promise = (result as Record<string, unknown>)[name];
+        if (promise instanceof Promise) await look({ ...given, call: `${given.call}.${name}`, promise });
       }
     }
-    return pending;
+    return { unkept, reasons };
   }
 
-  #watch(call: string, result: unknown): unknown {
+  #watch(call: string, result: unknown, signals: readonly AbortSignal[]): unknown {
     if (result instanceof Promise) {
-      this.#given.push({ call, promise: result });
+      this.#given.push({ call, promise: result, signals });
       return call === 'subscribe()' ? this.#subscription(result) : result;
     }
     if (typeof result === 'object' && result !== null && Symbol.asyncIterator in result)
@@ -63,7 +85,11 @@ export class PromiseRegistry {
         const value: unknown = Reflect.get(target, property, target);
         if (typeof value !== 'function') return value;
         return (...parameters: unknown[]) =>
-          this.#watch(`subscription.${String(property)}()`, Reflect.apply(value, target, parameters));
+          this.#watch(
+            `subscription.${String(property)}()`,
+            Reflect.apply(value, target, parameters),
+            signalsIn(parameters),
+          );
       },
     });
   }
@@ -75,7 +101,7 @@ export class PromiseRegistry {
       return iterator;
     };
     const noted = <T>(step: string, promise: Promise<T>): Promise<T> => {
-      this.#given.push({ call: `${call}.${step}`, promise });
+      this.#given.push({ call: `${call}.${step}`, promise, signals: [] });
       return promise;
     };
     return {
@@ -88,6 +114,18 @@ export class PromiseRegistry {
       },
     };
   }
+}
+
+function signalsIn(parameters: readonly unknown[]): readonly AbortSignal[] {
+  return parameters.flatMap((parameter) => {
+    if (typeof parameter !== 'object' || parameter === null || !('signal' in parameter)) return [];
+    return [parameter.signal as AbortSignal];
+  });
+}
+
+function isFair(reason: unknown, signals: readonly AbortSignal[]): boolean {
+  if (signals.some((signal) => signal.aborted && signal.reason === reason)) return true;
+  return IotError.is(reason) && typeof reason.code === 'string';
 }
 
 /** What `util.inspect` prints is the only public way to look at a promise without handling it. */

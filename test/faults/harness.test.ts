@@ -1,0 +1,333 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { createIotClient, type IotClient, IotError, type Status } from '../../src/index.ts';
+import { DEFAULT_BACKOFF } from '../../src/protocol/backoff.ts';
+import { answer, type HistoryLine } from '../../src/testing/index.ts';
+import {
+  emittedAfterClosed,
+  leaksIn,
+  overfull,
+  strayConnections,
+  strayFilters,
+  unkeptIn,
+  unlawfulDelays,
+  untrueIn,
+} from '../support/invariants.ts';
+import { PromiseRegistry } from '../support/tracked.ts';
+import { inWorld } from './support/world.ts';
+
+const FIGURES = { stable: false, queued: 0, inFlight: 0 };
+const refused = new IotError('SERVER_UNAVAILABLE', 'busy');
+const denied = new IotError('NOT_AUTHORIZED', 'no');
+
+const state = (
+  name: 'idle' | 'live' | 'draining' | 'resubscribing' | 'disconnecting' | 'closed',
+): Status => ({
+  ...FIGURES,
+  state: name,
+});
+const connecting: Status = { ...FIGURES, state: 'connecting', attempt: 1 };
+const backingOff = (retryAt: number, attempt: number, reason: IotError | undefined = refused): Status => ({
+  ...FIGURES,
+  ...{ state: 'backingOff', retryAt, attempt, reason },
+});
+
+describe('the judge of promises (fault:I1)', () => {
+  /** A client whose `connect` gives this. */
+  const giving = (promise: Promise<unknown>): IotClient => ({ connect: () => promise }) as never;
+
+  async function judged(promise: Promise<unknown>, signal?: AbortSignal): Promise<readonly string[]> {
+    const registry = new PromiseRegistry();
+    const client = registry.tracked(giving(promise));
+    void client.connect(signal === undefined ? {} : { signal }).catch(() => undefined);
+    return (await registry.judge()).unkept;
+  }
+
+  it('finds one that is pending', async () => {
+    expect(await judged(new Promise(() => {}))).toEqual(['I1 connect() is pending']);
+  });
+
+  it('finds one that is pending in a receipt, and one that rejected with something else', async () => {
+    expect(await judged(Promise.resolve({ delivered: new Promise(() => {}) }))).toEqual([
+      'I1 connect().delivered is pending',
+    ]);
+    const delivered = Promise.reject(new TypeError('oops'));
+    delivered.catch(() => undefined);
+    expect(await judged(Promise.resolve({ delivered }))).toEqual([
+      expect.stringMatching(/^I1 connect\(\).delivered rejected with TypeError: oops/),
+    ]);
+  });
+
+  it('takes an IotError and the reason of the signal of the call, and nothing else', async () => {
+    const stop = new AbortController();
+    expect(await judged(Promise.resolve())).toEqual([]);
+    expect(await judged(Promise.reject(refused))).toEqual([]);
+    const enough = new Error('enough');
+    expect(await judged(Promise.reject(enough), stop.signal)).toHaveLength(1);
+    stop.abort(enough);
+    expect(await judged(Promise.reject(enough), stop.signal)).toEqual([]);
+    expect(await judged(Promise.reject(new Error('enough')), stop.signal)).toHaveLength(1);
+  });
+});
+
+describe('the runner', () => {
+  /** What a run of the fixtures says, all of which pass but for what they leave to the runner. */
+  function runFixtures(): Promise<{ code: unknown; output: string }> {
+    const folder = join(import.meta.dirname, 'fixtures');
+    const vitest = join(import.meta.dirname, '../../node_modules/vitest/vitest.mjs');
+    const parameters = [vitest, 'run', '--config', join(folder, 'vitest.config.ts')];
+    return new Promise((resolve) => {
+      execFile(process.execPath, parameters, (error, stdout, stderr) =>
+        resolve({ code: error?.code ?? 0, output: stripVTControlCharacters(stdout + stderr) }),
+      );
+    });
+  }
+
+  it('fails for what nobody handles or catches (fault:I2), and for what is left open (fault:I6)', async () => {
+    const { code, output } = await runFixtures();
+    expect(code).toBe(1);
+    expect(output).toMatch(/Unhandled Rejection[\s\S]*INVALID_ARGUMENT/);
+    expect(output).toMatch(/Uncaught Exception[\s\S]*nobody catches this/);
+    expect(output).toMatch(/Left behind:\s*1 × TCPServerWrap/);
+    expect(output).toMatch(/Tests +1 failed \| 2 passed/);
+    expect(output).toMatch(/Errors +2 errors/);
+  });
+});
+
+describe('the judge of the status (fault:I3, fault:I12)', () => {
+  const life = [connecting, state('resubscribing'), state('draining'), state('live'), state('closed')];
+
+  it('takes a whole life', () => {
+    expect(untrueIn(life)).toEqual([]);
+    const stable: Status = { ...state('live'), stable: true };
+    expect(untrueIn([...life.slice(0, 4), stable, backingOff(1, 1), state('closed')])).toEqual([]);
+  });
+
+  it.each([
+    ['a step that the machine does not have', [connecting, state('live'), state('closed')]],
+    ['a state that is told twice', [connecting, connecting, state('closed')]],
+    ['something after closed', [...life, state('idle')]],
+    ['two ends', [...life, state('closed')]],
+    ['no end', life.slice(0, -1)],
+  ])('finds %s', (_what, told) => {
+    expect(untrueIn(told)).not.toEqual([]);
+  });
+});
+
+describe('the judge of messages (fault:I4)', () => {
+  const lines = (...ops: readonly string[]): HistoryLine[] =>
+    ops.map((op, t) => {
+      const [name, id = 'm', flag] = op.split(' ');
+      const qos = flag === 'qos0' ? ({ qos: 0 } as const) : {};
+      const outcome = flag === 'unknown' ? { outcomeUnknown: true } : {};
+      return { t, op: name, id, ...qos, ...outcome } as HistoryLine;
+    });
+
+  it.each([
+    ['one that was delivered', ['accepted', 'queued', 'written', 'delivered', 'received']],
+    ['one that was sent again', ['accepted', 'written', 'written', 'delivered', 'received', 'received']],
+    ['one that was refused', ['accepted', 'rejected']],
+    ['one that was given up on the wire', ['accepted', 'rejected m unknown', 'written', 'received']],
+    [
+      'QoS 0, which is over before the broker sees it',
+      ['accepted m qos0', 'delivered', 'written', 'received'],
+    ],
+  ])('takes %s', (_what, ops) => {
+    expect(unkeptIn(lines(...ops))).toEqual([]);
+  });
+
+  it.each([
+    ['lost', ['accepted', 'written', 'delivered']],
+    ['duplicated', ['accepted', 'written', 'delivered', 'received', 'received']],
+    ['reordered', ['accepted a', 'accepted b', 'delivered a', 'delivered b', 'received b', 'received a']],
+    ['phantom', ['received']],
+    ['stranded', ['accepted', 'queued']],
+    ['toldTwice', ['accepted', 'rejected', 'delivered', 'received']],
+    ['misreported', ['accepted', 'rejected', 'received']],
+    ['revived', ['accepted', 'written', 'delivered', 'written', 'received']],
+  ])('finds what is %s', (name, ops) => {
+    expect(unkeptIn(lines(...ops)).join()).toContain(`I4 ${name}`);
+  });
+});
+
+describe('the judge of connections, filters and emissions', () => {
+  it('fault:I5 finds one connection too many', () => {
+    expect(strayConnections(1, 1)).toEqual([]);
+    expect(strayConnections(2, 2)).toEqual([]);
+    expect(strayConnections(2, 1)).toHaveLength(1);
+  });
+
+  it('fault:I8 finds a filter that the broker does not have, and one that nobody wants', () => {
+    expect(strayFilters(['a'], ['a', 'b'], ['a', 'b'])).toEqual([]);
+    expect(strayFilters(['a'], ['a'], [])).toEqual(['I8 a is not subscribed']);
+    expect(strayFilters([], [], ['a'])).toEqual(['I8 a is still subscribed']);
+  });
+
+  it('fault:I11 finds what comes after closed', () => {
+    const closed = { event: 'status', state: 'closed' } as const;
+    expect(emittedAfterClosed([{ event: 'undelivered' }, closed])).toEqual([]);
+    expect(emittedAfterClosed([closed, { event: 'undelivered' }])).toHaveLength(1);
+    expect(emittedAfterClosed([closed, closed])).toHaveLength(1);
+  });
+});
+
+describe('the judge of delays (fault:I7)', () => {
+  const judge = (...told: readonly (readonly [at: number, status: Status])[]): readonly string[] =>
+    unlawfulDelays(
+      told.map(([at, status]) => ({ at, status })),
+      DEFAULT_BACKOFF,
+    );
+
+  it('takes 1, 2, 4 … seconds, drawn from their upper halves', () => {
+    expect(judge([0, backingOff(500, 1)], [9, connecting], [600, backingOff(2_600, 2)])).toEqual([]);
+    const stable: Status = { ...state('live'), stable: true };
+    expect(judge([0, backingOff(1_000, 1)], [9, stable], [10, backingOff(510, 1)])).toEqual([]);
+  });
+
+  it('takes the slow delay where a person must mend something, and none after a planned end', () => {
+    expect(judge([0, backingOff(16_000, 1, denied)])).toEqual([]);
+    expect(judge([0, state('disconnecting')], [5, backingOff(5, 1, undefined)])).toEqual([]);
+  });
+
+  it.each<[string, readonly (readonly [number, Status])[]]>([
+    ['a delay that is too short', [[0, backingOff(498, 1)]]],
+    ['a delay that is too long', [[0, backingOff(1_002, 1)]]],
+    [
+      'a delay that does not grow',
+      [
+        [0, backingOff(900, 1)],
+        [900, connecting],
+        [901, backingOff(1_801, 2)],
+      ],
+    ],
+    ['a refusal that is tried again like a loss', [[0, backingOff(900, 1, denied)]]],
+    ['no delay at all', [[0, backingOff(0, 1)]]],
+    ['a wrong count', [[0, backingOff(900, 2)]]],
+  ])('finds %s', (_what, told) => {
+    expect(judge(...told)).not.toEqual([]);
+  });
+});
+
+describe('the judge of the queue (fault:I9)', () => {
+  const bounds = { maxMessages: 2, maxBytes: 100 };
+
+  it('takes what is within bounds, and what a live line left behind', () => {
+    const backlogs = [
+      { state: 'idle', messages: 2, bytes: 100 },
+      { state: 'live', messages: 5, bytes: 300 },
+      { state: 'backingOff', messages: 7, bytes: 400 },
+    ] as const;
+    expect(overfull(backlogs, bounds)).toEqual([]);
+  });
+
+  it.each([
+    ['messages', { state: 'backingOff', messages: 3, bytes: 0 }],
+    ['bytes', { state: 'draining', messages: 0, bytes: 101 }],
+  ] as const)('finds too many %s', (what, backlog) => {
+    expect(overfull([backlog], bounds).join()).toContain(what);
+  });
+});
+
+describe('the judge of secrets (fault:I10)', () => {
+  const SECRET = 'canary-7f3a';
+
+  it.each([
+    ['a message', new Error(`wrong passphrase ${SECRET}`)],
+    ['a cause', new IotError('INTERNAL', 'failed', { cause: new Error(SECRET) })],
+    ['a field', { context: { options: { passphrase: SECRET } } }],
+    ['what toJSON gives', { toJSON: () => SECRET }],
+    ['text', `printed ${SECRET}`],
+  ])('finds one in %s, and does not repeat it', (_where, value) => {
+    const found = leaksIn(['fine', value], [SECRET]);
+    expect(found).toHaveLength(1);
+    expect(found.join()).not.toContain(SECRET);
+  });
+
+  it('finds none where there is none', () => {
+    expect(leaksIn([new Error('wrong passphrase'), { a: 1 }, undefined], [SECRET])).toEqual([]);
+  });
+});
+
+describe('a world', () => {
+  it('fault:I4 finds a PUBACK for what the broker never took', async () => {
+    const test = inWorld(async (world, broker) => {
+      broker.on({ packet: 'publish' }, ({ connection, packet }) =>
+        connection.raw(connection.bytesOf({ cmd: 'puback', messageId: packet!.messageId! })),
+      );
+      await (await world.liveClient()).publish('a', 'b', { qos: 1 });
+    });
+    await expect(test).rejects.toThrow(/^Invariants are broken:\nI4 lost: \[ 'a [^\n]*$/);
+  });
+
+  it('fault:I5 finds a second connection of a client', async () => {
+    const test = inWorld(async (world, broker) => {
+      await world.liveClient({ clientId: 'twin' });
+      await using twin = createIotClient(broker.clientOptions('twin'));
+      await twin.connect();
+    });
+    await expect(test).rejects.toThrow('I5 2 connections');
+  });
+
+  it('fault:I8 finds a subscription that the broker does not have', async () => {
+    const test = inWorld(async (world, broker) => {
+      broker.on({ packet: 'subscribe' }, answer.reply({ cmd: 'suback', granted: [0] }));
+      await (await world.liveClient()).subscribe('a', () => undefined);
+    });
+    await expect(test).rejects.toThrow('I8 a is not subscribed');
+  });
+
+  it('fault:I10 finds a secret in an error of a client, and one that is printed', async () => {
+    const inError = inWorld(async (world, broker) => {
+      const client = world.client({ secrets: ['127.0.0.1'] });
+      broker.stopListening();
+      const given = client.connect({ timeoutMs: 100 }).catch(() => undefined);
+      await client.when('backingOff');
+      world.clock.advance(100);
+      await given;
+    });
+    await expect(inError).rejects.toThrow(/I10 secret 0 is in/);
+    const printed = inWorld(async (world) => {
+      world.client({ secrets: ['canary-7f3a'] });
+      console.info('canary-7f3a');
+    });
+    await expect(printed).rejects.toThrow('I10 secret 0 is in a string');
+  });
+
+  it('fault:I6 finds a timer that is left behind', async () => {
+    const test = inWorld(async (world) => {
+      world.clock.setTimeout(() => {}, 1_000);
+    });
+    await expect(test).rejects.toThrow('I6 1 timers');
+  });
+
+  it('tells the failure of the test itself too', async () => {
+    const test = inWorld(async (world) => {
+      world.clock.setTimeout(() => {}, 1_000);
+      throw new Error('the test failed');
+    });
+    await expect(test).rejects.toThrow(/the test failed[\s\S]*I6 1 timers/);
+  });
+
+  it('leaves out what a test says, with its reason, does not hold', async () => {
+    const leaveTimer = (except: Record<string, string>) =>
+      inWorld(
+        async (world) => {
+          world.clock.setTimeout(() => {}, 1_000);
+        },
+        { except },
+      );
+    await leaveTimer({ I6: 'the test leaves a timer on purpose' });
+    await expect(leaveTimer({ I5: 'another one' })).rejects.toThrow('I6');
+  });
+
+  it('wants each message of a client to be told apart', async () => {
+    const test = inWorld(async (world) => {
+      const client = world.client();
+      await client.publish('a', 'b', { qos: 1 });
+      await client.publish('a', 'b', { qos: 1 });
+    });
+    await expect(test).rejects.toThrow(/was published before/);
+  });
+});
