@@ -5,11 +5,12 @@ import type { Entry } from './entry.ts';
 /** The error as the message ends with it: whether the broker may have it is known only here. */
 export function withOutcome(error: IotError, unknown: boolean): IotError {
   if (!unknown || error.outcomeUnknown) return error;
-  const { code, message, remediation, cause } = error;
+  const { code, message, remediation, cause, reasonCode } = error;
   return new IotError(code, message, {
     outcomeUnknown: true,
     ...(remediation === undefined ? {} : { remediation }),
     ...(cause === undefined ? {} : { cause }),
+    ...(reasonCode === undefined ? {} : { reasonCode }),
   });
 }
 
