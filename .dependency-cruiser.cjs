@@ -16,7 +16,11 @@ const LAYERS = {
     packages: ['aedes', 'selfsigned', 'mqtt-packet', 'denque'],
     node: true,
   },
-  testing: { layers: ['client', 'machines', 'protocol'], packages: ['xstate', 'mqtt-packet'], node: true },
+  testing: {
+    layers: ['client', 'machines', 'adapters', 'protocol'],
+    packages: ['xstate', 'mqtt-packet'],
+    node: true,
+  },
   cli: { layers: ['client', 'local', 'inspect', 'protocol'], packages: ['commander'], node: true },
 };
 

@@ -377,7 +377,8 @@ describe('after a lost session', () => {
     const held = core.tap.hold({ packet: 'suback', clientId });
     const subscribing = client.subscribe('a', () => undefined);
     await held.caught();
-    clock.advance(100);
+    // And a second look, after what may lie unread.
+    clock.advance(100 + 50);
     expect(await client.when('backingOff')).toMatchObject({ reason: { code: 'OPERATION_TIMEOUT' } });
     expect((await subscribing).state).toBe('recorded');
     held.release();
