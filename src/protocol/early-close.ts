@@ -28,7 +28,7 @@ const DUEL_CLOSES = 3;
 /** The close over the same sole packet that convicts it. */
 const TRIALS = 3;
 /** A line under inquiry is quiet for so many times as long as its predecessor lived: one that dies by itself dies then. */
-const QUIET_FACTOR = 3;
+const QUIET_FACTOR = 5;
 const LEAST_QUIET_MS = 500;
 const MOST_QUIET_MS = 30_000;
 const ALL_FILTERS = AWS_LIMITS.filtersPerSubscribe;
@@ -143,15 +143,15 @@ export class EarlyCloseClassifier<P extends object> {
     const common = filters.filter((filter) => this.#suspectFilters.has(filter));
     const [filter] = common;
     if (filter === undefined) {
-      // Now over one filter and then over another: over neither.
-      this.#acquit();
+      // First over these filters and then over those: over none of them.
+      this.#forgetFilters();
       return undefined;
     }
     const closes = this.#countTrial('filters');
     this.#suspectFiltersAre(common, filters.length);
     if (closes < TRIALS || filters.length > 1) return NETWORK;
     this.#trials = undefined;
-    this.#suspectFiltersAre([], 0);
+    this.#forgetFilters();
     return { kind: 'poisonFilter', filter, closes };
   }
 
@@ -185,9 +185,13 @@ export class EarlyCloseClassifier<P extends object> {
   /** The line ended by itself: so may its predecessors have done. */
   #acquit(): void {
     this.#suspects = new Set();
-    this.#suspectFiltersAre([], 0);
-    this.#trials = undefined;
     this.#lastPublishes = new WeakSet();
+    this.#trials = undefined;
+    this.#forgetFilters();
+  }
+
+  #forgetFilters(): void {
+    this.#suspectFiltersAre([], 0);
     this.#lastFilters = new Set();
   }
 }
