@@ -25,9 +25,10 @@ const MAX_UNTAKEN_BYTES = 8 * AWS_LIMITS.payloadBytes;
  *
  * It keeps one order, `[in flight | to resend | waiting]`. While a {@link Wire} is attached and its window has room, it
  * writes what is to be resent, whatever the flow is, and then what waits: all while the flow is `free`, what was
- * released while it is `paced`. Suspects, publishes over which the broker may close the line, go one at a time. QoS 0 needs no slot of the window, but a socket that takes it: while the wire holds too
- * much that is untaken, it waits, and QoS 1 behind it too, because nothing overtakes. An entry ends when it is delivered,
- * refused, evicted, expired, ended by its caller, or by `close`; nothing else removes it.
+ * released while it is `paced`. Suspects, publishes over which the broker may close the line, go one at a time. QoS 0 needs
+ * no slot of the window, but a socket that takes it: while the wire holds too much that is untaken, it waits, and QoS 1
+ * behind it too, because nothing overtakes. An entry ends when it is delivered, refused, evicted, expired, ended by its
+ * caller, or by `close`; nothing else removes it.
  *
  * Each command runs to its end before any observer hears of it: first the writes, then the calls, in order, one at a
  * time. The flow is `closed` at first.
@@ -118,7 +119,8 @@ export class Outbox implements FlowPort {
     this.#dropLine();
     const window = Math.min(this.#options.window ?? AWS_LIMITS.unacknowledgedPublishes, wire.receiveMaximum);
     const untakenRoom = this.#options.maxUntakenBytes ?? MAX_UNTAKEN_BYTES;
-    const own = suspects === undefined ? undefined : new Set(suspects);
+    // One that has ended, now or before, would never end again.
+    const own = suspects && new Set([...suspects].filter(({ place }) => place !== 'ended'));
     this.#line = { wire, window, slots: window, suspects: own, untakenRoom, stopped: false };
     this.#settle();
   }

@@ -1,4 +1,5 @@
 import { createActor } from 'xstate';
+import type { Entry } from '../../src/delivery/entry.ts';
 import { Outbox } from '../../src/delivery/outbox.ts';
 import type { OutboxOptions } from '../../src/delivery/outbox-options.ts';
 import {
@@ -11,7 +12,13 @@ import {
 import { DEFAULT_BACKOFF } from '../../src/protocol/backoff.ts';
 import type { IotError } from '../../src/protocol/errors.ts';
 import type { FilterRequest, OutgoingMessage, QoS } from '../../src/protocol/message.ts';
-import type { FilterAnswer, TransportFact, TransportLine, Wire } from '../../src/protocol/transport.ts';
+import type {
+  Caution,
+  FilterAnswer,
+  TransportFact,
+  TransportLine,
+  Wire,
+} from '../../src/protocol/transport.ts';
 import type { HistoryLine } from '../../src/testing/history-checker.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { error, placeOf } from './support.ts';
@@ -59,13 +66,15 @@ class FakeLine implements TransportLine {
     if (reception === 'accepts') {
       const sessionPresent = this.#world.beginSession();
       this.isAttached = true;
-      this.#world.outbox.attach(this.#wire());
+      const { caution, unacknowledged } = this.#world;
+      this.#world.outbox.attach(this.#wire(), caution && new Set(unacknowledged));
       // The outbox writes as soon as it can, and the network may not survive that.
       if (this.isOpen) {
         const session = {
           sessionPresent,
           receiveMaximum: this.#world.receiveMaximum,
           ...this.#world.lifetime,
+          ...(caution && { caution }),
         };
         this.#report({ type: 'transport.connected', session });
       }
@@ -90,7 +99,7 @@ class FakeLine implements TransportLine {
   #detach(): void {
     if (!this.isAttached) return;
     this.isAttached = false;
-    this.#world.outbox.detach();
+    this.#world.unacknowledged = this.#world.outbox.detach();
     for (const reject of [...this.#rejects]) reject(error('CONNECTION_LOST'));
   }
 
@@ -162,10 +171,15 @@ export class ClientWorld {
   /** What the broker has of this client's session. */
   readonly granted = new Map<string, QoS>();
   readonly refusedFilters = new Set<string>();
+  /** How many filters each SUBSCRIBE had that was answered. */
+  readonly asked: number[] = [];
   reception: Reception = 'accepts';
   answers = true;
   answersGoodbye = true;
   latency = 10;
+  /** What the lines to come have to be used with; what their predecessor left unacknowledged is suspect then. */
+  caution: Caution | undefined;
+  unacknowledged: readonly Entry[] = [];
   /** How likely a write breaks the line. */
   breakage = 0;
   /** Whether somebody wants the line: the only time in which anything may dial. */
@@ -222,9 +236,9 @@ export class ClientWorld {
   #wire: Wire | undefined;
 
   #attaching(attach: Outbox['attach']): Outbox['attach'] {
-    return (wire) => {
+    return (wire, suspects) => {
       this.#wire = wire;
-      attach(wire);
+      attach(wire, suspects);
     };
   }
 
@@ -326,9 +340,14 @@ export class ClientWorld {
   }
 
   grant(requests: readonly FilterRequest[]): FilterAnswer[] {
+    this.asked.push(requests.length);
     if (requests.length > 8) throw new Error('more than 8 filters in a SUBSCRIBE');
     return requests.map(({ filter, qos }) => {
-      if (this.refusedFilters.has(filter)) return { filter, error: error('SUBSCRIPTION_REFUSED') };
+      if (this.refusedFilters.has(filter)) {
+        // What it had granted before goes too: MQTT leaves that open.
+        this.granted.delete(filter);
+        return { filter, error: error('SUBSCRIPTION_REFUSED') };
+      }
       this.granted.set(filter, qos);
       return { filter, grantedQos: qos };
     });

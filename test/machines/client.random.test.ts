@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { checkHistory, cleanHistory } from '../../src/testing/history-checker.ts';
 import { ClientWorld, type ClientWorldOptions, type Reception } from './client-world.ts';
+import { error } from './support.ts';
 
 const RUNS = 2_000;
 const BATCH = 250;
@@ -61,6 +62,26 @@ const STEPS_BY_WEIGHT: Record<
     (world, random) => {
       world.answers = random() < 0.7;
       world.answersGoodbye = random() < 0.7;
+    },
+  ],
+  caution: [
+    2,
+    (world, random) => {
+      const filtersPerSubscribe = pick(random, [1, 3, 8]);
+      world.caution = pick(random, [
+        undefined,
+        { quietMs: pick(random, [0, 500, 6_000]), filtersPerSubscribe },
+      ]);
+    },
+  ],
+  // Told with the end of the line that it closed, of a filter that the broker never granted.
+  poison: [
+    1,
+    (world, random) => {
+      const filter = pick(random, FILTERS);
+      if (world.granted.has(filter)) return;
+      world.actor.send({ type: 'filter.poisoned', filter, error: error('POISON_SUBSCRIPTION') });
+      world.cut();
     },
   ],
   breakage: [
@@ -153,7 +174,13 @@ function expectSound(world: ClientWorld): void {
 
 /** After a long calm everything has come to its end: messages, filters, and the client. */
 async function expectCalm(world: ClientWorld, random: Random): Promise<void> {
-  Object.assign(world, { reception: 'accepts', answers: true, answersGoodbye: true, breakage: 0 });
+  Object.assign(world, {
+    reception: 'accepts',
+    answers: true,
+    answersGoodbye: true,
+    breakage: 0,
+    caution: undefined,
+  });
   // A line that withheld answers: the keep-alive of a real transport gives it up.
   world.cut();
   world.connect();

@@ -10,7 +10,10 @@ const { start, step, afterEvents } = pure(clientMachine, input);
 const event = (type: string, more: object = {}): EventObject => ({ type, ...more });
 
 const CONNECTED = event('connection.connected', { session: session() });
-const KEPT = event('connection.connected', { session: session({ sessionPresent: true }) });
+const USABLE = event('connection.usable', { session: session() });
+const KEPT = event('connection.usable', { session: session({ sessionPresent: true }) });
+const CAUTION = { quietMs: 1_500, filtersPerSubscribe: 4 };
+const UNDER_INQUIRY = event('connection.usable', { session: session({ caution: CAUTION }) });
 const CLOSE = event('close');
 
 type Row = readonly [given: EventObject, effects: readonly string[]];
@@ -22,8 +25,14 @@ const ROUTES: readonly Row[] = [
   [event('network.online'), ['tell connection network.online']],
   [event('subscribe', { filter: 'a', qos: 0 }), ['tell subscriptions subscribe']],
   [event('unsubscribe', { filter: 'a' }), ['tell subscriptions unsubscribe']],
-  [CONNECTED, ['tell subscriptions session.started', 'emit connection.connected']],
-  [KEPT, ['tell subscriptions session.started', 'emit connection.connected']],
+  [
+    event('filter.poisoned', { filter: 'a', error: error('POISON_SUBSCRIPTION') }),
+    ['tell subscriptions filter.poisoned'],
+  ],
+  [CONNECTED, ['emit connection.connected']],
+  [USABLE, ['tell subscriptions session.started', 'emit connection.usable']],
+  [KEPT, ['tell subscriptions session.started', 'emit connection.usable']],
+  [UNDER_INQUIRY, ['tell subscriptions session.started', 'emit connection.usable']],
   [event('connection.resubscribed'), ['tell queue drain', 'emit connection.resubscribed']],
   [event('connection.live'), ['emit connection.live']],
   [event('connection.flushing'), ['tell queue hold', 'emit connection.flushing']],
@@ -50,7 +59,14 @@ const ROUTES: readonly Row[] = [
   [event('filter.refused', { filter: 'a', error: error('SUBSCRIPTION_REFUSED') }), ['emit filter.refused']],
   [event('filter.released', { filter: 'a' }), ['emit filter.released']],
 ];
-const COMMANDS = new Set(['connect', 'disconnect', 'network.online', 'subscribe', 'unsubscribe']);
+const COMMANDS = new Set([
+  'connect',
+  'disconnect',
+  'network.online',
+  'subscribe',
+  'unsubscribe',
+  'filter.poisoned',
+]);
 
 test('begins with its three children', () => {
   expect(start()).toMatchObject({
@@ -193,7 +209,8 @@ describe('invariants', () => {
   test('every fact is passed on exactly once', () => {
     for (const edge of edges) {
       const passed = step(edge.from, edge.event).effects.filter((effect) => effect.startsWith('emit'));
-      const isFact = /^(connection|queue|subscriptions|filter)\./.test(edge.event.type);
+      const isFact =
+        /^(connection|queue|subscriptions|filter)\./.test(edge.event.type) && !COMMANDS.has(edge.event.type);
       expect(passed, show(edge)).toEqual(isFact ? [`emit ${edge.event.type}`] : []);
     }
   });

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { checkHistory, cleanHistory } from '../../src/testing/history-checker.ts';
 import { ClientWorld, type ClientWorldOptions } from './client-world.ts';
+import { error } from './support.ts';
 
 const worlds: ClientWorld[] = [];
 const open = (options?: ClientWorldOptions): ClientWorld => {
@@ -20,7 +21,7 @@ afterEach(() => {
 const LIVE = /up.live/;
 
 describe('the composed client', () => {
-  test('comes up in this order: connected, granted, settled, resubscribed, drained, live', async () => {
+  test('comes up in this order: connected, usable, granted, settled, resubscribed, drained, live', async () => {
     const world = open();
     world.actor.send({ type: 'subscribe', filter: 'a', qos: 1 });
     world.publish();
@@ -29,6 +30,7 @@ describe('the composed client', () => {
     expect(world.told).toEqual([
       'connection.ended',
       'connection.connected',
+      'connection.usable',
       'filter.granted',
       'subscriptions.settled',
       'connection.resubscribed',
@@ -67,6 +69,43 @@ describe('the composed client', () => {
     expect(world.connection).toMatch(LIVE);
     expect(world.granted).toEqual(new Map([['a', 1]]));
     expect(world.lines).toHaveLength(2);
+  });
+
+  test('a line under inquiry: quiet, then few filters at a time, then its suspects one by one, then all', async () => {
+    const world = open({ input: { drain: { perSecond: Number.POSITIVE_INFINITY } } });
+    for (let n = 0; n < 5; n++) world.actor.send({ type: 'subscribe', filter: `f${n}`, qos: 1 });
+    world.connect();
+    await world.advance(2_000);
+    world.answers = false;
+    for (let n = 0; n < 2; n++) world.publish();
+    world.cut();
+    world.publish();
+    world.answers = true;
+    world.caution = { quietMs: 5_000, filtersPerSubscribe: 2 };
+    const before = { asked: world.asked.length, lines: world.history.length };
+    await world.advance(1_010 + 4_999);
+    expect(world.connection).toMatch(/up.quiet/);
+    expect(world.subscriptions).toBe('offline');
+    expect(world.history).toHaveLength(before.lines);
+    await world.advance(61);
+    expect(world.asked.slice(before.asked)).toEqual([2, 2, 1]);
+    await world.advance(1_000);
+    expect(world.connection).toMatch(LIVE);
+    const since = world.history.slice(before.lines).filter(({ op }) => op !== 'delivered');
+    const alone = (id: number) => [`written ${id}`, `received ${id}`, `acknowledged ${id}`];
+    expect(since.map(({ op, id }) => `${op} ${id}`)).toEqual([...alone(0), ...alone(1), ...alone(2)]);
+  });
+
+  test('a filter over which the broker closes is told refused, and not asked for again', async () => {
+    const world = open();
+    for (const filter of ['a', 'bad']) world.actor.send({ type: 'subscribe', filter, qos: 1 });
+    world.actor.send({ type: 'filter.poisoned', filter: 'bad', error: error('POISON_SUBSCRIPTION') });
+    world.connect();
+    await world.advance(1_000);
+    expect([...world.granted.keys()]).toEqual(['a']);
+    expect(world.facts).toContainEqual(
+      expect.objectContaining({ type: 'filter.refused', filter: 'bad', error: expect.anything() }),
+    );
   });
 
   test('when live is told, a publish goes at once, also without an offline queue', async () => {

@@ -25,6 +25,7 @@ const payloads = [
   closed(),
   connected(),
   connected({ lifetimeMs: 60_000 }),
+  connected({ caution: { quietMs: 1_500, filtersPerSubscribe: 4 } }),
   { type: 'subscriptions.unanswered', error: error('OPERATION_TIMEOUT') },
   { type: 'queue.failed', error: error('INTERNAL') },
   { type: 'xstate.error.actor.transport', error: new Error('test') },
@@ -52,6 +53,7 @@ const isConnecting = is({ line: 'connecting' });
 const isConnected = is({ line: 'connected' });
 const isUp = is({ line: { connected: { session: 'up' } } });
 const isDraining = is({ line: { connected: { session: { up: 'draining' } } } });
+const isQuiet = is({ line: { connected: { session: { up: 'quiet' } } } });
 const isResubscribing = is({ line: { connected: { session: { up: 'resubscribing' } } } });
 const isLive = is({ line: { connected: { session: { up: 'live' } } } });
 const isStable = is({ line: { connected: { stability: 'stable' } } });
@@ -84,9 +86,9 @@ describe('connection', () => {
     const unreached = leaves
       .map((node) => node.path.join('.'))
       .filter((leaf) => ![...places].some((place) => place.split(' + ').includes(leaf)));
-    // `lost` is left in the same step, by what it decides.
-    expect(unreached).toEqual(['lost']);
-    expect({ states: states.length, edges: edges.length }).toEqual({ states: 66, edges: 742 });
+    // These two are left in the same step, by what they decide.
+    expect(unreached).toEqual(['line.connected.session.up.accepted', 'lost']);
+    expect({ states: states.length, edges: edges.length }).toEqual({ states: 84, edges: 989 });
   });
 
   test('after disconnect nothing dials without a new connect', () => {
@@ -210,8 +212,52 @@ describe('connection', () => {
       [],
     );
     expect(
-      except(({ from, to }) => !isResubscribing(to) || isResubscribing(from) || isConnecting(from)),
+      except(
+        ({ from, to }) =>
+          !isResubscribing(to) || isResubscribing(from) || isConnecting(from) || isQuiet(from),
+      ),
     ).toEqual([]);
+  });
+
+  test('a line is quiet exactly when it has to be found out who closes the lines, and from its first moment on', () => {
+    const hasCaution = ({ context }: AnyMachineSnapshot) => context.session?.caution !== undefined;
+    expect(statesExcept((state) => !isQuiet(state) || hasCaution(state))).toEqual([]);
+    expect(except(({ from, to }) => !isQuiet(to) || isQuiet(from) || isConnecting(from))).toEqual([]);
+    expect(
+      except(({ from, to }) => isConnected(from) || !isConnected(to) || isQuiet(to) === hasCaution(to)),
+    ).toEqual([]);
+    // Only its own timer makes it usable: no answer, no command.
+    const ends = edges.filter(({ from, to }) => isQuiet(from) && isResubscribing(to));
+    expect([...new Set(ends.map(({ event }) => event.type))]).toEqual([
+      'xstate.after.quiet.connection.line.connected.session.up.quiet',
+    ]);
+  });
+
+  test('nothing is asked, drained or live before the line is usable', () => {
+    const usable = new Set(edges.filter((edge) => emitsOf(edge).includes('usable')).map(({ to }) => to));
+    const connectedOnly = edges
+      .filter(({ from, to }) => isConnecting(from) && isConnected(to))
+      .map(({ to }) => to);
+    const unusable = reachable(
+      connectedOnly.filter((state) => !usable.has(state)),
+      ({ to }) => isConnected(to) && !usable.has(to),
+    );
+    expect(unusable.some(isQuiet)).toBe(true);
+    expect(unusable.filter((s) => isResubscribing(s) || isDraining(s) || isLive(s)).map(placeOf)).toEqual([]);
+    const children = ['resubscription', 'drain'];
+    expect(unusable.filter((s) => children.some((child) => child in s.children)).map(placeOf)).toEqual([]);
+  });
+
+  test('who resubscribes and who drains run exactly where the states say so', () => {
+    expect(statesExcept((state) => isResubscribing(state) === 'resubscription' in state.children)).toEqual(
+      [],
+    );
+    expect(statesExcept((state) => isDraining(state) === 'drain' in state.children)).toEqual([]);
+    const isPlannedEnd = (state: AnyMachineSnapshot) =>
+      [{ session: 'flushing' }, { session: 'renewing' }].some((value) =>
+        is({ line: { connected: value } })(state),
+      );
+    expect(statesExcept((state) => isPlannedEnd(state) === 'flush' in state.children)).toEqual([]);
   });
 
   test('a session is remembered exactly while it lasts', () => {
@@ -247,13 +293,14 @@ describe('connection', () => {
       ).toEqual([]);
     });
 
-    test('live, resubscribed, flushing and failed exactly on entering what they name', () => {
+    test('usable, live, resubscribed, flushing and failed exactly on entering what they name', () => {
       const enters = (isIn: typeof isIdle) => (edge: Edge) => isIn(edge.to) && !isIn(edge.from);
       const isFlushing = (state: AnyMachineSnapshot) =>
         [
           is({ line: { connected: { session: 'flushing' } } }),
           is({ line: { connected: { session: 'renewing' } } }),
         ].some((isIn) => isIn(state));
+      expect(wrong((edge, facts) => facts.includes('usable') === enters(isResubscribing)(edge))).toEqual([]);
       expect(wrong((edge, facts) => facts.includes('live') === enters(isLive)(edge))).toEqual([]);
       expect(wrong((edge, facts) => facts.includes('resubscribed') === enters(isDraining)(edge))).toEqual([]);
       expect(wrong((edge, facts) => facts.includes('failed') === enters(isFailed)(edge))).toEqual([]);
@@ -282,7 +329,16 @@ describe('connection', () => {
     });
 
     test('each at most once a step, the end of a session before why, and why before what follows', () => {
-      const ORDER = ['connected', 'disconnected', 'lost', 'failed', 'ended'];
+      const ORDER = [
+        'connected',
+        'usable',
+        'resubscribed',
+        'live',
+        'disconnected',
+        'lost',
+        'failed',
+        'ended',
+      ];
       expect(wrong((_, facts) => new Set(facts).size === facts.length)).toEqual([]);
       expect(
         wrong((_, facts) => {

@@ -31,8 +31,9 @@ describe('alone, with a transport and nothing else', () => {
     const it = run();
     it.up();
     expect(it.place).toBe(LIVE);
-    expect(it.told).toEqual(['ended', 'connected', 'resubscribed', 'live']);
-    expect(it.facts[1]).toMatchObject({ session: { sessionPresent: false, receiveMaximum: 100 } });
+    expect(it.told).toEqual(['ended', 'connected', 'usable', 'resubscribed', 'live']);
+    for (const fact of it.facts.slice(1, 3))
+      expect(fact).toMatchObject({ session: { sessionPresent: false, receiveMaximum: 100 } });
   });
 
   test('it tells and emits the same facts', () => {
@@ -42,7 +43,7 @@ describe('alone, with a transport and nothing else', () => {
     it.up();
     it.transports.last.report(closed());
     expect(emitted).toEqual(it.told.slice(1));
-    expect(emitted).toEqual(['connected', 'resubscribed', 'live', 'disconnected', 'lost']);
+    expect(emitted).toEqual(['connected', 'usable', 'resubscribed', 'live', 'disconnected', 'lost']);
   });
 
   test('connect and disconnect twice are the same as once', () => {
@@ -248,6 +249,75 @@ describe('alone, with a transport and nothing else', () => {
     expect(it.place).toBe(LIVE);
     it.disconnect();
     expect(it.place).toBe('idle');
+  });
+});
+
+describe('a line under inquiry', () => {
+  const caution = { quietMs: 1_500, filtersPerSubscribe: 4 };
+  const QUIET = 'line.connected.session.up.quiet + line.connected.stability.settling';
+
+  test('is quiet for as long as it was told to be, and only then usable', () => {
+    const it = run();
+    it.up({ caution });
+    expect(it.place).toBe(QUIET);
+    it.clock.advance(1_499);
+    expect(it.told).toEqual(['ended', 'connected']);
+    it.clock.advance(1);
+    expect(it.place).toBe(LIVE);
+    expect(it.told).toEqual(['ended', 'connected', 'usable', 'resubscribed', 'live']);
+    expect(it.facts[2]).toMatchObject({ type: 'connection.usable', session: { caution } });
+  });
+
+  test('a quiet time of none is over at once, and one that no timer can keep is bounded', () => {
+    const it = run();
+    it.up({ caution: { ...caution, quietMs: 0 } });
+    it.clock.advance(0);
+    expect(it.place).toBe(LIVE);
+    const endless = run();
+    endless.up({ caution: { ...caution, quietMs: Number.POSITIVE_INFINITY } });
+    expect(endless.place).toBe(QUIET);
+    endless.clock.advance(60_000);
+    expect(endless.place).toMatch(/up.quiet/);
+  });
+
+  test('that ends while it is quiet was never usable', () => {
+    const it = run();
+    it.up({ caution });
+    it.clock.advance(1_000);
+    it.transports.last.report(closed());
+    expect(it.place).toBe('backingOff.usual');
+    expect(it.told).toEqual(['ended', 'connected', 'disconnected', 'lost']);
+    it.clock.advance(1_000);
+    it.transports.last.accept();
+    expect(it.place).toBe(LIVE);
+  });
+
+  test('that is not wanted any more does not wait for the quiet time to end', () => {
+    const it = run();
+    it.up({ caution });
+    it.disconnect();
+    expect(it.place).toBe('line.disconnecting.forGood');
+    it.clock.advance(1_000);
+    expect(it.told).toEqual(['ended', 'connected', 'flushing', 'disconnected', 'ended']);
+  });
+
+  test('may become stable, or has to be renewed, while it is quiet', () => {
+    const it = run({ backoff: { stableMs: 1_000 } });
+    it.up({ caution, lifetimeMs: 1_200 });
+    it.clock.advance(1_000);
+    expect(it.place).toBe('line.connected.session.up.quiet + line.connected.stability.stable');
+    it.clock.advance(200);
+    expect(it.place).toBe('line.disconnecting.again');
+  });
+
+  test('the resubscribing is bounded from the end of the quiet time on', () => {
+    const waits = fromCallback(() => undefined);
+    const it = run({ machine: connectionMachine.provide({ actors: { resubscription: waits } }) });
+    it.up({ caution: { ...caution, quietMs: 29_000 } });
+    it.clock.advance(29_000 + 29_999);
+    expect(it.place).toMatch(/up.resubscribing/);
+    it.clock.advance(1);
+    expect(it.place).toBe('backingOff.usual');
   });
 });
 

@@ -30,6 +30,8 @@ const queueFailed = { type: 'queue.failed', error: error('INTERNAL') };
 const SIGNING_IN = [event('connect')];
 const DIALING = [...SIGNING_IN, event('transport.signedIn')];
 const RESUBSCRIBING = [...DIALING, connected()];
+const CAUTION = { quietMs: 1_500, filtersPerSubscribe: 4 };
+const QUIET = [...DIALING, connected({ caution: CAUTION })];
 const DRAINING = [...RESUBSCRIBING, event('subscriptions.settled')];
 const LIVE = [...DRAINING, event('queue.drained')];
 const FLUSHING = [...LIVE, event('disconnect')];
@@ -45,6 +47,7 @@ const PLACES = {
   idle: [],
   'line.connecting.signingIn': SIGNING_IN,
   'line.connecting.dialing': DIALING,
+  'line.connected.session.up.quiet + line.connected.stability.settling': QUIET,
   'line.connected.session.up.resubscribing + line.connected.stability.settling': RESUBSCRIBING,
   'line.connected.session.up.draining + line.connected.stability.settling': DRAINING,
   'line.connected.session.up.live + line.connected.stability.settling': LIVE,
@@ -64,6 +67,7 @@ test.each(Object.entries(PLACES))('reaches %s', (place, events) => {
 
 /** What leaving a connected line orders, in this order: whatever ran is stopped, then the session's end is told. */
 const END_OF = {
+  quiet: [],
   resubscribing: ['stop resubscription'],
   draining: ['stop drain'],
   live: [],
@@ -118,14 +122,45 @@ const TABLE: Record<string, { from: readonly EventObject[]; rows: readonly Row[]
         [
           'emit connection.connected',
           'timer lifetime 2147483647',
+          'timer stable 20000',
+          'emit connection.usable',
           'timer resubscribeTimeout 30000',
           'start resubscription',
-          'timer stable 20000',
         ],
+      ],
+      [
+        connected({ caution: CAUTION }),
+        'line.connected.session.up.quiet + line.connected.stability.settling',
+        ['emit connection.connected', 'timer lifetime 2147483647', 'timer stable 20000', 'timer quiet 1500'],
       ],
       [failed('NOT_AUTHORIZED'), 'backingOff.slow', ['stop transport', LOST, usualRetry(32_000)]],
       [failed('KEY_MISMATCH'), 'failed', ['stop transport', LOST, 'emit connection.failed']],
       [event('disconnect'), 'idle', ['stop transport', ENDED]],
+    ],
+  },
+  quiet: {
+    from: QUIET,
+    rows: [
+      [
+        timer('quiet', 'line.connected.session.up.quiet'),
+        'line.connected.session.up.resubscribing + line.connected.stability.settling',
+        ['emit connection.usable', 'timer resubscribeTimeout 30000', 'start resubscription'],
+      ],
+      [closed(), 'backingOff.usual', [...END_OF.quiet, DISCONNECTED, 'stop transport', LOST, usualRetry()]],
+      [event('subscriptions.settled'), STAYS, 'no effects'],
+      [event('queue.drained'), STAYS, 'no effects'],
+      [event('connect'), STAYS, 'no effects'],
+      [unanswered, 'backingOff.usual', [...END_OF.quiet, DISCONNECTED, 'stop transport', LOST, usualRetry()]],
+      [
+        timer('stable', 'line.connected.stability.settling'),
+        'line.connected.session.up.quiet + line.connected.stability.stable',
+        'no effects',
+      ],
+      [
+        event('disconnect'),
+        'line.connected.session.flushing + line.connected.stability.settling',
+        [...END_OF.quiet, 'emit connection.flushing', 'timer flushTimeout 5000', 'start flush'],
+      ],
     ],
   },
   resubscribing: {

@@ -7,7 +7,7 @@ import {
   type SubscriptionsPorts,
   subscriptionsMachine,
 } from '../../src/machines/index.ts';
-import type { FilterRequest, QoS } from '../../src/protocol/message.ts';
+import type { FilterRequest, QoS, SubscriptionOptions } from '../../src/protocol/message.ts';
 import type { FilterAnswer } from '../../src/protocol/transport.ts';
 import { adjacencyOf, createPathModel, type Edge } from '../../src/testing/path-model.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
@@ -40,7 +40,11 @@ class FakeBroker implements SubscribeWire {
   }
 
   subscribe(requests: readonly FilterRequest[]): Promise<readonly FilterAnswer[]> {
-    return this.#ask(`SUB ${requests.map(({ filter, qos }) => `${filter}:${qos}`).join(' ')}`, requests);
+    const asked = requests.map(({ filter, qos, ...options }) => [
+      `${filter}:${qos}`,
+      ...Object.keys(options),
+    ]);
+    return this.#ask(`SUB ${asked.map((words) => words.join('+')).join(' ')}`, requests);
   }
 
   async unsubscribe(filters: readonly string[]): Promise<void> {
@@ -100,9 +104,17 @@ function runSubscriptions() {
     get wanted() {
       return Object.fromEntries(actor.getSnapshot().context.wanted);
     },
-    subscribe: (filter: string, qos: QoS = 0) => actor.send({ type: 'subscribe', filter, qos }),
+    subscribe: (filter: string, qos: QoS = 0, options?: SubscriptionOptions) =>
+      actor.send({ type: 'subscribe', filter, qos, ...(options && { options }) }),
+    poison: (filter: string) =>
+      actor.send({ type: 'filter.poisoned', filter, error: error('POISON_SUBSCRIPTION') }),
     unsubscribe: (filter: string) => actor.send({ type: 'unsubscribe', filter }),
-    begin: (sessionPresent = false) => actor.send({ type: 'session.started', sessionPresent }),
+    begin: (sessionPresent = false, filtersPerSubscribe?: number) =>
+      actor.send({
+        type: 'session.started',
+        sessionPresent,
+        ...(filtersPerSubscribe && { filtersPerSubscribe }),
+      }),
     end: () => actor.send({ type: 'session.ended' }),
     stop: () => {
       actor.stop();
@@ -139,14 +151,20 @@ describe('one step', () => {
   const refused = event('broker.answered', { answers: [refuse('a')] });
   const released = event('broker.unsubscribed');
   const failure = event('broker.failed', { error: error('CONNECTION_LOST') });
-  const late = (state: string) => event(`xstate.after.answerTimeout.subscriptions.online.${state}`);
+  const overdue = (state: string) =>
+    event(`xstate.after.answerTimeout.subscriptions.online.${state}.waiting`);
+  const late = (state: string) => event(`xstate.after.secondLook.subscriptions.online.${state}.overdue`);
+  const poisoned = event('filter.poisoned', { filter: 'a', error: error('POISON_SUBSCRIPTION') });
+  const otherOptions = event('subscribe', { filter: 'a', qos: 1, options: { noLocal: true } });
 
   const PLACES = {
     offline: [],
     'online.settled': [begun],
-    'online.subscribing': [begun, subscribe],
+    'online.subscribing.waiting': [begun, subscribe],
+    'online.subscribing.overdue': [begun, subscribe, overdue('subscribing')],
     'online.settled, granted': [begun, subscribe, granted],
-    'online.unsubscribing': [begun, subscribe, granted, unsubscribe],
+    'online.unsubscribing.waiting': [begun, subscribe, granted, unsubscribe],
+    'online.unsubscribing.overdue': [begun, subscribe, granted, unsubscribe, overdue('unsubscribing')],
     'online.unanswered': [begun, subscribe, failure],
     'offline, granted': [begun, subscribe, granted, ended],
   };
@@ -154,6 +172,8 @@ describe('one step', () => {
   const ASKS_TO_END = ['timer answerTimeout 5000', 'start unsubscriber'];
   const SETTLED = 'emit subscriptions.settled';
   const UNANSWERED = 'emit subscriptions.unanswered';
+  const REFUSED = 'emit filter.refused';
+  const SECOND_LOOK = ['timer secondLook 50'];
 
   test.each([
     ['offline', subscribe, 'offline', []],
@@ -164,33 +184,80 @@ describe('one step', () => {
     ['offline', released, 'offline', []],
     ['offline', failure, 'offline', []],
     ['offline, granted', subscribe, 'offline', []],
-    ['offline, granted', begun, 'online.subscribing', ASKS],
+    ['offline, granted', begun, 'online.subscribing.waiting', ASKS],
     ['offline, granted', kept, 'online.settled', ['emit filter.granted', SETTLED]],
-    ['online.settled', subscribe, 'online.subscribing', ASKS],
+    ['online.settled', subscribe, 'online.subscribing.waiting', ASKS],
     ['online.settled', unsubscribe, 'online.settled', [SETTLED]],
     ['online.settled', granted, 'online.settled', []],
     ['online.settled, granted', subscribe, 'online.settled', ['emit filter.granted', SETTLED]],
-    ['online.settled, granted', unsubscribe, 'online.unsubscribing', ASKS_TO_END],
-    ['online.subscribing', granted, 'online.settled', ['emit filter.granted', 'stop subscriber', SETTLED]],
-    ['online.subscribing', refused, 'online.settled', ['emit filter.refused', 'stop subscriber', SETTLED]],
-    ['online.subscribing', subscribe, 'online.subscribing', []],
-    ['online.subscribing', unsubscribe, 'online.subscribing', []],
-    ['online.subscribing', released, 'online.subscribing', []],
-    ['online.subscribing', failure, 'online.unanswered', ['stop subscriber', UNANSWERED]],
-    ['online.subscribing', late('subscribing'), 'online.unanswered', ['stop subscriber', UNANSWERED]],
-    ['online.subscribing', ended, 'offline', ['stop subscriber']],
-    ['online.subscribing', begun, 'online.subscribing', ['stop subscriber', ...ASKS]],
+    ['online.settled, granted', otherOptions, 'online.subscribing.waiting', ASKS],
+    ['online.settled, granted', poisoned, 'online.settled', [REFUSED]],
+    ['online.settled', poisoned, 'online.settled', []],
+    ['offline', poisoned, 'offline', []],
+    ['offline, granted', poisoned, 'offline', [REFUSED]],
+    ['online.settled, granted', unsubscribe, 'online.unsubscribing.waiting', ASKS_TO_END],
     [
-      'online.unsubscribing',
+      'online.subscribing.waiting',
+      granted,
+      'online.settled',
+      ['emit filter.granted', 'stop subscriber', SETTLED],
+    ],
+    [
+      'online.subscribing.waiting',
+      refused,
+      'online.settled',
+      ['emit filter.refused', 'stop subscriber', SETTLED],
+    ],
+    ['online.subscribing.waiting', subscribe, 'online.subscribing.waiting', []],
+    ['online.subscribing.waiting', unsubscribe, 'online.subscribing.waiting', []],
+    ['online.subscribing.waiting', released, 'online.subscribing.waiting', []],
+    ['online.subscribing.waiting', failure, 'online.unanswered', ['stop subscriber', UNANSWERED]],
+    ['online.subscribing.waiting', overdue('subscribing'), 'online.subscribing.overdue', SECOND_LOOK],
+    ['online.subscribing.waiting', otherOptions, 'online.subscribing.waiting', []],
+    ['online.subscribing.waiting', poisoned, 'online.subscribing.waiting', [REFUSED]],
+    [
+      'online.subscribing.overdue',
+      granted,
+      'online.settled',
+      ['emit filter.granted', 'stop subscriber', SETTLED],
+    ],
+    ['online.subscribing.overdue', failure, 'online.unanswered', ['stop subscriber', UNANSWERED]],
+    ['online.subscribing.overdue', late('subscribing'), 'online.unanswered', ['stop subscriber', UNANSWERED]],
+    ['online.subscribing.overdue', subscribe, 'online.subscribing.overdue', []],
+    ['online.subscribing.overdue', ended, 'offline', ['stop subscriber']],
+    ['online.subscribing.waiting', ended, 'offline', ['stop subscriber']],
+    ['online.subscribing.waiting', begun, 'online.subscribing.waiting', ['stop subscriber', ...ASKS]],
+    [
+      'online.unsubscribing.waiting',
       released,
       'online.settled',
       ['emit filter.released', 'stop unsubscriber', SETTLED],
     ],
-    ['online.unsubscribing', granted, 'online.unsubscribing', []],
-    ['online.unsubscribing', failure, 'online.unanswered', ['stop unsubscriber', UNANSWERED]],
-    ['online.unsubscribing', late('unsubscribing'), 'online.unanswered', ['stop unsubscriber', UNANSWERED]],
-    ['online.unsubscribing', ended, 'offline', ['stop unsubscriber']],
-    ['online.unsubscribing', begun, 'online.settled', ['emit filter.released', 'stop unsubscriber', SETTLED]],
+    ['online.unsubscribing.waiting', granted, 'online.unsubscribing.waiting', []],
+    ['online.unsubscribing.waiting', failure, 'online.unanswered', ['stop unsubscriber', UNANSWERED]],
+    ['online.unsubscribing.waiting', overdue('unsubscribing'), 'online.unsubscribing.overdue', SECOND_LOOK],
+    [
+      'online.unsubscribing.overdue',
+      released,
+      'online.settled',
+      ['emit filter.released', 'stop unsubscriber', SETTLED],
+    ],
+    ['online.unsubscribing.overdue', failure, 'online.unanswered', ['stop unsubscriber', UNANSWERED]],
+    [
+      'online.unsubscribing.overdue',
+      late('unsubscribing'),
+      'online.unanswered',
+      ['stop unsubscriber', UNANSWERED],
+    ],
+    ['online.unsubscribing.overdue', ended, 'offline', ['stop unsubscriber']],
+    ['online.unsubscribing.waiting', poisoned, 'online.unsubscribing.waiting', []],
+    ['online.unsubscribing.waiting', ended, 'offline', ['stop unsubscriber']],
+    [
+      'online.unsubscribing.waiting',
+      begun,
+      'online.settled',
+      ['emit filter.released', 'stop unsubscriber', SETTLED],
+    ],
     ['online.unanswered', subscribe, 'online.unanswered', []],
     ['online.unanswered', granted, 'online.unanswered', []],
     ['online.unanswered', ended, 'offline', []],
@@ -217,6 +284,7 @@ describe('invariants', () => {
               { type: 'subscribe', filter: 'a', qos: 0 },
               { type: 'subscribe', filter: 'a', qos: 1 },
               { type: 'subscribe', filter: 'b', qos: 0 },
+              { type: 'subscribe', filter: 'b', qos: 0, options: { noLocal: true } },
             ]
           : []),
         { type: 'unsubscribe', filter: 'a' },
@@ -228,6 +296,7 @@ describe('invariants', () => {
         { type: 'broker.answered', answers: batch.map(grant) },
         { type: 'broker.answered', answers: batch.map(({ filter }) => refuse(filter)) },
         { type: 'broker.failed', error: error('CONNECTION_LOST') },
+        { type: 'filter.poisoned', filter: 'a', error: error('POISON_SUBSCRIPTION') },
         { type: 'xstate.error.actor.subscriber', error: new Error('test') },
         { type: 'xstate.error.actor.unsubscriber', error: new Error('test') },
       ] satisfies (EventObject & Record<string, unknown>)[];
@@ -249,9 +318,11 @@ describe('invariants', () => {
     expect([...new Set(states.map(placeOf))].sort()).toEqual([
       'offline',
       'online.settled',
-      'online.subscribing',
+      'online.subscribing.overdue',
+      'online.subscribing.waiting',
       'online.unanswered',
-      'online.unsubscribing',
+      'online.unsubscribing.overdue',
+      'online.unsubscribing.waiting',
     ]);
     expect(states.length).toBeGreaterThan(100);
   });
@@ -311,6 +382,60 @@ describe('invariants', () => {
     }
   });
 
+  test('offline asks nothing, and from there only a session that begins asks', () => {
+    const asks = (edge: Edge) => effectsOf(edge).some((effect) => /^start (un)?subscriber/.test(effect));
+    expect(except((edge) => !asks(edge) || placeOf(edge.to).startsWith('online'))).toEqual([]);
+    expect(
+      except(
+        (edge) =>
+          !asks(edge) || !placeOf(edge.from).startsWith('off') || edge.event.type === 'session.started',
+      ),
+    ).toEqual([]);
+  });
+
+  test('what is granted was asked for in this session, as it is wanted now, or the broker kept it', () => {
+    const isGranted = ({ wanted }: SubscriptionsContext, filter: string) =>
+      wanted.get(filter)?.grantedQos !== undefined;
+    for (const edge of edges) {
+      const [before, after] = [inContext(edge.from.context), inContext(edge.to.context)];
+      for (const [filter, { qos, options }] of after.wanted) {
+        if (!isGranted(after, filter) || isGranted(before, filter)) continue;
+        expect(edge.event.type, show(edge)).toBe('broker.answered');
+        expect(before.batch, show(edge)).toContainEqual({ filter, qos, ...options });
+      }
+    }
+  });
+
+  test('whoever asks for something else has to be answered again', () => {
+    for (const edge of edges.filter(({ event }) => event.type === 'subscribe')) {
+      const { filter } = edge.event as EventObject & { filter: string };
+      const [before, after] = [edge.from, edge.to].map(({ context }) =>
+        inContext(context).wanted.get(filter),
+      );
+      const isSame = before?.qos === after?.qos && before?.options.noLocal === after?.options.noLocal;
+      expect(after?.grantedQos, show(edge)).toBe(isSame ? before?.grantedQos : undefined);
+    }
+  });
+
+  test('a poisoned filter is wanted by nobody, and its holders are told exactly once', () => {
+    for (const edge of edges.filter(({ event }) => event.type === 'filter.poisoned')) {
+      const { filter } = edge.event as EventObject & { filter: string };
+      expect(inContext(edge.to.context).wanted.has(filter)).toBe(false);
+      const told = effectsOf(edge).filter((effect) => effect === 'emit filter.refused');
+      expect(told, show(edge)).toHaveLength(inContext(edge.from.context).wanted.has(filter) ? 1 : 0);
+      expect(placeOf(edge.to)).toBe(placeOf(edge.from));
+    }
+  });
+
+  test('no line is called sick before it was looked at twice', () => {
+    const bySilence = edges.filter(
+      ({ event, to }) => event.type.startsWith('xstate.after.') && placeOf(to) === 'online.unanswered',
+    );
+    expect(new Set(bySilence.map(({ from }) => placeOf(from)))).toEqual(
+      new Set(['online.subscribing.overdue', 'online.unsubscribing.overdue']),
+    );
+  });
+
   test('references count: one more by subscribe, one fewer by unsubscribe, none by anything but a refusal', () => {
     const sum = (context: unknown) =>
       [...inContext(context).wanted.values()].reduce((n, { references }) => n + references, 0);
@@ -320,7 +445,8 @@ describe('invariants', () => {
       if (edge.event.type === 'subscribe') expect(change, show(edge)).toBe(1);
       else if (edge.event.type === 'unsubscribe') {
         expect(change, show(edge)).toBe(inContext(edge.from.context).wanted.has(filter ?? '') ? -1 : 0);
-      } else if (edge.event.type !== 'broker.answered') expect(change, show(edge)).toBe(0);
+      } else if (!['broker.answered', 'filter.poisoned'].includes(edge.event.type))
+        expect(change, show(edge)).toBe(0);
     }
   });
 
@@ -336,12 +462,12 @@ describe('invariants', () => {
   });
 
   test('every question is bounded, and offline none is asked', () => {
-    const timed = new Set(
-      edges.filter(({ event }) => event.type.includes('answerTimeout')).map(({ from }) => from),
-    );
+    const byTime = ({ event }: Edge) => event.type.startsWith('xstate.after.');
     for (const state of states) {
       const asks = /subscribing/.test(placeOf(state));
-      expect(timed.has(state)).toBe(asks);
+      expect(reachable([state], byTime).some((one) => placeOf(one) === 'online.unanswered')).toBe(
+        asks || placeOf(state) === 'online.unanswered',
+      );
       expect('subscriber' in state.children || 'unsubscriber' in state.children).toBe(asks);
     }
   });
@@ -458,7 +584,9 @@ describe('subscribing', () => {
     it.begin();
     it.subscribe('a');
     it.clock.advance(4_999);
-    expect(it.place).toBe('online.subscribing');
+    expect(it.place).toBe('online.subscribing.waiting');
+    it.clock.advance(50);
+    expect(it.place).toBe('online.subscribing.overdue');
     it.clock.advance(60_000);
     expect(it.place).toBe('online.unanswered');
     expect(it.facts.slice(1)).toMatchObject([
@@ -516,6 +644,183 @@ describe('subscribing', () => {
   });
 });
 
+describe('a process that was blocked for longer than an answer may take', () => {
+  test('fault:E-8 reads a SUBACK that came meanwhile before it calls the line sick', async () => {
+    const it = run();
+    it.begin();
+    it.subscribe('a');
+    // So an event loop goes on: first the timer that is due, then what the socket has.
+    it.clock.advance(5_000);
+    expect(it.place).toBe('online.subscribing.overdue');
+    await it.broker.last.answer();
+    expect(it.place).toBe('online.settled');
+    it.clock.advance(60_000);
+    expect(it.told.slice(1)).toEqual(['filter.granted a 0', 'subscriptions.settled']);
+  });
+
+  test('fault:E-8 reads an UNSUBACK that came meanwhile before it calls the line sick', async () => {
+    const it = run();
+    it.begin();
+    it.subscribe('a');
+    await it.broker.last.answer();
+    it.unsubscribe('a');
+    it.clock.advance(5_000);
+    expect(it.place).toBe('online.unsubscribing.overdue');
+    await it.broker.last.answer();
+    it.clock.advance(60_000);
+    expect(it.told.slice(-2)).toEqual(['filter.released a', 'subscriptions.settled']);
+    expect(it.told).not.toContain('subscriptions.unanswered');
+  });
+
+  test('the second look is short: a broker that answers nothing is given up within 50 ms more', () => {
+    const it = run();
+    it.begin();
+    it.subscribe('a');
+    it.clock.advance(5_049);
+    expect(it.place).toBe('online.subscribing.overdue');
+    it.clock.advance(1);
+    expect(it.place).toBe('online.unanswered');
+  });
+
+  test('the next question has its whole time again', async () => {
+    const it = run();
+    it.begin();
+    it.subscribe('a');
+    it.subscribe('b');
+    it.clock.advance(5_000);
+    await it.broker.last.answer();
+    it.clock.advance(4_999);
+    expect(it.place).toBe('online.subscribing.waiting');
+    await it.broker.last.answer();
+    expect(it.place).toBe('online.settled');
+  });
+});
+
+describe('what a subscription asks for beside the QoS', () => {
+  test('is asked of the broker', () => {
+    const it = run();
+    it.begin();
+    it.subscribe('a', 1, { noLocal: true, retainHandling: 2 });
+    expect(it.broker.last.requests).toEqual([{ filter: 'a', qos: 1, noLocal: true, retainHandling: 2 }]);
+  });
+
+  test('the newest holder has its way: what it asks for is asked again, of the same filter', async () => {
+    const it = run();
+    it.begin();
+    it.subscribe('a', 1, { noLocal: true });
+    await it.broker.last.answer();
+    it.subscribe('a', 0, { retainAsPublished: true });
+    await it.broker.last.answer();
+    it.subscribe('a', 0);
+    await it.broker.last.answer();
+    expect(it.broker.packets).toEqual(['SUB a:1+noLocal', 'SUB a:1+retainAsPublished', 'SUB a:1']);
+    expect(it.told.filter((fact) => fact === 'filter.granted a 1')).toHaveLength(3);
+    expect(it.wanted['a']).toEqual({ qos: 1, options: {}, references: 3, grantedQos: 1 });
+  });
+
+  test('each of the three, when it changes, is asked again; what says nothing means the default', async () => {
+    const changes: [SubscriptionOptions, SubscriptionOptions, boolean][] = [
+      [{}, { noLocal: false, retainAsPublished: false, retainHandling: 0 }, false],
+      [{ noLocal: true }, { noLocal: true }, false],
+      [{}, { noLocal: true }, true],
+      [{ retainAsPublished: true }, {}, true],
+      [{ retainHandling: 1 }, { retainHandling: 2 }, true],
+      [{ retainHandling: 0 }, { retainHandling: 1 }, true],
+    ];
+    for (const [first, second, isAskedAgain] of changes) {
+      const it = run();
+      it.begin();
+      it.subscribe('a', 1, first);
+      await it.broker.last.answer();
+      it.subscribe('a', 1, second);
+      expect(it.broker.asked, JSON.stringify([first, second])).toHaveLength(isAskedAgain ? 2 : 1);
+    }
+  });
+
+  test('changed while the SUBSCRIBE is out: only the second answer counts, also a refusal', async () => {
+    const it = run();
+    it.begin();
+    it.subscribe('a', 1);
+    it.subscribe('a', 1, { noLocal: true });
+    await it.broker.last.answer([refuse('a')]);
+    expect(it.told).toEqual(['subscriptions.settled']);
+    await it.broker.last.answer();
+    expect(it.told.slice(1)).toEqual(['filter.granted a 1', 'subscriptions.settled']);
+    expect(it.broker.packets).toEqual(['SUB a:1', 'SUB a:1+noLocal']);
+  });
+
+  test('changed offline: a session that the broker kept is asked again all the same', async () => {
+    const it = run();
+    it.begin();
+    it.subscribe('a', 1);
+    await it.broker.last.answer();
+    it.end();
+    it.subscribe('a', 1, { noLocal: true });
+    it.begin(true);
+    expect(it.broker.packets).toEqual(['SUB a:1', 'SUB a:1+noLocal']);
+  });
+});
+
+describe('a filter over which the broker closes the line', () => {
+  test('is wanted by nobody any more, however many held it, and is not asked for again', async () => {
+    const it = run();
+    for (const filter of ['a', 'bad', 'bad']) it.subscribe(filter);
+    it.begin();
+    it.poison('bad');
+    expect(it.facts).toMatchObject([
+      { type: 'filter.refused', filter: 'bad', error: { code: 'POISON_SUBSCRIPTION' } },
+    ]);
+    it.end();
+    it.begin();
+    expect(it.broker.packets).toEqual(['SUB a:0 bad:0', 'SUB a:0']);
+    await it.broker.last.answer();
+    expect(it.told.at(-1)).toBe('subscriptions.settled');
+  });
+
+  test('that was granted all the same meanwhile is told refused, and nothing else', async () => {
+    const it = run();
+    it.begin();
+    it.subscribe('bad');
+    it.poison('bad');
+    await it.broker.last.answer();
+    expect(it.told.slice(1)).toEqual(['filter.refused bad', 'subscriptions.settled']);
+  });
+
+  test('may be asked for anew: then it begins anew', () => {
+    const it = run();
+    it.subscribe('bad');
+    it.poison('bad');
+    it.poison('bad');
+    expect(it.told).toEqual(['filter.refused bad']);
+    it.subscribe('bad');
+    expect(it.wanted['bad']).toMatchObject({ references: 1 });
+  });
+});
+
+describe('a session in which it has to be found out which filter closes the line', () => {
+  test('asks for no more filters at a time than it was told, and the next one for 8 again', async () => {
+    const it = run();
+    for (let n = 0; n < 10; n++) it.subscribe(`f${n}`);
+    it.begin(false, 4);
+    for (let n = 0; n < 3; n++) await it.broker.last.answer();
+    expect(it.broker.asked.map(({ requests }) => requests.length)).toEqual([4, 4, 2]);
+    it.end();
+    it.begin();
+    expect(it.broker.last.requests).toHaveLength(8);
+  });
+
+  test('an UNSUBSCRIBE may have 8 all the same', async () => {
+    const it = run();
+    for (let n = 0; n < 8; n++) it.subscribe(`f${n}`);
+    it.begin();
+    await it.broker.last.answer();
+    it.end();
+    for (let n = 0; n < 8; n++) it.unsubscribe(`f${n}`);
+    it.begin(true, 1);
+    expect(it.broker.packets.at(-1)?.split(' ')).toHaveLength(9);
+  });
+});
+
 describe('unsubscribing', () => {
   test('py:S2 of two filters the other one stays, with its QoS', async () => {
     const it = run();
@@ -554,7 +859,7 @@ describe('unsubscribing', () => {
     await it.broker.last.answer();
     expect(it.broker.packets).toEqual(['SUB a:0', 'UNSUB a', 'SUB a:1']);
     expect(it.told.slice(-2)).toEqual(['filter.granted a 1', 'subscriptions.settled']);
-    expect(it.wanted).toEqual({ a: { qos: 1, references: 1, grantedQos: 1 } });
+    expect(it.wanted).toEqual({ a: { qos: 1, options: {}, references: 1, grantedQos: 1 } });
   });
 
   test("changing one's mind twice while the SUBSCRIBE is out", async () => {
@@ -574,7 +879,7 @@ describe('unsubscribing', () => {
     it.subscribe('a');
     await it.broker.last.answer();
     it.unsubscribe('a');
-    it.clock.advance(5_000);
+    it.clock.advance(5_050);
     expect(it.told.at(-1)).toBe('subscriptions.unanswered');
     it.end();
     it.begin(true);
@@ -668,7 +973,7 @@ describe('sessions', () => {
     it.end();
     it.begin();
     await old.answer();
-    expect(it.place).toBe('online.subscribing');
+    expect(it.place).toBe('online.subscribing.waiting');
     expect(it.told).toEqual(['subscriptions.settled']);
     await it.broker.last.answer();
     expect(it.told.slice(1)).toEqual(['filter.granted a 0', 'subscriptions.settled']);
@@ -694,7 +999,7 @@ describe('sessions', () => {
     it.unsubscribe('offline');
     it.subscribe('unsubscribing');
     await it.broker.last.answer();
-    it.clock.advance(5_000);
+    it.clock.advance(5_050);
     expect(it.place).toBe('online.unanswered');
     it.subscribe('unanswered');
     expect(Object.keys(it.wanted)).toEqual(['subscribing', 'unsubscribing', 'unanswered']);

@@ -33,9 +33,9 @@ export class OutboxFixture {
     return [fixture, fixture.attach(script)];
   }
 
-  attach(script: WireScript = {}): ScriptedWire {
+  attach(script: WireScript = {}, suspects?: readonly Entry[]): ScriptedWire {
     const wire = new ScriptedWire(script);
-    this.outbox.attach(wire);
+    this.outbox.attach(wire, suspects && new Set(suspects));
     return wire;
   }
 

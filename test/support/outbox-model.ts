@@ -25,6 +25,8 @@ interface ModelLine {
   window: number;
   takesAtOnce: boolean;
   open: Map<string, ModelEntry>;
+  /** The publishes over which the broker may close it; undefined on an ordinary line. */
+  suspects: readonly string[] | undefined;
 }
 
 /**
@@ -34,6 +36,8 @@ interface ModelLine {
 export class OutboxModel {
   readonly writes: string[] = [];
   readonly told: string[] = [];
+  /** What each line left open that was detached. */
+  readonly left: string[] = [];
   joined = 0;
   #entries: ModelEntry[] = [];
   #line: ModelLine | undefined;
@@ -93,14 +97,21 @@ export class OutboxModel {
     this.#pump();
   }
 
-  attach(receiveMaximum: number, takesAtOnce: boolean): void {
-    this.detach();
-    this.#line = { window: Math.min(this.#options.window, receiveMaximum), takesAtOnce, open: new Map() };
+  attach(receiveMaximum: number, takesAtOnce: boolean, suspects?: readonly string[]): void {
+    this.#dropLine();
+    const window = Math.min(this.#options.window, receiveMaximum);
+    this.#line = { window, takesAtOnce, open: new Map(), suspects };
     this.#pump();
   }
 
   detach(): void {
+    this.left.push(this.#dropLine());
+  }
+
+  /** What had no PUBACK, as a list. */
+  #dropLine(): string {
     const wasOpen = this.#isOpen();
+    const open = this.#entries.filter(({ place, qos }) => place === 'inFlight' && qos === 1);
     this.#line = undefined;
     for (const entry of this.#entries.filter((each) => each.place === 'inFlight')) {
       entry.place = 'toResend';
@@ -109,6 +120,7 @@ export class OutboxModel {
       else this.#announce(entry);
     }
     if (wasOpen) this.#waiting().map((entry) => this.#announce(entry));
+    return open.map(({ id }) => id).join();
   }
 
   /** The wire of the line that is attached answers; answers of older ones never come here. */
@@ -192,9 +204,17 @@ export class OutboxModel {
   }
 
   #hasSlot(qos: QoS): boolean {
-    if (this.#line === undefined) return false;
+    if (this.#line === undefined || !this.#mayTry(this.#line)) return false;
     const open = [...this.#line.open.values()].filter((each) => each.qos === qos);
     if (qos === 1) return open.length < this.#line.window;
     return open.reduce((sum, each) => sum + each.bytes, 0) < this.#options.maxUntakenBytes;
+  }
+
+  /** Suspects go one at a time, with nothing beside them, and not before the flow opens. */
+  #mayTry({ open, suspects }: ModelLine): boolean {
+    if (suspects === undefined) return true;
+    if (this.#flow === 'closed') return false;
+    const isOneLeft = this.#entries.some(({ id }) => suspects.includes(id));
+    return !isOneLeft || ![...open.values()].some(({ qos }) => qos === 1);
   }
 }

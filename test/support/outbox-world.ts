@@ -26,6 +26,7 @@ export const COMMAND_WEIGHTS = {
   abort: 5,
   detach: 4,
   attach: 7,
+  attachToTry: 4,
   setFlow: 8,
   release: 8,
   advance: 8,
@@ -52,11 +53,15 @@ export class OutboxWorld {
   readonly history: HistoryLine[] = [];
   readonly writes: string[] = [];
   readonly told: string[] = [];
+  /** What each line left open that was detached. */
+  readonly left: string[] = [];
   readonly errors: unknown[] = [];
   /** Called from inside of each observer call. */
   onTold: () => void = () => {};
   #peer: Peer | undefined;
   readonly #entries = new Map<string, Entry>();
+  /** What the last line that was detached left without a PUBACK. */
+  #open: readonly Entry[] = [];
   /** Answers that came already, or come from a line that has ended. */
   readonly #spent: WrittenPacket[] = [];
   /** Once refused, always refused: a broker that changes its mind would reorder messages by itself. */
@@ -134,27 +139,37 @@ export class OutboxWorld {
   /** What was written just before the end may still arrive, up to some point. */
   detach(a: number): void {
     this.#loseLine(a);
-    this.outbox.detach();
+    this.#open = this.outbox.detach();
+    this.left.push(this.#open.map(idOfEntry).join());
     this.model.detach();
   }
 
   attach(a: number, b: number): void {
+    this.#attach(a, b);
+  }
+
+  /** What the last line left open is suspect: all of it or a part, ended since or not. */
+  attachToTry(a: number, b: number): void {
+    this.#attach(a, b, this.#open.slice(b % 3));
+  }
+
+  #attach(a: number, b: number, suspects?: readonly Entry[]): void {
     if (this.#peer !== undefined && a % 4 !== 0) return;
     this.#loseLine(b);
     const takesAtOnce = b % 2 === 0;
     const receiveMaximum = a % 5 === 0 ? 1 : 65_535;
-    this.attachWire(takesAtOnce, receiveMaximum);
+    this.attachWire(takesAtOnce, receiveMaximum, suspects);
   }
 
-  attachWire(takesAtOnce: boolean, receiveMaximum: number): void {
+  attachWire(takesAtOnce: boolean, receiveMaximum: number, suspects?: readonly Entry[]): void {
     const wire = new ScriptedWire({
       receiveMaximum,
       answersAtOnce: takesAtOnce ? 'qos0' : 'none',
       onPublish: (packet) => this.#written(packet, takesAtOnce),
     });
     this.#peer = { wire, unread: [], unanswered: [], untaken: [] };
-    this.outbox.attach(wire);
-    this.model.attach(receiveMaximum, takesAtOnce);
+    this.outbox.attach(wire, suspects && new Set(suspects));
+    this.model.attach(receiveMaximum, takesAtOnce, suspects?.map(idOfEntry));
   }
 
   setFlow(a: number): void {
@@ -204,6 +219,7 @@ export class OutboxWorld {
     same('backlog', outbox.backlog, model.backlog);
     same('joined', outbox.joined, model.joined);
     same('writes', this.writes.join(), model.writes.join());
+    same('left open', this.left.join(';'), model.left.join(';'));
     same('told', this.told.join(), model.told.join());
   }
 
@@ -271,6 +287,10 @@ export class OutboxWorld {
 
 function idOf(message: OutgoingMessage): string {
   return String(message.payload).replaceAll('ü', '');
+}
+
+function idOfEntry({ message }: Entry): string {
+  return idOf(message);
 }
 
 function same(what: string, is: unknown, shouldBe: unknown): void {
