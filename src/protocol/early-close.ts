@@ -30,7 +30,7 @@ const TRIALS = 3;
 /** A line under inquiry is quiet for so many times as long as its predecessor lived: one that dies by itself dies then. */
 const QUIET_FACTOR = 5;
 const LEAST_QUIET_MS = 500;
-const MOST_QUIET_MS = 30_000;
+const MOST_QUIET_MS = 45_000;
 const ALL_FILTERS = AWS_LIMITS.filtersPerSubscribe;
 /** What a broker says when it closes a line whatever was sent over it. */
 const OVER_NO_PACKET: ReadonlySet<IotErrorCode> = new Set([
