@@ -54,6 +54,13 @@ export const answer = Object.freeze({
   /** Nothing, ever: the packet is lost. */
   hang: (): Answer => () => {},
 
+  /** Takes a PUBLISH and says nothing: its PUBACK is lost on the way. */
+  take:
+    (): Answer =>
+    ({ connection, packet }) => {
+      if (packet?.cmd === 'publish') connection.take(packet);
+    },
+
   /** Sends packets. An acknowledgement without a message id gets that of the packet that it answers. */
   reply:
     (...replies: readonly Reply[]): Answer =>

@@ -92,6 +92,8 @@ export class BrokerSessions {
   }
 
   #connect(connection: BrokerConnection, connect: IConnectPacket): void {
+    // Served too late: nobody is there any more who could have a session.
+    if (!connection.isOpen) return;
     const { properties, ...given } = this.#connackFor(connect);
     const assigned = connect.clientId === '' ? `assigned-${++this.#assigned}` : undefined;
     const clientId = assigned ?? connect.clientId;

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createIotClient, type IotClient, IotError, type Status } from '../../src/index.ts';
 import { DEFAULT_BACKOFF } from '../../src/protocol/backoff.ts';
 import { answer, type HistoryLine } from '../../src/testing/index.ts';
@@ -288,6 +288,7 @@ describe('a world', () => {
       await given;
     });
     await expect(inError).rejects.toThrow(/I10 secret 0 is in/);
+    vi.spyOn(console, 'info').mockReturnValue();
     const printed = inWorld(async (world) => {
       world.client({ secrets: ['canary-7f3a'] });
       console.info('canary-7f3a');

@@ -77,8 +77,9 @@ export class World {
     const status = await client.when('backingOff');
     if (status.state !== 'backingOff') throw new Error(status.state);
     const delay = status.retryAt - this.clock.now();
-    // `retryAt` is rounded: the timer may fire up to half a millisecond behind it.
-    this.clock.advance(delay + 1);
+    this.clock.advance(delay);
+    // `retryAt` is rounded: the timer may be half a millisecond behind it.
+    if (client.status.state === 'backingOff') this.clock.advance(1);
     return delay;
   }
 
@@ -98,12 +99,16 @@ export class World {
     }
   }
 
-  /** @internal Closes every client and says what is wrong. */
-  async end(): Promise<string[]> {
+  /**
+   * @internal Closes every client and says what is wrong.
+   * @param stopBroker Called when all are closed: what it still had to send belongs to nobody.
+   */
+  async end(stopBroker: () => Promise<void>): Promise<string[]> {
     await this.settled();
     for (const one of this.#clients) one.lookAtSubscriptions();
     for (const one of this.#clients) await one.close();
     await this.settled();
+    await stopBroker();
     // What a client left behind in time would come now.
     const timers = this.#clock?.pending ?? 0;
     this.#clock?.advance(3_600_000);
@@ -158,7 +163,11 @@ export async function inWorldOf(
   );
 }
 
-async function runIn(world: World, test: () => Promise<void>, free: () => Promise<void>): Promise<void> {
+async function runIn(
+  world: World,
+  test: () => Promise<void>,
+  stopBroker: () => Promise<void>,
+): Promise<void> {
   const failures: unknown[] = [];
   const attempt = async (step: () => Promise<void>): Promise<void> => {
     try {
@@ -169,10 +178,9 @@ async function runIn(world: World, test: () => Promise<void>, free: () => Promis
   };
   await attempt(test);
   await attempt(async () => {
-    const breaches = await world.end();
+    const breaches = await world.end(stopBroker);
     if (breaches.length > 0) throw new Error(`Invariants are broken:\n${breaches.join('\n')}`);
   });
-  await attempt(free);
   if (failures.length === 1) throw failures[0];
   if (failures.length > 1) throw new AggregateError(failures, failures.map(String).join('\n'));
 }
