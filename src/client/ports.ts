@@ -40,6 +40,7 @@ export function createPorts(
     authentication: options.auth,
     protocolVersion: options.protocolVersion,
     clean: options.clean,
+    maximumPacketBytes: options.maximumPacketBytes,
     keepAliveSeconds: options.keepAliveSeconds,
     pingTimeoutMs: options.pingTimeoutMs,
     operationTimeoutMs: options.operationTimeoutMs,
@@ -47,6 +48,10 @@ export function createPorts(
     clock,
     ...(options.ca === undefined ? {} : { ca: options.ca }),
     ...(options.will === undefined ? {} : { will: options.will }),
+    ...(options.sessionExpirySeconds === undefined
+      ? {}
+      : { sessionExpirySeconds: options.sessionExpirySeconds }),
+    ...(options.userNameSuffix === undefined ? {} : { userNameSuffix: options.userNameSuffix }),
     attach(wire) {
       currentWire = wire;
       const attached = earlyCloses.attach(wire);
