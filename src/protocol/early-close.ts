@@ -134,7 +134,7 @@ export class EarlyCloseClassifier<P extends object> {
       return undefined;
     const closes = this.#countTrial(publish);
     if (closes < TRIALS) return NETWORK;
-    this.#trials = undefined;
+    this.#convicted();
     return { kind: 'poisonPublish', publish, closes };
   }
 
@@ -150,9 +150,15 @@ export class EarlyCloseClassifier<P extends object> {
     const closes = this.#countTrial('filters');
     this.#suspectFiltersAre(common, filters.length);
     if (closes < TRIALS || filters.length > 1) return NETWORK;
-    this.#trials = undefined;
+    this.#convicted();
     this.#forgetFilters();
     return { kind: 'poisonFilter', filter, closes };
+  }
+
+  /** It was the packet and not the line: the next trials need not be slow from the start. */
+  #convicted(): void {
+    this.#trials = undefined;
+    this.#quietMs = LEAST_QUIET_MS;
   }
 
   #countTrial(over: P | 'filters'): number {

@@ -103,6 +103,8 @@ describe('a poison publish', () => {
     const lines = suspected({ publishes: [a, b] });
     for (let i = 0; i < 3; i++) lines.line({ publishes: [a] });
     lines.ended.add(a);
+    expect(lines.inquiry?.quietMs).toBeGreaterThan(10_000);
+    expect(lines.open()?.quietMs).toBe(500);
     const kinds = [1, 2, 3].map(() => lines.line({ publishes: [b] }).kind);
     expect(kinds).toEqual(['network', 'network', 'poisonPublish']);
     lines.ended.add(b);
