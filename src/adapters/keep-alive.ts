@@ -121,6 +121,8 @@ export class KeepAlive {
       return;
     }
     this.#waitUntilIdle(this.#keepAliveMs);
+    // A ping is out: its verdict is the one that counts.
+    if (this.#pingTimer !== undefined) return;
     if (idleMs < this.#keepAliveMs * BROKER_PATIENCE) this.#ping();
     else this.#judgeLifeAfterReads(this.#line.progress(), () => this.#ping(), overslept(idleMs));
   }

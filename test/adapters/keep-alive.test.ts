@@ -312,6 +312,66 @@ describe('a missing PUBACK', () => {
   });
 });
 
+describe('fault:A-15 a slow uplink', () => {
+  /** Lets seconds pass in which nothing comes. */
+  async function silent(line: FakeLine, ms: number): Promise<void> {
+    line.clock.advance(ms);
+    await turns();
+  }
+
+  test.each([
+    [999, 0],
+    [1_000, 1_000],
+    [60_500, 60_000],
+    [131_072, 131_000],
+    [10_000_000, 131_000],
+  ])('with %i bytes under way a ping has %i ms more', async (bytes, moreMs) => {
+    const line = new FakeLine(30);
+    line.underWayBytes = bytes;
+    line.clock.advance(30_000);
+    expect(line.pings).toEqual([30_000]);
+    await silent(line, 5_000 + moreMs - 1);
+    expect(line.deaths).toEqual([]);
+    await silent(line, 1);
+    expect(line.deaths).toMatchObject([{ code: 'PING_TIMEOUT' }]);
+    expect(line.deaths[0]?.message).toContain(`${5_000 + moreMs} ms`);
+  });
+
+  test('a ping that a missing PUBACK made has the same time', async () => {
+    const line = new FakeLine(0);
+    line.underWayBytes = 20_000;
+    line.publish();
+    line.clock.advance(5_000);
+    expect(line.pings).toEqual([5_000]);
+    await silent(line, 24_999);
+    expect(line.deaths).toEqual([]);
+    await silent(line, 1);
+    expect(line.deaths).toMatchObject([{ code: 'PING_TIMEOUT' }]);
+  });
+
+  test('what is under way when the ping goes out counts, not what comes behind it', async () => {
+    const line = new FakeLine(30);
+    line.clock.advance(30_000);
+    line.underWayBytes = 100_000;
+    await silent(line, 5_000);
+    expect(line.deaths).toHaveLength(1);
+  });
+
+  test('a missing PUBACK is waited for longer by the same time, while pings are answered', async () => {
+    const line = new FakeLine(0);
+    line.underWayBytes = 20_000;
+    line.publish();
+    for (let second = 0; second < 49; second++) {
+      line.bytes += 1;
+      await silent(line, 1_000);
+    }
+    expect(line.deaths).toEqual([]);
+    line.bytes += 1;
+    await silent(line, 1_000);
+    expect(line.deaths).toMatchObject([{ code: 'OPERATION_TIMEOUT' }]);
+  });
+});
+
 describe('on a real socket', () => {
   async function connected(peer: ScriptedPeer, options: Partial<TestOptions> = {}) {
     const clock = new VirtualClock();
@@ -397,6 +457,83 @@ describe('on a real socket', () => {
     await there.next('pingreq');
     clock.advance(5_000);
     expect(await line.error('transport.closed')).toMatchObject({ code: 'PING_TIMEOUT' });
+  });
+
+  test('fault:A-15 what has its PUBACK is not under way any more', async () => {
+    await using peer = await ScriptedPeer.start();
+    const { line, there, clock } = await connected(peer, { keepAliveSeconds: 10 });
+    const publish = () =>
+      line.live.publish({ topic: 'a', payload: Buffer.alloc(20_000), qos: 1, retain: false }, () => {});
+    publish();
+    publish();
+    for (let i = 0; i < 2; i++) {
+      const { messageId } = await there.next('publish');
+      there.send({ cmd: 'puback', messageId: messageId as number });
+    }
+    there.send({ cmd: 'publish', topic: 'a', payload: '', qos: 0, dup: false, retain: false });
+    await line.message(0);
+    publish();
+    // Suspect after 5 s; the ping has its 5 s, and 20 s for the one publish that is under way.
+    clock.advance(5_000);
+    await there.next('pingreq');
+    clock.advance(24_999);
+    await turns();
+    expect(line.facts.at(-1)?.type).toBe('transport.connected');
+    clock.advance(1);
+    expect(await line.error('transport.closed')).toMatchObject({ code: 'PING_TIMEOUT' });
+  });
+
+  test('fault:A-15 128 KiB on an uplink of 1,000 bytes a second are no death, though nothing comes for two minutes', async () => {
+    await using peer = await ScriptedPeer.start();
+    const { line, there, clock } = await connected(peer);
+    there.socket.pause();
+    let acknowledged = 0;
+    line.live.publish(
+      { topic: 'a', payload: Buffer.alloc(131_072), qos: 1, retain: false },
+      () => acknowledged++,
+    );
+    for (let second = 0; second < 131; second++) {
+      clock.advance(1_000);
+      await turns();
+    }
+    expect(line.facts.at(-1)?.type).toBe('transport.connected');
+    there.socket.resume();
+    const { messageId } = await there.next('publish');
+    there.send({ cmd: 'puback', messageId: messageId as number });
+    while (acknowledged === 0) await turn();
+    line.free();
+  });
+
+  test.each([0, 1] as const)(
+    'fault:A-17 writes of QoS %i that stall: the line is dead after keep-alive and ping',
+    async (qos) => {
+      await using peer = await ScriptedPeer.start();
+      const { line, there, clock } = await connected(peer);
+      there.socket.pause();
+      for (let i = 0; i < 20; i++)
+        line.live.publish({ topic: 'a', payload: Buffer.alloc(1_000_000), qos, retain: false }, () => {});
+      for (let second = 0; second < 35 + 131 && line.ended === undefined; second++) {
+        clock.advance(1_000);
+        await turns();
+      }
+      expect(line.ended).toMatchObject({ how: 'givenUp', error: { code: 'PING_TIMEOUT' } });
+      expect(clock.now()).toBeLessThanOrEqual(qos === 0 ? 35_000 : 166_000);
+      there.socket.resume();
+      await there.closed;
+    },
+  );
+
+  test('fault:A-14 a link that only carries what they send: messages come, and no PUBACK: the line is given up', async () => {
+    await using peer = await ScriptedPeer.start();
+    const { line, there, clock } = await connected(peer);
+    line.live.publish({ topic: 'a', payload: 'x', qos: 1, retain: false }, () => {});
+    for (let second = 0; second < 31 && line.ended === undefined; second++) {
+      there.send({ cmd: 'publish', topic: 'a', payload: '', qos: 0, dup: false, retain: false });
+      await line.message(second);
+      clock.advance(1_000);
+      await turns();
+    }
+    expect(line.ended).toMatchObject({ how: 'givenUp', error: { code: 'OPERATION_TIMEOUT' } });
   });
 
   test('after disconnect no timer is left', async () => {

@@ -2,7 +2,25 @@ import fc from 'fast-check';
 import mqttPacket from 'mqtt-packet';
 import { expect, test } from 'vitest';
 import { publishPacket } from '../../src/adapters/publish-packet.ts';
-import type { OutgoingMessage } from '../../src/protocol/message.ts';
+import type { MessageProperties, OutgoingMessage } from '../../src/protocol/message.ts';
+
+/** The names that mqtt-packet has for them; nothing where there is nothing to write, else it writes no packet at all. */
+function mqttPacketProperties(properties: MessageProperties) {
+  const userProperties: Record<string, string[]> = {};
+  for (const [name, values] of Object.entries(properties.userProperties ?? {})) {
+    if ([values].flat().length > 0) userProperties[name] = [values].flat();
+  }
+  const { payloadFormat, messageExpirySeconds, contentType, responseTopic, correlationData } = properties;
+  const fields = {
+    payloadFormatIndicator: payloadFormat === undefined ? undefined : payloadFormat === 'utf8',
+    messageExpiryInterval: messageExpirySeconds,
+    contentType,
+    responseTopic,
+    correlationData: correlationData === undefined ? undefined : Buffer.from(correlationData),
+    userProperties: Object.keys(userProperties).length === 0 ? undefined : userProperties,
+  };
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
 
 /** What mqtt-packet writes for the same message. */
 function reference(message: OutgoingMessage, protocolVersion: 4 | 5, messageId?: number): Buffer {
@@ -15,14 +33,29 @@ function reference(message: OutgoingMessage, protocolVersion: 4 | 5, messageId?:
       retain,
       payload: Buffer.from(payload as Uint8Array),
       dup: false,
+      properties: mqttPacketProperties(message.properties ?? {}),
       ...(messageId === undefined ? {} : { messageId }),
     },
     { protocolVersion },
   );
 }
 
+const text = fc.string({ unit: 'grapheme', maxLength: 200 });
+const properties: fc.Arbitrary<MessageProperties> = fc.record(
+  {
+    payloadFormat: fc.constantFrom('bytes', 'utf8'),
+    messageExpirySeconds: fc.integer({ min: 0, max: 0xffff_ffff }),
+    contentType: text,
+    responseTopic: text,
+    correlationData: fc.uint8Array({ maxLength: 300 }),
+    userProperties: fc.dictionary(text, fc.oneof(text, fc.array(text, { maxLength: 3 }))),
+  },
+  { requiredKeys: [] },
+);
+
 test('writes the bytes that mqtt-packet writes', () => {
   const outgoing = fc.record({
+    properties,
     topic: fc.string({ minLength: 1, maxLength: 80, unit: 'grapheme' }),
     payload: fc.oneof(fc.string({ unit: 'binary' }), fc.uint8Array({ maxLength: 300 })),
     qos: fc.constantFrom<0 | 1>(0, 1),
@@ -45,6 +78,35 @@ test.each([127, 128, 16_383, 16_384, 2_097_151, 2_097_152])(
     expect(publishPacket(message, 4).equals(reference(message, 4))).toBe(true);
   },
 );
+
+test('MQTT 3.1.1 has no properties: they are passed over', () => {
+  const message = { topic: 't', payload: 'x', qos: 0, retain: false } as const;
+  const full = { ...message, properties: { contentType: 'a', userProperties: { b: 'c' } } };
+  expect(publishPacket(full, 4)).toEqual(publishPacket(message, 4));
+});
+
+test('sec:S-10 a user property may be named as anything is', () => {
+  const userProperties = JSON.parse('{"__proto__": "x", "constructor": ["y", ""]}') as Record<string, string>;
+  const packet = publishPacket(
+    { topic: 't', payload: '', qos: 0, retain: false, properties: { userProperties } },
+    5,
+  );
+  const pairs = ['__proto__', 'x', 'constructor', 'y', 'constructor', ''].map((each) => {
+    const bytes = Buffer.from(each);
+    return Buffer.concat([Uint8Array.of(0, bytes.length), bytes]);
+  });
+  const written = Buffer.concat(
+    pairs.flatMap((bytes, i) => (i % 2 === 0 ? [Uint8Array.of(0x26), bytes] : [bytes])),
+  );
+  expect(packet.subarray(-written.length)).toEqual(written);
+});
+
+// The 3 bytes are the identifier of a content type and its length.
+test.each([127, 128, 16_383, 16_384])('MQTT-2.2.2-1 properties of %i bytes', (length) => {
+  const contentType = 'x'.repeat(length - 3);
+  const message = { topic: 't', payload: 'y', qos: 0, retain: false, properties: { contentType } } as const;
+  expect(publishPacket(message, 5).equals(reference(message, 5))).toBe(true);
+});
 
 test('a lone surrogate in a text payload goes out as U+FFFD, as every encoder writes it', () => {
   const message = { topic: 't', payload: 'a\ud800b', qos: 0, retain: false } as const;
