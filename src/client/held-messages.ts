@@ -69,7 +69,6 @@ export class HeldMessages {
 
   /** The last who wanted the messages of a filter has unsubscribed it. */
   unwanted(filter: string): void {
-    this.#unsubscribed.delete(filter);
     this.#unsubscribed.add(filter);
     this.#unsubscribedTopics.add(filter, filter);
     if (this.#unsubscribed.size <= MOST_FILTERS) return;
@@ -107,8 +106,8 @@ export class HeldMessages {
     const lost = this.#lost;
     this.#lost = 0;
     this.#context.warn(
-      `${lost} received messages were dropped, the oldest first: nothing takes them, and no more than ` +
-        `${MOST_MESSAGES} messages and ${MOST_BYTES} bytes wait for a subscription or a listener of "message"`,
+      `${lost} received ${lost === 1 ? 'message was' : 'messages were'} dropped, the oldest first: nobody took them, and ` +
+        `at most ${MOST_MESSAGES} messages and ${MOST_BYTES} bytes wait for a subscription or a listener of "message"`,
     );
   }
 
