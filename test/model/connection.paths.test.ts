@@ -9,12 +9,15 @@ import { DeviceOnBroker } from './device-on-broker.ts';
 const error = (code: IotErrorCode) => new IotError(code, 'made by the model');
 const failed = (code: IotErrorCode) => ({ type: 'transport.failed' as const, error: error(code) });
 
+const session = { sessionPresent: false, receiveMaximum: 65_535 };
+
 const anyEvents: readonly ConnectionEvent[] = [
   { type: 'connect' },
   { type: 'disconnect' },
   { type: 'network.online' },
   { type: 'transport.signedIn' },
-  { type: 'transport.connected', session: { sessionPresent: false, receiveMaximum: 65_535 } },
+  { type: 'transport.connected', session },
+  { type: 'transport.connected', session: { ...session, caution: { quietMs: 500, filtersPerSubscribe: 8 } } },
   failed('SERVER_UNAVAILABLE'),
   failed('NOT_AUTHORIZED'),
   failed('BAD_CREDENTIALS'),
@@ -35,6 +38,8 @@ function isInTheWorld({ type }: EventObject, state: string): boolean {
   if (type === 'transport.connected') return state.includes('dialing');
   if (type === 'transport.failed') return state.includes('"connecting"');
   if (type === 'transport.closed') return !state.includes('"connecting"');
+  // Nothing is asked in a quiet time.
+  if (type === 'subscriptions.unanswered') return !state.includes('quiet');
   return true;
 }
 
@@ -75,12 +80,16 @@ const BEYOND_THE_WORLD: readonly string[] = [
   'connection.line.disconnecting.forGood on xstate.error.actor.transport to connection.idle',
 ];
 
+const isUnderInquiry = (event: EventObject): boolean =>
+  event.type === 'transport.connected' && 'caution' in (event as typeof event & { session: object }).session;
+
 function titleOf(steps: readonly { readonly event: EventObject }[]): string {
   return steps
     .slice(1)
     .map(({ event }) => {
       const reason = 'error' in event && IotError.is(event.error) ? ` (${event.error.recovery})` : '';
-      return event.type.replace(/^xstate\.(after\.\w+)\..*/, '$1') + reason;
+      const inquiry = isUnderInquiry(event) ? ' (under inquiry)' : '';
+      return event.type.replace(/^xstate\.(after\.\w+)\..*/, '$1') + reason + inquiry;
     })
     .join(', ');
 }
@@ -102,7 +111,7 @@ describe('the connection machine, in a real client on a real broker', () => {
     test(`path ${index}: ${titleOf(path.steps)}`, async () => {
       const device = new DeviceOnBroker(core, `device-${index}`, watch);
       try {
-        await device.prepare();
+        await device.prepare({ closes: path.steps.some(({ event }) => isUnderInquiry(event)) ? 2 : 1 });
         for (const { event, state } of path.steps.slice(1)) {
           await device.perform(event);
           const expected = JSON.stringify(state.value);
@@ -150,6 +159,10 @@ async function expectOnBroker(core: LocalIotCore, device: DeviceOnBroker, state:
     return;
   }
   expect(sessions()).toHaveLength(1);
+  if (state.includes('quiet')) {
+    expect(device.sentOnThisLine()).toEqual(['connect']);
+    return;
+  }
   if (!/draining|live/.test(state)) return;
   expect(sessions()[0]?.subscriptions.map(({ filter }) => filter)).toContain(device.topic('wanted'));
 }
