@@ -29,13 +29,27 @@ export class EarlyCloses {
     this.#classifier = new EarlyCloseClassifier(options.now);
   }
 
-  /** The same transport, whose failed attempts count as evidence. */
+  /** The same transport, whose attempts that came to nothing count as evidence: also one that took too long. */
   watch(openTransport: OpenTransport): OpenTransport {
-    return (report) =>
-      openTransport((fact) => {
-        if (fact.type === 'transport.failed') this.#classifier.failed();
+    return (report) => {
+      let isAttempt = true;
+      const cameToNothing = (): void => {
+        if (isAttempt) this.#classifier.failed();
+        isAttempt = false;
+      };
+      const line = openTransport((fact) => {
+        if (fact.type === 'transport.failed') cameToNothing();
+        if (fact.type === 'transport.connected') isAttempt = false;
         report(fact);
       });
+      return {
+        disconnect: () => line.disconnect(),
+        free: () => {
+          cameToNothing();
+          line.free();
+        },
+      };
+    };
   }
 
   attach(wire: Wire): AttachedWire {
