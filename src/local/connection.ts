@@ -125,7 +125,9 @@ export class Connection {
   /** Resets the socket and tells the broker, now: nothing is held back, nothing more is delivered. */
   cut(): void {
     this.#toClient.stop();
-    this.#socket.resetAndDestroy();
+    // The system resets no socket that is being shut down, and Node would neither close it then nor say so.
+    const isEnding = this.#stream.writableEnded && !this.#stream.writableFinished;
+    if (!isEnding) this.#socket.resetAndDestroy();
     this.#stream.destroy();
     this.brokerEnd.destroy();
   }

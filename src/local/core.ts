@@ -304,9 +304,9 @@ export class LocalIotCore {
     for (const connection of doomed) connection.cut();
     const closing = [...this.#sockets.keys()].filter(({ destroyed }) => destroyed);
     if (clientId === undefined) {
-      // Also those that are still in their handshake.
-      for (const socket of this.#sockets.keys()) {
-        socket.resetAndDestroy();
+      for (const [socket, connection] of this.#sockets) {
+        // Still in its handshake.
+        if (connection === undefined) socket.resetAndDestroy();
         closing.push(socket);
       }
     }

@@ -25,6 +25,12 @@ interface Item {
 /** A throttled flow writes so often that it crawls rather than leaps. */
 const SLICES_PER_SECOND = 20;
 
+/** The system resets no socket that is being shut down, and Node would neither close it then nor say so. */
+export function reset(socket: Socket): void {
+  if (socket.writableEnded && !socket.writableFinished) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
 /** Carries what one socket sends to another one, as its disturbance allows. */
 export class FaultFlow {
   readonly #from: Socket;
@@ -86,7 +92,7 @@ export class FaultFlow {
   #pass(item: Item): void {
     this.#items.shift();
     if (item.what === 'fin') this.#to.end();
-    else if (item.what === 'reset') this.#to.resetAndDestroy();
+    else if (item.what === 'reset') reset(this.#to);
     else this.#write(item.what, item.due);
   }
 

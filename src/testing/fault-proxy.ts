@@ -3,7 +3,7 @@ import net from 'node:net';
 
 import { wholeNumber } from '../client/checks.ts';
 import { invalid } from '../protocol/errors.ts';
-import { type Disturbance, FaultFlow, undisturbed } from './fault-flow.ts';
+import { type Disturbance, FaultFlow, reset, undisturbed } from './fault-flow.ts';
 
 /** Which way bytes go. */
 export type ProxyDirection = 'toBroker' | 'toClient';
@@ -198,5 +198,5 @@ export class FaultProxy {
 
 function cutLine({ sockets, flows }: Line): void {
   for (const flow of flows) flow.stop();
-  for (const socket of sockets) socket.resetAndDestroy();
+  for (const socket of sockets) reset(socket);
 }

@@ -306,6 +306,15 @@ describe('the fault proxy', () => {
     expect(world.proxy.connections.open).toBe(0);
   });
 
+  it.each([0, 1, 2])('cuts and stops while connections are being ended, %i turns later', async (later) => {
+    const { proxy, connect } = await start();
+    const { client, broker } = await connect();
+    proxy.end();
+    for (let turn = 0; turn < later; turn++) await new Promise<void>((resolve) => process.nextTick(resolve));
+    await proxy.stop();
+    await Promise.all([client.ends(), broker.ends()]);
+  });
+
   it('says what is wrong with its arguments', async () => {
     const { proxy } = await start();
     const refused = (field: string) =>
