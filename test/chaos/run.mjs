@@ -1,0 +1,123 @@
+// @ts-check
+// Chaos: an ordinary program on a line that breaks every few seconds. At the end the faults stop; then the device must be
+// live, and every message that it accepted must have arrived, in order.
+//   npm run chaos -- --minutes 10 --seed 42 --broker local|mosquitto
+import { randomInt } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { checkHistory } from 'aws-iot-machines/testing';
+import { BROKERS } from './brokers.mjs';
+import { publishNumbers } from './device.mjs';
+import { disturb, seeded } from './faults.mjs';
+
+/** How long everything may take to be well again, once the faults have stopped. */
+const RECOVERY_MS = 30_000;
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '1' },
+    seed: { type: 'string', default: `${randomInt(2 ** 31)}` },
+    broker: { type: 'string', default: 'local' },
+    verbose: { type: 'boolean', default: false },
+  },
+});
+const minutes = Number(values.minutes);
+const seed = Number(values.seed);
+const startBroker = new Map(Object.entries(BROKERS)).get(values.broker);
+if (!(minutes > 0) || !Number.isInteger(seed) || startBroker === undefined) {
+  console.error('usage: npm run chaos -- [--minutes 10] [--seed 42] [--broker local|mosquitto] [--verbose]');
+  process.exit(2);
+}
+console.log(`chaos on ${values.broker}, ${minutes} minutes, seed ${seed}`);
+
+const began = performance.now();
+const say = (/** @type {string} */ text) => {
+  if (values.verbose)
+    console.log(`${((performance.now() - began) / 1_000).toFixed(1).padStart(7)} s  ${text}`);
+};
+
+/** @type {import('aws-iot-machines/testing').HistoryLine[]} */
+const history = [];
+/** @type {Map<string, number>} */
+const faults = new Map();
+const outages = { count: 0, longestMs: 0, since: 0 };
+const world = await startBroker();
+const over = new AbortController();
+const { device, listener } = await publishNumbers(
+  world.options,
+  (/** @type {any} */ op, /** @type {string} */ id, /** @type {Error | undefined} */ error) => {
+    history.push({ t: performance.now(), op, id });
+    if (error !== undefined) console.log(`message ${id} was rejected: ${error.message}`);
+  },
+  over.signal,
+);
+device.on('status', ({ state, ...status }) => {
+  say(`device ${state}${'reason' in status && status.reason ? `: ${status.reason.code}` : ''}`);
+  if (state === 'backingOff' && outages.since === 0) outages.since = performance.now();
+  if (state !== 'live' || outages.since === 0) return;
+  outages.count += 1;
+  outages.longestMs = Math.max(outages.longestMs, performance.now() - outages.since);
+  outages.since = 0;
+});
+for (const [name, client] of Object.entries({ device, listener })) {
+  client.on('warning', ({ message }) => console.log(`${name} warns: ${message}`));
+  client.on('subscriptionRefused', ({ error }) => console.log(`${name} lost its filter: ${error.message}`));
+}
+
+setTimeout(() => over.abort(), minutes * 60_000);
+await disturb(
+  world,
+  seeded(seed),
+  (fault) => {
+    faults.set(fault, (faults.get(fault) ?? 0) + 1);
+    say(fault);
+  },
+  over.signal,
+);
+
+const settled = await isSettled();
+const report = checkHistory(history, { allowResends: true });
+const rejected = history.filter(({ op }) => op === 'rejected').length;
+const accepted = history.filter(({ op }) => op === 'accepted').length;
+const received = history.filter(({ op }) => op === 'received');
+const duplicates = received.length - new Set(received.map(({ id }) => id)).size;
+const { reordered } = world.arrivals === undefined ? report : checkHistory(asArrived(world.arrivals()));
+// What was written how often cannot be seen from outside: duplicates are counted, not judged.
+const wrong = Object.entries({ ...report, reordered, duplicated: [] }).filter(
+  ([, found]) => found.length > 0,
+);
+
+console.log(`faults     ${[...faults].map(([name, count]) => `${name} ${count}`).join(', ')}`);
+console.log(`outages    ${outages.count}, the longest ${(outages.longestMs / 1_000).toFixed(1)} s`);
+console.log(`messages   ${accepted} accepted, ${rejected} rejected, ${duplicates} came twice or more`);
+for (const [what, found] of wrong) console.log(`${what.padEnd(10)} ${JSON.stringify(found)}`);
+const isWell = settled && rejected === 0 && wrong.length === 0;
+console.log(
+  isWell ? 'live, 0 lost, in order' : `FAILED with seed ${seed}; the device is ${device.status.state}`,
+);
+process.exitCode = isWell ? 0 : 1;
+
+await Promise.all([device.close(), listener.close()]);
+await world.stop();
+
+/** Whether the device is live again, and all that was accepted has ended and arrived. */
+async function isSettled() {
+  const deadline = performance.now() + RECOVERY_MS;
+  while (performance.now() < deadline) {
+    const { lost, stranded } = checkHistory(history);
+    if (device.status.state === 'live' && lost.length === 0 && stranded.length === 0) return true;
+    await sleep(100);
+  }
+  return false;
+}
+
+/**
+ * The history as the broker saw it.
+ *
+ * @param {readonly string[]} arrivals
+ * @returns {import('aws-iot-machines/testing').HistoryLine[]}
+ */
+function asArrived(arrivals) {
+  const lines = history.filter(({ op }) => op === 'accepted');
+  return [...lines, ...arrivals.map((id) => ({ t: 0, op: /** @type {const} */ ('received'), id }))];
+}

@@ -1,0 +1,19 @@
+// How a program is told what to do and tells what happened: over the IPC channel of its parent, which also ends it.
+
+/** The packages that the suite has installed, and where the broker is. */
+export const { packages, endpoint, port, clientId, ca, cert, key } = JSON.parse(process.argv[2]);
+
+export function tell(event, facts = {}) {
+  process.send({ event, ...facts });
+}
+
+/** Handles `{ subscribe: topic }` and `{ publish: topic, payload }`. A failure ends the program, visibly. */
+export function obey({ subscribe, publish }) {
+  const carryOut = async (command) => {
+    if ('subscribe' in command) await subscribe(command.subscribe);
+    else await publish(command.publish, command.payload);
+    tell('done');
+  };
+  // A rejection that nobody handles ends the process.
+  process.on('message', (command) => void carryOut(command));
+}
