@@ -243,6 +243,23 @@ describe('messages that are not held', () => {
     expect(await heard(client)).toEqual([]);
   });
 
+  it('are not those of a filter that one of two holders has left, and that the broker then refused', async () => {
+    await using peer = await ScriptedPeer.start();
+    const { client, there, send } = await meet(peer);
+    const leaving = new AbortController();
+    const reason = new Error('changed my mind');
+    const first = expect(client.subscribe('a', () => undefined)).rejects.toMatchObject({
+      code: 'SUBSCRIPTION_REFUSED',
+    });
+    const second = client.subscribe('a', { signal: leaving.signal }, () => undefined);
+    leaving.abort(reason);
+    await expect(second).rejects.toBe(reason);
+    await grant(there, [128]);
+    await first;
+    await send(message('a', '1'));
+    expect(await heard(client)).toEqual(['1']);
+  });
+
   it('include what waits already when a handler unsubscribes in the midst of it', async () => {
     await using peer = await ScriptedPeer.start();
     const { client, there, send } = await meet(peer);
@@ -323,10 +340,13 @@ describe('the bounds of what is held', () => {
 
   it('let a message that is too large for all of them take no other along', async () => {
     await using peer = await ScriptedPeer.start();
-    const { client, send, warnings } = await meet(peer);
+    const { client, clock, send, warnings } = await meet(peer);
+    const { pending } = clock;
     await send(message('a', '1'), message('large', Buffer.alloc(4 * MIB)), message('a', '2'));
     expect(await heard(client)).toEqual(['1', '2']);
     expect(lossesIn(warnings)).toEqual([1]);
+    // What was told leaves no timer.
+    expect(clock.pending).toBe(pending);
   });
 
   it('are told after a minute, at the end of the line, and at the end of the client', async () => {
