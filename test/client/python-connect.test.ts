@@ -1,6 +1,7 @@
 import net from 'node:net';
 import type { IConnectPacket } from 'mqtt-packet';
 import { describe, expect, it, vi } from 'vitest';
+import manifest from '../../package.json' with { type: 'json' };
 import { type IotClientOptions, mutualTls, plainTcp } from '../../src/index.ts';
 import { makeAuthority, makeLeaf } from '../support/certificates.ts';
 import { connack, ScriptedPeer } from '../support/scripted-peer.ts';
@@ -156,9 +157,12 @@ describe('who CONNECT says that it is', () => {
   });
 
   const aws = 'abc123-ats.iot.eu-west-1.amazonaws.com';
+  const sdk = `?SDK=aws-iot-machines&Version=${manifest.version}`;
   const user = { username: 'U', password: 'pw' };
   const password = Buffer.from('pw');
   it.each<[string, object, object, string, object]>([
+    ['py:C7 metrics, a user', user, {}, aws, { username: `U${sdk}`, password }],
+    ['py:C8 metrics, no user', {}, {}, aws, { username: sdk, password: undefined }],
     ['py:C9 no metrics, a user', user, { metrics: false }, aws, { username: 'U', password }],
     ['py:C9 no metrics, no user', {}, { metrics: false }, aws, { username: undefined, password: undefined }],
     ['no metrics for brokers that are not AWS', user, {}, 'broker.local', { username: 'U', password }],
