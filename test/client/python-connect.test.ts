@@ -235,6 +235,7 @@ describe('what becomes of a line', () => {
 
   it.each([
     ['30 s and 5 s by default', {}, 30_000, 35_000],
+    ['2 s and 5 s, more than two keep-alives', { keepAliveSeconds: 2 }, 2_000, 7_000],
     [
       '2 s and 2 s, where the original gives up too',
       { keepAliveSeconds: 2, pingTimeoutMs: 2_000 },
