@@ -50,8 +50,8 @@ export class BrokerConnection {
   readonly #socket: Socket;
   readonly #observer: ConnectionObserver;
   readonly #changes = new Changes();
-  /** QoS 1 publishes that are neither served nor acknowledged, by message id. */
-  readonly #untaken = new Map<number, PacketOf<'publish'>>();
+  /** QoS 1 publishes that are neither served nor acknowledged. */
+  readonly #untaken = new Set<PacketOf<'publish'>>();
   #connect: IConnectPacket | undefined;
   #clientId: string | undefined;
   #isOpen = true;
@@ -119,7 +119,7 @@ export class BrokerConnection {
   send(...packets: readonly Packet[]): void {
     for (const packet of packets) {
       if (packet.cmd === 'puback' && (packet.reasonCode ?? 0) < ACCEPTED_BELOW)
-        this.#takeUnacknowledged(packet.messageId);
+        this.#takeAcknowledged(packet.messageId);
       if (packet.cmd === 'connack' && packet.properties?.assignedClientIdentifier !== undefined)
         this.#clientId = packet.properties.assignedClientIdentifier;
       this.#observer.sent(this, packet);
@@ -157,14 +157,15 @@ export class BrokerConnection {
 
   /** @internal Notes that the broker has taken a PUBLISH. Once for each that came. */
   take(packet: PacketOf<'publish'>): void {
-    if (packet.qos === 0) this.#observer.took(this, packet);
-    else this.#takeUnacknowledged(packet.messageId);
+    if (this.#untaken.delete(packet) || packet.qos === 0) this.#observer.took(this, packet);
   }
 
-  #takeUnacknowledged(messageId: number | undefined): void {
-    const packet = this.#untaken.get(messageId ?? 0);
-    this.#untaken.delete(messageId ?? 0);
-    if (packet !== undefined) this.#observer.took(this, packet);
+  #takeAcknowledged(messageId: number | undefined): void {
+    for (const packet of this.#untaken) {
+      if (packet.messageId !== messageId) continue;
+      this.take(packet);
+      return;
+    }
   }
 
   #read(): void {
@@ -182,7 +183,7 @@ export class BrokerConnection {
       this.#connect = packet;
       this.#clientId = packet.clientId;
     }
-    if (packet.cmd === 'publish' && packet.qos > 0) this.#untaken.set(packet.messageId ?? 0, packet);
+    if (packet.cmd === 'publish' && packet.qos > 0) this.#untaken.add(packet);
     this.received.push(packet);
     this.#changes.changed();
     this.#observer.received(this, packet);

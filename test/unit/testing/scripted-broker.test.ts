@@ -1,7 +1,7 @@
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import { describe, expect, it } from 'vitest';
 import { createIotClient, mutualTls } from '../../../src/index.ts';
-import { answer, ScriptedBroker, VirtualClock } from '../../../src/testing/index.ts';
+import { answer, type PacketOf, ScriptedBroker, VirtualClock } from '../../../src/testing/index.ts';
 import { makeAuthority, makeLeaf } from '../../support/certificates.ts';
 
 /** mqtt.js, as somebody else's client, that does nothing by itself. */
@@ -22,6 +22,12 @@ function told<T = unknown>(
 ): Promise<T> {
   return new Promise((resolve) => client.once(event, (value?: unknown) => resolve(value as T)));
 }
+
+/** A packet of a client, as bytes. */
+const connectionBytes = (
+  broker: ScriptedBroker,
+  packet: Pick<PacketOf<'publish'>, 'cmd' | 'topic' | 'payload' | 'qos'> & { messageId: number },
+): Buffer => broker.connections[0]!.bytesOf({ dup: false, retain: false, ...packet });
 
 const BOTH = [4, 5] as const;
 
@@ -210,6 +216,23 @@ describe('a script', () => {
     const [lost] = broker.connections[0]!.received.filter(({ cmd }) => cmd === 'publish');
     broker.connections[0]?.send({ cmd: 'puback', messageId: lost!.messageId! });
     expect(broker.messages.map(({ payload }) => payload.toString())).toEqual(['taken', 'lost']);
+  });
+
+  it('takes what comes twice with the same message id twice', async () => {
+    await using broker = await ScriptedBroker.start();
+    await using client = await clientOf(broker);
+    const twice = connectionBytes(broker, { cmd: 'publish', topic: 'a', payload: 'b', qos: 1, messageId: 9 });
+    client.stream.write(Buffer.concat([twice, twice]));
+    await broker.when(() => broker.messages.length === 2);
+  });
+
+  it('takes a PUBLISH without a word', async () => {
+    await using broker = await ScriptedBroker.start();
+    broker.on({ packet: 'publish' }, answer.take());
+    await using client = await clientOf(broker);
+    client.publish('a', 'b', { qos: 1 }, () => {});
+    await broker.when(() => broker.messages.length === 1);
+    expect(broker.log.some(({ packet }) => packet === 'puback')).toBe(false);
   });
 
   it('delays by a clock of the test, what comes behind is not delayed', async () => {
