@@ -87,7 +87,7 @@ export class Policy {
       this.#warn(
         connection,
         'UNSUPPORTED',
-        'asked for MQTT 5: the local core speaks MQTT 3.1.1 (protocolVersion: 4)',
+        'asked for MQTT 5: the local core speaks MQTT 3.1.1 only (protocolVersion: 4)',
       );
       return { answer: refusal(UNSUPPORTED_VERSION_5, 5) };
     }

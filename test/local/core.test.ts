@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import { describe, expect, it } from 'vitest';
 
+import { createIotClient } from '../../src/index.ts';
 import { startLocalIotCore } from '../../src/local/index.ts';
 import { closed, connectDevice, connectPlain, dial, failure, messages, startCore } from './support.ts';
 
@@ -120,6 +121,26 @@ describe('the local core', () => {
     expect(error).toMatchObject({ code: 0x84 });
     expect(core.warnings).toMatchObject([{ code: 'UNSUPPORTED', clientId: 'lamp' }]);
     expect(core.warnings[0]?.message).toContain('MQTT 5');
+  });
+
+  it('refuses our own client that asks for MQTT 5, with what to do about it', async () => {
+    const core = await startCore();
+    const client = createIotClient({ ...core.deviceOptions('lamp'), protocolVersion: 5 });
+    await expect(client.connect()).rejects.toMatchObject({
+      code: 'UNSUPPORTED_PROTOCOL_VERSION',
+      recovery: 'fatal',
+      reasonCode: 0x84,
+      remediation: expect.stringContaining('protocolVersion'),
+    });
+    expect(client.status).toMatchObject({ state: 'failed' });
+    await client.close();
+    expect(core.warnings).toEqual([
+      {
+        code: 'UNSUPPORTED',
+        clientId: 'lamp',
+        message: expect.stringContaining('the local core speaks MQTT 3.1.1 only (protocolVersion: 4)'),
+      },
+    ]);
   });
 });
 
