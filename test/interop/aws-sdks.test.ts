@@ -15,7 +15,7 @@ import { afterThisTest, IMPATIENT, Inbox, makeClient } from './support.ts';
 const SDKS = { 'aws-iot-device-sdk': '2.2.16', 'aws-iot-device-sdk-v2': '1.28.0' } as const;
 
 interface Told {
-  readonly event: 'connected' | 'disconnected' | 'message' | 'done';
+  readonly event: 'connected' | 'disconnected' | 'message' | 'done' | 'error';
   readonly topic?: string;
   readonly payload?: string;
 }

@@ -133,9 +133,9 @@ describe.each([4, 5] as const)(
   },
 );
 
-/** As mosquitto_passwd writes it: kind, iterations, salt, PBKDF2 with SHA-512. */
+/** As mosquitto_passwd writes it: kind, iterations, a salt of twelve bytes, PBKDF2 with SHA-512. */
 function hashed(password: string): string {
-  const salt = Buffer.from('not so random');
+  const salt = Buffer.from('twelve bytes');
   const hash = pbkdf2Sync(password, salt, 101, 64, 'sha512');
   return `$7$101$${salt.toString('base64')}$${hash.toString('base64')}`;
 }

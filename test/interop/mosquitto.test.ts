@@ -164,14 +164,14 @@ describe.each(VERSIONS)('on mosquitto, $name', ({ version }) => {
     await Promise.all([listener.connect(), lamp.connect()]);
     const traffic = new Traffic('numbers');
     await traffic.receive(listener);
-    for (const [round, direction] of (['toBroker', 'toClient', 'toBroker', 'toClient'] as const).entries()) {
+    for (const [round, direction] of (['toBroker', 'toClient'] as const).entries()) {
       await lamp.when('live');
       const isLost = nextReason(lamp);
       proxy.cutAfterBytes(101 + round, direction);
       traffic.publish(lamp, 200, round * 200);
       expect(await isLost).toBe('CONNECTION_LOST');
     }
-    expect(await traffic.delivered(800)).toEqual(cleanHistory);
+    expect(await traffic.delivered(400)).toEqual(cleanHistory);
   });
 
   it('delivers all in order to a broker that is killed and started again under load', async () => {

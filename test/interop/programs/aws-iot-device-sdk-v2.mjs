@@ -16,7 +16,7 @@ const config = iot.AwsIotMqttConnectionConfigBuilder.new_mtls_builder(cert, key)
 const connection = new mqtt.MqttClient().new_connection(config);
 connection.on('resume', () => tell('connected'));
 connection.on('interrupt', () => tell('disconnected'));
-connection.on('error', (error) => console.error(error));
+connection.on('error', ({ message }) => tell('error', { message }));
 obey({
   subscribe: (topic) =>
     connection.subscribe(topic, mqtt.QoS.AtLeastOnce, (name, payload) =>

@@ -17,7 +17,7 @@ const client = device({
 client.on('connect', () => tell('connected'));
 client.on('close', () => tell('disconnected'));
 client.on('message', (topic, payload) => tell('message', { topic, payload: payload.toString() }));
-client.on('error', (error) => console.error(error));
+client.on('error', ({ message }) => tell('error', { message }));
 obey({
   subscribe: (topic) => promisify(client.subscribe).call(client, topic, { qos: 1 }),
   publish: (topic, payload) => promisify(client.publish).call(client, topic, payload, { qos: 1 }),
