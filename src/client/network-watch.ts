@@ -15,8 +15,9 @@ export class NetworkWatch {
 
   start(): void {
     const browser = globalThis as NetworkEvents;
-    if (this.#isListening || typeof browser.addEventListener !== 'function') return;
+    if (typeof browser.addEventListener !== 'function') return;
     this.#isListening = true;
+    // It is the same function each time, so the page has it once.
     browser.addEventListener('online', this.#online);
   }
 

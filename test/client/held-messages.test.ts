@@ -377,9 +377,11 @@ describe('the bounds of what is held', () => {
     await client.when('live');
     next.send(large, large, large, counted('barrier/nobody'));
     await next.next('puback');
-    await closeNow(client, clock);
+    const closing = client.close();
     await settled(2);
     expect(lossesIn(warnings)).toEqual([1, 2, 3]);
+    await closeNow(client, clock);
+    await closing;
   });
 });
 
