@@ -107,7 +107,7 @@ export class Inbox<T> {
 }
 
 /** The statuses of a client from now on. */
-export function statusesOf(client: IotClient): Inbox<Status> {
+function statusesOf(client: IotClient): Inbox<Status> {
   const inbox = new Inbox<Status>();
   client.on('status', inbox.put);
   return inbox;
