@@ -16,7 +16,10 @@ type RawProperties = NonNullable<IPublishPacket['properties']>;
 export class InboundPublishes {
   readonly #topicOf = new Map<number, string>();
 
-  /** Gives the packet the topic that it means. Returns what is wrong with it, if something is. */
+  /**
+   * Gives the packet the topic that it means: mqtt.js looks an alias up and tells nobody what it found. Returns what is wrong
+   * with the packet, if something is.
+   */
   check(packet: IPublishPacket): Breach | undefined {
     const { topic, properties } = packet;
     if (NOT_IN_A_TOPIC.test(topic)) return malformed(`PUBLISH to ${describe(topic)}`);
@@ -30,8 +33,6 @@ export class InboundPublishes {
     const alias = properties.topicAlias;
     if (alias === undefined) return packet.topic === '' ? WITHOUT_TOPIC : undefined;
     if (alias < 1 || alias > TOPIC_ALIASES) return aliasInvalid(`PUBLISH with the topic alias ${alias}`);
-    // It has served: mqtt.js would look it up too, and not tell anybody what it found.
-    properties.topicAlias = undefined as never;
     if (packet.topic !== '') {
       this.#topicOf.set(alias, packet.topic);
       return undefined;

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
-import { describe, expect, test } from 'vitest';
+import { MqttClient } from 'mqtt';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { mutualTls, plainTcp } from '../../src/adapters/index.ts';
 import type { Will } from '../../src/protocol/message.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
@@ -7,6 +8,8 @@ import { makeAuthority, makeLeaf } from '../support/certificates.ts';
 import { type ConnackAnswer, connack, ScriptedPeer } from '../support/scripted-peer.ts';
 import { liveLine, turns } from './live-line.ts';
 import { openTestLine, type TestOptions, testTransport } from './test-line.ts';
+
+afterEach(() => vi.restoreAllMocks());
 
 /** The CONNECT that these options make. */
 async function connectOf(options: Partial<TestOptions>) {
@@ -347,4 +350,22 @@ describe('user name and password', () => {
     expect(JSON.stringify([auth, error, opened.credentials])).not.toContain('canary');
     expect(structuredClone(auth)).toEqual({ kind: 'plainTcp' });
   });
+
+  test('sec:S-9 mqtt.js does not keep the password once CONNECT is written', async () => {
+    const connect = vi.spyOn(MqttClient.prototype, 'connect');
+    await using connection = await liveLine({ authentication: auth });
+    const client = connect.mock.contexts[0] as MqttClient | undefined;
+    expect(connection.there.count('connect')).toBe(1);
+    expect(client?.options.clientId).toBe('kitchen-lamp');
+    expect(client?.options.password).toBeUndefined();
+  });
+});
+
+test('mqtt.js makes no room for the topic aliases that a broker offers: we use none', async () => {
+  const connect = vi.spyOn(MqttClient.prototype, 'connect');
+  await using _ = await liveLine({ protocolVersion: 5 }, { properties: { topicAliasMaximum: 65_535 } });
+  await turns();
+  const client = connect.mock.contexts[0] as MqttClient | undefined;
+  expect(client?.connected).toBe(true);
+  expect(client).not.toHaveProperty('topicAliasSend.aliasToTopic');
 });

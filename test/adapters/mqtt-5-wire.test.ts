@@ -96,6 +96,19 @@ describe('publish', () => {
     expect(calls[0]?.message).not.toContain('\u001b');
   });
 
+  test('a reason that comes twice says nothing', async () => {
+    await using connection = await live();
+    const calls = publish(connection);
+    const { messageId = 0 } = await connection.there.next('publish');
+    const reason = [0x1f, 0, 3, 97, 97, 97];
+    connection.there.raw(
+      Uint8Array.of(0x40, 16, messageId >> 8, messageId & 0xff, 0x87, 12, ...reason, ...reason),
+    );
+    await settled(connection);
+    expect(calls).toMatchObject([{ code: 'PUBLISH_REFUSED', reasonCode: 0x87 }]);
+    expect(calls[0]?.message).not.toContain('aaa');
+  });
+
   test('mqttjs:B17 "no matching subscribers", with a reason, is success', async () => {
     await using connection = await live();
     const calls = publish(connection);
