@@ -61,6 +61,8 @@ export class ConnectionCalls {
   disconnect(flushTimeoutMs: number | undefined): Promise<void> {
     this.#ending ??= new Outcome<void>();
     const { promise } = this.#ending;
+    // The machine counts them no more: if one gave up later, that would be taken for somebody who asked since then.
+    if (this.#context.isRunning()) this.#refuse(disconnected());
     this.#context.send({ type: 'disconnect', ...(flushTimeoutMs === undefined ? {} : { flushTimeoutMs }) });
     return promise;
   }
@@ -77,7 +79,7 @@ export class ConnectionCalls {
       case 'connection.ended':
         // Of a client that closes: then everything ends as closed.
         if (!this.#context.isRunning()) return;
-        this.#refuse(new IotError('DISCONNECTED', 'disconnect() was called before the line was there'));
+        this.#refuse(disconnected());
         this.#endAll();
         break;
       default:
@@ -103,6 +105,10 @@ export class ConnectionCalls {
     this.#ending?.resolve();
     this.#ending = undefined;
   }
+}
+
+function disconnected(): IotError {
+  return new IotError('DISCONNECTED', 'disconnect() was called before the line was there');
 }
 
 /** Whether there is a line that is not about to end. */
