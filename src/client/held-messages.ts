@@ -105,9 +105,10 @@ export class HeldMessages {
     this.#context.clock.clearTimeout(this.#episode);
     const lost = this.#lost;
     this.#lost = 0;
+    const what = lost === 1 ? 'message was' : 'messages were';
     this.#context.warn(
-      `${lost} received ${lost === 1 ? 'message was' : 'messages were'} dropped, the oldest first: nobody took them, and ` +
-        `at most ${MOST_MESSAGES} messages and ${MOST_BYTES} bytes wait for a subscription or a listener of "message"`,
+      `${lost} received ${what} dropped, the oldest first: nobody took them, and at most ${MOST_MESSAGES} messages ` +
+        `and ${MOST_BYTES} bytes wait for a subscription or a listener of "message"`,
     );
   }
 

@@ -97,14 +97,15 @@ export interface IotClient extends AsyncDisposable {
    * the broker has it (QoS 1) or the socket has (QoS 0), with `queued` when there is no live line and the client keeps it.
    *
    * Rejects with `QUEUE_FULL`, `QUEUE_EVICTED`, `NOT_CONNECTED` (offline queue switched off), `PUBLISH_REFUSED`,
-   * `MESSAGE_EXPIRED`, `TIMEOUT`, `CLOSED`, `INVALID_ARGUMENT`, or the signal's reason. A message that was on the wire when it ended is not
-   * sent again, and `outcomeUnknown` says so.
+   * `POISON_PUBLISH`, `MESSAGE_EXPIRED`, `TIMEOUT`, `CLOSED`, `INVALID_ARGUMENT`, or the signal's reason. A message that was
+   * on the wire when it ended is not sent again, and `outcomeUnknown` says so.
    */
   publish(topic: string, payload: PayloadInput, options?: PublishOptions): Promise<PublishReceipt>;
 
   /**
    * Subscribes. Resolves with `granted` when the broker has granted it, with `recorded` when there is no line; it is
-   * asked for again by itself after every lost session. Rejects with `SUBSCRIPTION_REFUSED` when the broker refuses it.
+   * asked for again by itself after every lost session. Rejects with `SUBSCRIPTION_REFUSED` when the broker refuses
+   * it, and with `POISON_SUBSCRIPTION` when the broker closes the line over it, again and again.
    *
    * A filter that is held several times is one subscription for the broker: the highest QoS counts, and the MQTT 5 options
    * of the newest call. Messages of a persistent session that were held until now come to the handler first, in their order,

@@ -1,6 +1,7 @@
 import type { Packet } from 'mqtt-packet';
 import { describe, expect, it } from 'vitest';
 import type { IotClient, IotClientOptions } from '../../src/index.ts';
+import { actorOf } from '../../src/machines/index.ts';
 import type { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { connack, type PeerConnection, ScriptedPeer } from '../support/scripted-peer.ts';
 import { livePeerClient, peerClient } from './peer-client.ts';
@@ -382,6 +383,16 @@ describe('the bounds of what is held', () => {
     expect(lossesIn(warnings)).toEqual([1, 2, 3]);
     await closeNow(client, clock);
     await closing;
+  });
+
+  it('are told by a client whose machine somebody stops, and leave no timer', async () => {
+    await using peer = await ScriptedPeer.start();
+    const { client, clock, send, warnings } = await meet(peer);
+    await send(message('large', Buffer.alloc(4 * MIB)));
+    actorOf(client).stop();
+    await settled(2);
+    expect(lossesIn(warnings)).toEqual([1]);
+    expect(clock.pending).toBe(0);
   });
 });
 

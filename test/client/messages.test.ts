@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Message } from '../../src/index.ts';
+import { IotError, type Message } from '../../src/index.ts';
+import { actorOf } from '../../src/machines/index.ts';
 import { clientOf, cutLine, failureOf, freshId, liveClient, settled, useCore } from './support.ts';
 
 const theCore = useCore({
@@ -177,5 +178,13 @@ describe('messages()', () => {
     expect([good?.json(), good?.payload.byteLength]).toEqual([{ on: true }, 11]);
     expect(() => bad?.json()).toThrow(expect.objectContaining({ code: 'INVALID_PAYLOAD' }));
     expect(() => bad?.json()).not.toThrow(/canary/);
+  });
+
+  it('throws for a filter over which the broker closes the line, as for a refused one', async () => {
+    const client = clientOf(theCore());
+    const next = client.messages('a')[Symbol.asyncIterator]().next();
+    const error = new IotError('POISON_SUBSCRIPTION', 'closed over it');
+    actorOf(client).send({ type: 'filter.poisoned', filter: 'a', error });
+    await expect(next).rejects.toBe(error);
   });
 });
