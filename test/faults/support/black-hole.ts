@@ -11,9 +11,9 @@ export interface BlackHole extends AsyncDisposable {
 const LISTEN = `
   const { parentPort, workerData } = require('node:worker_threads');
   const server = require('node:net').createServer();
-  server.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
+  server.listen({ port: workerData.port, host: '127.0.0.1', backlog: 1 }, () => {
     parentPort.postMessage(server.address().port);
-    Atomics.wait(new Int32Array(workerData), 0, 0);
+    Atomics.wait(new Int32Array(workerData.gate), 0, 0);
     server.close();
   });
 `;
@@ -21,10 +21,14 @@ const LISTEN = `
 /** As many as the system lets wait beside a backlog of 1. */
 const FILLERS = 2;
 
-/** Opens a port whose queue is full: the SYN of whoever connects now is dropped. */
-export async function openBlackHole(): Promise<BlackHole> {
+/**
+ * Opens a port whose queue is full: the SYN of whoever connects now is dropped.
+ *
+ * @param wanted any free one by default
+ */
+export async function openBlackHole(wanted = 0): Promise<BlackHole> {
   const gate = new SharedArrayBuffer(4);
-  const worker = new Worker(LISTEN, { eval: true, workerData: gate });
+  const worker = new Worker(LISTEN, { eval: true, workerData: { gate, port: wanted } });
   const [port] = (await once(worker, 'message')) as [number];
   const fillers = Array.from({ length: FILLERS }, () => net.connect(port, '127.0.0.1'));
   for (const filler of fillers) filler.on('error', () => {});

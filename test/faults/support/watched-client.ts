@@ -1,5 +1,4 @@
 import {
-  createIotClient,
   type IotClient,
   type IotClientOptions,
   type PublishReceipt,
@@ -60,13 +59,14 @@ export class WatchedClient {
     options: IotClientOptions & { readonly clientId: string },
     clock: VirtualClock | undefined,
     secrets: readonly string[],
+    make: (options: IotClientOptions) => IotClient,
   ) {
     this.#place = place;
     this.#options = options;
     this.#clock = clock;
     this.#secrets = secrets;
     this.clientId = options.clientId;
-    this.#bare = createIotClient(options);
+    this.#bare = make(options);
     this.#told = collect(this.#bare.statusChanges());
     this.#sample();
     for (const event of WATCHED) this.#bare.on(event, (value) => this.#emitted(event, value));
@@ -125,8 +125,10 @@ export class WatchedClient {
   }
 
   #noteBacklog(): void {
-    const { state, queued } = this.#bare.status;
-    this.#backlogs.push({ state, messages: queued, bytes: this.#ledger.open.bytes });
+    const { state, queued, inFlight } = this.#bare.status;
+    // What is in flight when a live line breaks waits again.
+    const messages = state === 'live' ? queued + inFlight : queued;
+    this.#backlogs.push({ state, messages, bytes: this.#ledger.open.bytes });
   }
 
   #emitted(event: string, value: unknown): void {
@@ -147,6 +149,7 @@ export class WatchedClient {
     const publish: IotClient['publish'] = (topic, payload, options) => {
       const published = client.publish(topic, payload, options);
       const noted = this.#notedPublish(topic, payload, options?.qos ?? 0, published);
+      if (this.#bare.status.state === 'live') this.#noteBacklog();
       // What is refused has left again before it is looked at.
       void published.catch(() => undefined).then(() => this.#noteBacklog());
       return noted;
