@@ -2,7 +2,13 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it, vi } from 'vitest';
-import { createIotClient, type IotClient, IotError, type Status } from '../../src/index.ts';
+import {
+  createIotClient,
+  type IotClient,
+  type IotClientOptions,
+  IotError,
+  type Status,
+} from '../../src/index.ts';
 import { DEFAULT_BACKOFF } from '../../src/protocol/backoff.ts';
 import { answer, type HistoryLine } from '../../src/testing/index.ts';
 import {
@@ -294,6 +300,75 @@ describe('a world', () => {
       console.info('canary-7f3a');
     });
     await expect(printed).rejects.toThrow('I10 secret 0 is in a string');
+  });
+
+  /** A client, of whose face some parts lie. */
+  const liar =
+    (lies: (client: IotClient) => Partial<IotClient>) =>
+    (options: IotClientOptions): IotClient => {
+      const client = createIotClient(options);
+      const told = lies(client);
+      const lied = (key: PropertyKey): boolean => Object.hasOwn(told, key);
+      return new Proxy(client, {
+        get: (target, key) => {
+          const value: unknown = Reflect.get(lied(key) ? told : target, key, lied(key) ? told : target);
+          return typeof value === 'function'
+            ? (value as () => unknown).bind(lied(key) ? told : target)
+            : value;
+        },
+      });
+    };
+
+  it.each<[string, RegExp, (client: IotClient) => Partial<IotClient>]>([
+    [
+      'fault:I1 a promise that never settles',
+      /I1 when\(\) is pending/,
+      () => ({ when: () => new Promise(() => {}) }),
+    ],
+    [
+      'fault:I7 a delay that is too long',
+      /I7 waits for 99/,
+      () => ({ status: { ...FIGURES, state: 'backingOff', retryAt: 99_999, attempt: 1, reason: refused } }),
+    ],
+    [
+      'fault:I9 a queue over its bound',
+      /I9 21 messages wait/,
+      () => ({ status: { ...state('idle'), queued: 21 } }),
+    ],
+    [
+      'fault:I11 an event after the last one',
+      /I11 status was emitted after closed/,
+      (client) => ({
+        on: ((event: 'status', listener: (status: Status) => unknown) =>
+          client.on(event, (status) => {
+            listener(status);
+            listener(status);
+          })) as IotClient['on'],
+      }),
+    ],
+    [
+      'fault:I12 a status that is left out',
+      /I12 the status went connecting → draining/,
+      (client) => ({
+        async *statusChanges() {
+          for await (const status of client.statusChanges())
+            if (status.state !== 'resubscribing') yield status;
+        },
+      }),
+    ],
+  ])('finds %s', async (_what, says, lies) => {
+    const test = inWorld(
+      async (world) => {
+        const client = world.client();
+        const waiting = new AbortController();
+        void client.when('failed', { signal: waiting.signal }).catch(() => undefined);
+        await client.connect();
+        waiting.abort(new Error('enough'));
+        await world.settled();
+      },
+      { make: liar(lies) },
+    );
+    await expect(test).rejects.toThrow(says);
   });
 
   it('fault:I6 finds a timer that is left behind', async () => {

@@ -1,9 +1,9 @@
-import {
-  type IotClient,
-  type IotClientOptions,
-  type PublishReceipt,
-  type Status,
-  type Subscription,
+import type {
+  IotClient,
+  IotClientOptions,
+  PublishReceipt,
+  Status,
+  Subscription,
 } from '../../../src/index.ts';
 import { EVENTS } from '../../../src/client/events.ts';
 import { actorOf } from '../../../src/machines/index.ts';

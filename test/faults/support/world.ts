@@ -1,4 +1,4 @@
-import { type IotClient, type IotClientOptions, mutualTls } from '../../../src/index.ts';
+import { createIotClient, type IotClient, type IotClientOptions, mutualTls } from '../../../src/index.ts';
 import type { LocalIotCore } from '../../../src/local/index.ts';
 import { ScriptedBroker, type ScriptedBrokerOptions, VirtualClock } from '../../../src/testing/index.ts';
 import { makeAuthority, makeLeaf } from '../../support/certificates.ts';
@@ -12,6 +12,8 @@ export interface WorldOptions {
   readonly clock?: 'virtual' | 'real';
   /** Invariants that do not hold in this test, each with the reason. */
   readonly except?: Readonly<Record<string, string>>;
+  /** Makes the clients. Default `createIotClient`; for tests of the harness, which need clients that lie. */
+  readonly make?: (options: IotClientOptions) => IotClient;
 }
 
 export type ClientOptions = Partial<IotClientOptions> & {
@@ -31,6 +33,7 @@ export class World {
   readonly #clock: VirtualClock | undefined;
   readonly #secrets: string[];
   readonly #except: Readonly<Record<string, string>>;
+  readonly #make: (options: IotClientOptions) => IotClient;
   readonly #clients: WatchedClient[] = [];
   readonly #printed: Printed = watchPrinting();
   readonly #random = seeded(20);
@@ -39,6 +42,7 @@ export class World {
     this.#place = place;
     this.#clock = options.clock === 'real' ? undefined : new VirtualClock();
     this.#except = options.except ?? {};
+    this.#make = options.make ?? createIotClient;
     this.#secrets = [...secrets];
   }
 
@@ -59,6 +63,7 @@ export class World {
       { ...place, random: this.#random, ...time, ...options, clientId },
       this.#clock,
       this.#secrets,
+      this.#make,
     );
     this.#clients.push(watched);
     return watched.client;

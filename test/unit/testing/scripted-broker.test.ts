@@ -85,6 +85,8 @@ describe('a ScriptedBroker without a script', () => {
     };
     const before = await clientOf(broker, kept);
     await before.subscribeAsync('a', { qos: 1 });
+    broker.publish('a', 'before', { qos: 1 });
+    await broker.when(() => broker.connections[0]?.count('puback') === 1);
     await before.endAsync();
     await broker.when(() => broker.openConnections.length === 0);
     expect(broker.publish('a', 'meanwhile', { qos: 1 })).toBe(1);
@@ -121,10 +123,12 @@ describe('a ScriptedBroker without a script', () => {
     const codes: unknown[] = [];
     older.on('disconnect', (packet) => codes.push(packet.reasonCode));
     const closed = told(older, 'close');
-    await using _newer = await clientOf(broker, { protocolVersion, clientId: 'lamp' });
+    await using newer = await clientOf(broker, { protocolVersion, clientId: 'lamp' });
+    await newer.subscribeAsync('a');
     await closed;
     expect(codes).toEqual(reasonCode === undefined ? [] : [reasonCode]);
     await broker.when(() => broker.openConnections.length === 1);
+    expect(broker.subscriptionsOf('lamp').size).toBe(1);
     expect(broker.mostOpenConnections('lamp')).toBe(2);
     expect(broker.mostOpenConnections()).toBe(2);
     await older.endAsync(true);
