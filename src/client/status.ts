@@ -12,6 +12,15 @@ interface StatusFigures {
   readonly inFlight: number;
 }
 
+/** What the broker told with CONNACK. */
+interface SessionFigures {
+  /**
+   * Whether it still had this client's session, with subscriptions and messages (MQTT 3.2.2.2). False with a session that
+   * should persist: it was lost, or there was none.
+   */
+  readonly sessionPresent: boolean;
+}
+
 /** Where the connection stands. */
 export type Status = StatusFigures &
   (
@@ -19,11 +28,11 @@ export type Status = StatusFigures &
     /** An attempt is being made; `attempt` counts from 1 since the line was last stable. */
     | { readonly state: 'connecting'; readonly attempt: number }
     /** CONNACK came; the wanted filters are being asked for. */
-    | { readonly state: 'resubscribing' }
+    | ({ readonly state: 'resubscribing' } & SessionFigures)
     /** What had to wait is being sent. */
-    | { readonly state: 'draining' }
+    | ({ readonly state: 'draining' } & SessionFigures)
     /** Resubscribed and drained: messages flow freely. */
-    | { readonly state: 'live' }
+    | ({ readonly state: 'live' } & SessionFigures)
     /**
      * The next attempt begins at `retryAt`; `attempt` have failed, the last for `reason`. `retryAt` is in milliseconds of
      * the client's clock, `performance.timeOrigin + performance.now()`: it differs from `Date.now()` by what the wall clock
@@ -78,7 +87,11 @@ export function connectionStatus(snapshot: SnapshotFrom<ConnectionMachine>): Con
     case 'disconnecting':
       return { state, stable: false };
     default:
-      return { state, stable: snapshot.matches({ line: { connected: { stability: 'stable' } } }) };
+      return {
+        state,
+        stable: snapshot.matches({ line: { connected: { stability: 'stable' } } }),
+        sessionPresent: snapshot.context.session?.sessionPresent ?? false,
+      };
   }
 }
 

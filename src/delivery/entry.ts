@@ -2,6 +2,7 @@ import type { Timer } from '../protocol/clock.ts';
 import type { IotError } from '../protocol/errors.ts';
 import type { OutgoingMessage } from '../protocol/message.ts';
 import { payloadBytes } from '../protocol/payload.ts';
+import { propertiesBytes } from '../protocol/property-bytes.ts';
 import type { Wire } from '../protocol/transport.ts';
 import { utf8Bytes } from '../protocol/utf8.ts';
 
@@ -70,8 +71,8 @@ export class Entry {
   }
 }
 
-/** What a message counts for against `maxBytes` and `maxUntakenBytes`: the bytes of its topic and its payload. */
-export function sizeOf(message: OutgoingMessage): number {
-  const { topic, payload } = message;
-  return utf8Bytes(topic) + payloadBytes(payload);
+/** What a message counts for against `maxBytes` and `maxUntakenBytes`: the bytes of its topic, payload and properties. */
+export function sizeOf({ topic, payload, properties }: OutgoingMessage): number {
+  const more = properties === undefined ? 0 : propertiesBytes(properties);
+  return utf8Bytes(topic) + payloadBytes(payload) + more;
 }

@@ -118,7 +118,7 @@ describe('a persistent session', () => {
         asked.push(subscriptions.map(({ topic }) => topic));
         there.send({ cmd: 'suback', messageId, granted: [1] });
       }
-      await client.when('live');
+      expect(await client.when('live')).toMatchObject({ sessionPresent });
       expect(there.count('subscribe')).toBe(sessionPresent ? 0 : 1);
       const lost = client.when('backingOff') as Promise<Extract<Status, { state: 'backingOff' }>>;
       there.end();
