@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { AnyStateNode, AnyTransitionDefinition, EventObject, InspectionEvent } from 'xstate';
+import type { EventObject, InspectionEvent } from 'xstate';
 import { type LocalIotCore, startLocalIotCore } from '../../src/local/index.ts';
 import { type ConnectionEvent, connectionMachine, Handle } from '../../src/machines/index.ts';
 import { IotError, type IotErrorCode } from '../../src/protocol/errors.ts';
 import { createPathModel } from '../../src/testing/path-model.ts';
 import { DeviceOnBroker } from './device-on-broker.ts';
+import { takenIn, transitionsOf } from './transitions.ts';
 
 const error = (code: IotErrorCode) => new IotError(code, 'made by the model');
 const failed = (code: IotErrorCode) => ({ type: 'transport.failed' as const, error: error(code) });
@@ -97,10 +98,7 @@ function titleOf(steps: readonly { readonly event: EventObject }[]): string {
 describe('the connection machine, in a real client on a real broker', () => {
   let core: LocalIotCore;
   const taken = new Set<string>();
-  const watch = (step: InspectionEvent): void => {
-    if (step.type !== '@xstate.microstep') return;
-    for (const transition of step._transitions) taken.add(nameOf(transition));
-  };
+  const watch = (step: InspectionEvent): void => takenIn(step, taken);
 
   beforeAll(async () => {
     core = await startLocalIotCore({ plainPort: 0 });
@@ -132,19 +130,6 @@ describe('the connection machine, in a real client on a real broker', () => {
     expect(all.filter((name) => !taken.has(name)).sort()).toEqual(BEYOND_THE_WORLD);
   });
 });
-
-function nameOf({ source, eventType, guard, target }: AnyTransitionDefinition): string {
-  const condition = typeof guard === 'string' ? ` [${guard}]` : '';
-  return `${source.id} on ${eventType}${condition} to ${target?.map(({ id }) => id).join() ?? 'nothing'}`;
-}
-
-function transitionsOf(node: AnyStateNode): string[] {
-  const own = [...node.transitions.values()].flat();
-  return [
-    ...[...own, ...(node.always ?? [])].map(nameOf),
-    ...Object.values(node.states).flatMap((child) => transitionsOf(child)),
-  ];
-}
 
 /** What the broker must see in a state: claims of its own, not the machine's word. */
 async function expectOnBroker(core: LocalIotCore, device: DeviceOnBroker, state: string): Promise<void> {

@@ -3,9 +3,10 @@ import type { Authentication, OpenStream, SignInContext } from '../../src/adapte
 import { plainTcp } from '../../src/adapters/plain-tcp.ts';
 import type { IotClient } from '../../src/client/iot-client.ts';
 import { createIotClient } from '../../src/index.ts';
-import type { Hold, LocalIotCore, PacketMatch } from '../../src/local/index.ts';
+import type { LocalIotCore } from '../../src/local/index.ts';
 import { actorOf, type ConnectionMachine } from '../../src/machines/index.ts';
 import { IotError, type IotErrorCode, type Recovery } from '../../src/protocol/errors.ts';
+import { Barrier } from './barrier.ts';
 import { TimerByTimerClock } from './timer-by-timer-clock.ts';
 
 /** Delays that no two timers share, so that each can be fired by its own. */
@@ -70,43 +71,6 @@ class HeldSignIn implements Authentication {
   fail(error: IotError): void {
     this.#open?.fail(error);
     this.#open = undefined;
-  }
-}
-
-/** A hold that can be opened again and again: what it let go, it holds anew from then on. */
-class Barrier {
-  readonly #core: LocalIotCore;
-  readonly #match: PacketMatch;
-  #hold: Hold;
-
-  constructor(core: LocalIotCore, match: PacketMatch) {
-    this.#core = core;
-    this.#match = match;
-    this.#hold = core.tap.hold(match);
-  }
-
-  caught(): Promise<void> {
-    return this.#hold.caught();
-  }
-
-  open(): void {
-    const opened = this.#hold;
-    this.#hold = this.#core.tap.hold(this.#match);
-    opened.release();
-  }
-
-  remove(): void {
-    this.#hold.release();
-  }
-
-  /** From now on throws away what it would have held, so that nothing waits behind it. */
-  async swallow(): Promise<void> {
-    for (;;) {
-      const swallowing = this.#hold;
-      await swallowing.caught();
-      this.#hold = this.#core.tap.hold(this.#match);
-      swallowing.drop();
-    }
   }
 }
 
