@@ -1,7 +1,7 @@
 // @ts-check
 // Chaos: an ordinary program on a line that breaks every few seconds. At the end the faults stop; then the device must be
 // live, and every message that it accepted must have arrived, in order.
-//   npm run chaos -- --minutes 10 --seed 42 --broker local|mosquitto
+//   npm run chaos -- --minutes 10 --seed 42 --broker local|mosquitto --mqtt 4|5
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -18,6 +18,7 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '1' },
     seed: { type: 'string', default: `${randomInt(2 ** 31)}` },
     broker: { type: 'string', default: 'local' },
+    mqtt: { type: 'string', default: '4' },
     verbose: { type: 'boolean', default: false },
   },
 });
@@ -25,10 +26,12 @@ const minutes = Number(values.minutes);
 const seed = Number(values.seed);
 const startBroker = new Map(Object.entries(BROKERS)).get(values.broker);
 if (!(minutes > 0) || !Number.isInteger(seed) || startBroker === undefined) {
-  console.error('usage: npm run chaos -- [--minutes 10] [--seed 42] [--broker local|mosquitto] [--verbose]');
+  console.error(
+    'usage: npm run chaos -- [--minutes 10] [--seed 42] [--broker local|mosquitto] [--mqtt 4|5] [--verbose]',
+  );
   process.exit(2);
 }
-console.log(`chaos on ${values.broker}, ${minutes} minutes, seed ${seed}`);
+console.log(`chaos on ${values.broker}, protocol version ${values.mqtt}, ${minutes} minutes, seed ${seed}`);
 
 const began = performance.now();
 const say = (/** @type {string} */ text) => {
@@ -43,9 +46,11 @@ const faults = new Map();
 const outages = { count: 0, longestMs: 0, since: 0 };
 const world = await startBroker();
 const over = new AbortController();
+let isJudged = false;
 const { device, listener } = await publishNumbers(
-  world.options,
+  (clientId) => ({ ...world.options(clientId), protocolVersion: /** @type {4 | 5} */ (Number(values.mqtt)) }),
   (/** @type {any} */ op, /** @type {string} */ id, /** @type {Error | undefined} */ error) => {
+    if (isJudged) return;
     history.push({ t: performance.now(), op, id });
     if (error !== undefined) console.log(`message ${id} was rejected: ${error.message}`);
   },
@@ -76,6 +81,7 @@ await disturb(
 );
 
 const settled = await isSettled();
+isJudged = true;
 const report = checkHistory(history, { allowResends: true });
 const rejected = history.filter(({ op }) => op === 'rejected').length;
 const accepted = history.filter(({ op }) => op === 'accepted').length;
