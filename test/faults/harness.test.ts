@@ -1,16 +1,10 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
-import { describe, expect, it, vi } from 'vitest';
-import {
-  createIotClient,
-  type IotClient,
-  type IotClientOptions,
-  IotError,
-  type Status,
-} from '../../src/index.ts';
+import { describe, expect, it } from 'vitest';
+import { type IotClient, IotError, type Status } from '../../src/index.ts';
 import { DEFAULT_BACKOFF } from '../../src/protocol/backoff.ts';
-import { answer, type HistoryLine } from '../../src/testing/index.ts';
+import type { HistoryLine } from '../../src/testing/index.ts';
 import {
   emittedAfterClosed,
   leaksIn,
@@ -22,7 +16,6 @@ import {
   untrueIn,
 } from '../support/invariants.ts';
 import { PromiseRegistry } from '../support/tracked.ts';
-import { inWorld } from './support/world.ts';
 
 const FIGURES = { stable: false, queued: 0, inFlight: 0 };
 const refused = new IotError('SERVER_UNAVAILABLE', 'busy');
@@ -32,6 +25,7 @@ const state = (
   name: 'idle' | 'live' | 'draining' | 'resubscribing' | 'disconnecting' | 'closed',
 ): Status => ({
   ...FIGURES,
+  sessionPresent: false,
   state: name,
 });
 const connecting: Status = { ...FIGURES, state: 'connecting', attempt: 1 };
@@ -253,157 +247,5 @@ describe('the judge of secrets (fault:I10)', () => {
 
   it('finds none where there is none', () => {
     expect(leaksIn([new Error('wrong passphrase'), { a: 1 }, undefined], [SECRET])).toEqual([]);
-  });
-});
-
-describe('a world', () => {
-  it('fault:I4 finds a PUBACK for what the broker never took', async () => {
-    const test = inWorld(async (world, broker) => {
-      broker.on({ packet: 'publish' }, ({ connection, packet }) =>
-        connection.raw(connection.bytesOf({ cmd: 'puback', messageId: packet!.messageId! })),
-      );
-      await (await world.liveClient()).publish('a', 'b', { qos: 1 });
-    });
-    await expect(test).rejects.toThrow(/^Invariants are broken:\nI4 lost: \[ 'a [^\n]*$/);
-  });
-
-  it('fault:I5 finds a second connection of a client', async () => {
-    const test = inWorld(async (world, broker) => {
-      await world.liveClient({ clientId: 'twin' });
-      await using twin = createIotClient(broker.clientOptions('twin'));
-      await twin.connect();
-    });
-    await expect(test).rejects.toThrow('I5 2 connections');
-  });
-
-  it('fault:I8 finds a subscription that the broker does not have', async () => {
-    const test = inWorld(async (world, broker) => {
-      broker.on({ packet: 'subscribe' }, answer.reply({ cmd: 'suback', granted: [0] }));
-      await (await world.liveClient()).subscribe('a', () => undefined);
-    });
-    await expect(test).rejects.toThrow('I8 a is not subscribed');
-  });
-
-  it('fault:I10 finds a secret in an error of a client, and one that is printed', async () => {
-    const inError = inWorld(async (world, broker) => {
-      const client = world.client({ secrets: ['127.0.0.1'] });
-      broker.stopListening();
-      const given = client.connect({ timeoutMs: 100 }).catch(() => undefined);
-      await client.when('backingOff');
-      world.clock.advance(100);
-      await given;
-    });
-    await expect(inError).rejects.toThrow(/I10 secret 0 is in/);
-    vi.spyOn(console, 'info').mockReturnValue();
-    const printed = inWorld(async (world) => {
-      world.client({ secrets: ['canary-7f3a'] });
-      console.info('canary-7f3a');
-    });
-    await expect(printed).rejects.toThrow('I10 secret 0 is in a string');
-  });
-
-  /** A client, of whose face some parts lie. */
-  const liar =
-    (lies: (client: IotClient) => Partial<IotClient>) =>
-    (options: IotClientOptions): IotClient => {
-      const client = createIotClient(options);
-      const told = lies(client);
-      const lied = (key: PropertyKey): boolean => Object.hasOwn(told, key);
-      return new Proxy(client, {
-        get: (target, key) => {
-          const value: unknown = Reflect.get(lied(key) ? told : target, key, lied(key) ? told : target);
-          return typeof value === 'function'
-            ? (value as () => unknown).bind(lied(key) ? told : target)
-            : value;
-        },
-      });
-    };
-
-  it.each<[string, RegExp, (client: IotClient) => Partial<IotClient>]>([
-    [
-      'fault:I1 a promise that never settles',
-      /I1 when\(\) is pending/,
-      () => ({ when: () => new Promise(() => {}) }),
-    ],
-    [
-      'fault:I7 a delay that is too long',
-      /I7 waits for 99/,
-      () => ({ status: { ...FIGURES, state: 'backingOff', retryAt: 99_999, attempt: 1, reason: refused } }),
-    ],
-    [
-      'fault:I9 a queue over its bound',
-      /I9 21 messages wait/,
-      () => ({ status: { ...state('idle'), queued: 21 } }),
-    ],
-    [
-      'fault:I11 an event after the last one',
-      /I11 status was emitted after closed/,
-      (client) => ({
-        on: ((event: 'status', listener: (status: Status) => unknown) =>
-          client.on(event, (status) => {
-            listener(status);
-            listener(status);
-          })) as IotClient['on'],
-      }),
-    ],
-    [
-      'fault:I12 a status that is left out',
-      /I12 the status went connecting → draining/,
-      (client) => ({
-        async *statusChanges() {
-          for await (const status of client.statusChanges())
-            if (status.state !== 'resubscribing') yield status;
-        },
-      }),
-    ],
-  ])('finds %s', async (_what, says, lies) => {
-    const test = inWorld(
-      async (world) => {
-        const client = world.client();
-        const waiting = new AbortController();
-        void client.when('failed', { signal: waiting.signal }).catch(() => undefined);
-        await client.connect();
-        waiting.abort(new Error('enough'));
-        await world.settled();
-      },
-      { make: liar(lies) },
-    );
-    await expect(test).rejects.toThrow(says);
-  });
-
-  it('fault:I6 finds a timer that is left behind', async () => {
-    const test = inWorld(async (world) => {
-      world.clock.setTimeout(() => {}, 1_000);
-    });
-    await expect(test).rejects.toThrow('I6 1 timers');
-  });
-
-  it('tells the failure of the test itself too', async () => {
-    const test = inWorld(async (world) => {
-      world.clock.setTimeout(() => {}, 1_000);
-      throw new Error('the test failed');
-    });
-    await expect(test).rejects.toThrow(/the test failed[\s\S]*I6 1 timers/);
-  });
-
-  it('leaves out what a test says, with its reason, does not hold', async () => {
-    const leaveTimer = (except: Record<string, string>) =>
-      inWorld(
-        async (world) => {
-          world.clock.setTimeout(() => {}, 1_000);
-        },
-        { except },
-      );
-    await leaveTimer({ I6: 'the test leaves a timer on purpose' });
-    await expect(leaveTimer({ I5: 'another one' })).rejects.toThrow('I6');
-  });
-
-  it('wants each message of a client to be told apart', async () => {
-    const test = inWorld(async (world) => {
-      const client = world.client();
-      await client.publish('a', 'b', { qos: 1 });
-      await client.publish('a', 'b', { qos: 1 });
-    });
-    await expect(test).rejects.toThrow(/was published before/);
   });
 });
