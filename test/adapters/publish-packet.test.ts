@@ -6,7 +6,7 @@ import type { MessageProperties, OutgoingMessage } from '../../src/protocol/mess
 
 /** The names that mqtt-packet has for them; nothing where there is nothing to write, else it writes no packet at all. */
 function mqttPacketProperties(properties: MessageProperties) {
-  const userProperties: Record<string, string[]> = {};
+  const userProperties = Object.create(null) as Record<string, string[]>;
   for (const [name, values] of Object.entries(properties.userProperties ?? {})) {
     if ([values].flat().length > 0) userProperties[name] = [values].flat();
   }
