@@ -1,4 +1,5 @@
 import { EVENTS } from '../../src/client/events.ts';
+import type { IotClientOptions } from '../../src/client/options.ts';
 import { type IotClient, IotError, type StatusState } from '../../src/index.ts';
 import type { Hold, LocalIotCore, PacketMatch } from '../../src/local/index.ts';
 import { actorOf } from '../../src/machines/index.ts';
@@ -34,7 +35,7 @@ export class Scene {
   readonly #leads: Ending[] = [];
   #isLetGo = false;
 
-  constructor(core: LocalIotCore) {
+  constructor(core: LocalIotCore, options: Partial<IotClientOptions> = {}) {
     this.core = core;
     this.client = clientOf(core, {
       // No name to look up: that takes another thread, and as long as it likes.
@@ -44,6 +45,7 @@ export class Scene {
       clock: this.clock,
       random: () => 0,
       reconnect: BACKOFF,
+      ...options,
     });
     for (const event of EVENTS) {
       this.client.on(event, (told) => {

@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import type { CallOptions } from '../../src/client/deadline.ts';
+import { STATES } from '../../src/client/status.ts';
 import { type IotClient, IotError, type Subscription } from '../../src/index.ts';
 import type { LocalIotCore } from '../../src/local/index.ts';
 import { checkHistory, cleanHistory, type HistoryLine } from '../../src/testing/history-checker.ts';
+import { emittedAfterClosed } from '../support/invariants.ts';
+import { Scene } from './every-state-support.ts';
 import { clientOf, freshId, settled, useCore } from './support.ts';
 
 const theCore = useCore();
@@ -94,6 +98,124 @@ class App {
     this.lines.push({ t: this.lines.length, op, id });
   }
 }
+
+/** One of several callers of the same client, who calls at random and bounds what it calls. */
+class Caller {
+  readonly #client: IotClient;
+  readonly #random: () => number;
+  readonly #calls: Promise<unknown>[] = [];
+
+  constructor(client: IotClient, random: () => number) {
+    this.#client = client;
+    this.#random = random;
+  }
+
+  step(): void {
+    const client = this.#client;
+    const calls: readonly (() => Promise<unknown>)[] = [
+      () => client.connect(this.#bounds()),
+      () => client.connect(this.#bounds()),
+      () => client.connect(),
+      () => client.disconnect(this.#flush()),
+      () => client.publish('caller', '', { qos: this.#one([0, 1]), ...this.#bounds() }),
+      () => client.publish('caller', '', { qos: 1, expiresInMs: this.#one([1, 500, 60_000]) }),
+      () => client.subscribe(this.#filter(), this.#bounds(), () => undefined),
+      () => client.unsubscribe(this.#filter(), this.#bounds()),
+      () => client.when(this.#one(STATES), this.#bounds()),
+    ];
+    if (this.#random() < 0.1) client.networkOnline();
+    this.#made(this.#one(calls)());
+  }
+
+  close(): void {
+    this.#made(this.#client.close(this.#flush()));
+  }
+
+  /** Throws when a call, or what it promised, has not ended. */
+  async allEnded(): Promise<void> {
+    await Promise.all(this.#calls);
+  }
+
+  #made(call: Promise<unknown>): void {
+    const ended = call.then(
+      async (result) => {
+        if (typeof result === 'object' && result !== null && 'delivered' in result)
+          await Promise.allSettled([result.delivered]);
+        if (typeof result === 'object' && result !== null && 'granted' in result)
+          await Promise.allSettled([result.granted]);
+      },
+      (reason: unknown) => {
+        if (reason !== 'enough' && !IotError.is(reason)) throw reason;
+      },
+    );
+    this.#calls.push(ended);
+  }
+
+  #bounds(): CallOptions {
+    const drawn = this.#random();
+    if (drawn < 0.4) return {};
+    if (drawn < 0.6) return { timeoutMs: this.#one([1, 700, 20_000]) };
+    const stop = new AbortController();
+    if (drawn < 0.7) stop.abort('enough');
+    else if (drawn < 0.9) void settled(Math.ceil(this.#random() * 10)).then(() => stop.abort('enough'));
+    return { signal: stop.signal };
+  }
+
+  #flush(): { flushTimeoutMs?: number } {
+    return this.#one([{}, { flushTimeoutMs: 0 }, { flushTimeoutMs: 300 }]);
+  }
+
+  #filter(): string {
+    return `filter/${Math.floor(this.#random() * 4)}`;
+  }
+
+  #one<T>(choices: readonly T[]): T {
+    return choices[Math.floor(this.#random() * choices.length)] as T;
+  }
+}
+
+describe('fault:G-2 fault:G-5 several callers of one client, over random faults and random times', () => {
+  it.each(Array.from({ length: 16 }, (_, index) => index + 1))('seed %i', async (seed) => {
+    const core = theCore();
+    const random = seeded(1_000 + seed);
+    const scene = new Scene(core, { session: seed % 2 === 0 ? 'persistent' : 'clean', random });
+    const { client, clock, clientId } = scene;
+    const callers = Array.from({ length: 3 }, () => new Caller(client, random));
+    const faults: readonly (() => unknown)[] = [
+      () => core.faults.dropConnections({ clientId }),
+      () => core.faults.refuse({ returnCode: [2, 3, 4, 5][Math.floor(random() * 4)] as number, times: 1 }),
+      () => core.faults.freeze({ clientId }),
+      () => core.faults.thaw({ clientId }),
+      () => core.faults.stopListening(),
+      () => core.faults.listen(),
+    ];
+    for (let step = 0; step < 120; step++) {
+      callers[Math.floor(random() * callers.length)]?.step();
+      if (random() < 0.15) await faults[Math.floor(random() * faults.length)]?.();
+      await settled(Math.floor(random() * 6));
+      if (random() < 0.4) clock.advance([1, 200, 1_000, 6_000, 20_000][Math.floor(random() * 5)] as number);
+    }
+    // From every fault but the one that only a person can mend it comes back by itself, and from that when it is told.
+    core.faults.refuse({ times: 0 });
+    core.faults.thaw();
+    await core.faults.listen();
+    client.connect().catch(() => undefined);
+    const isLive = (): boolean => client.status.state === 'live';
+    for (let turn = 0; turn < 5_000 && !isLive(); turn++) {
+      await settled(4);
+      if (!isLive() && turn % 20 === 0) clock.advance(Math.min(clock.nextIn ?? 0, 1_000));
+    }
+    expect(client.status.state).toBe('live');
+
+    for (const caller of callers) caller.close();
+    clock.advance(60_000);
+    for (const caller of callers) await caller.allEnded();
+    expect(client.status.state).toBe('closed');
+    expect(scene.signIn.mostAtOnce).toBeLessThanOrEqual(1);
+    expect(emittedAfterClosed(scene.emitted)).toEqual([]);
+    expect(clock.pending).toBe(0);
+  });
+});
 
 describe('random calls, with cuts in between', () => {
   it.each(Array.from({ length: 16 }, (_, index) => index + 1))('seed %i', async (seed) => {
