@@ -1,7 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import { createIotClient, type IotClient, type IotClientOptions, type Status } from '../../src/index.ts';
+import { type LocalIotCore, startLocalIotCore } from '../../src/local/index.ts';
 import { answer } from '../../src/testing/index.ts';
-import { inWorld } from './support/world.ts';
+import { inWorld, inWorldOf, type World, type WorldOptions } from './support/world.ts';
 
 describe('a world', () => {
   it('fault:I4 finds a PUBACK for what the broker never took', async () => {
@@ -156,4 +157,54 @@ describe('a world', () => {
     });
     await expect(test).rejects.toThrow(/was published before/);
   });
+});
+
+describe('a world on the local core', () => {
+  const onCore = async (
+    test: (world: World, core: LocalIotCore) => Promise<void>,
+    options: WorldOptions = {},
+  ) => {
+    const core = await startLocalIotCore({ plainPort: 0, onWarning: () => undefined });
+    try {
+      await inWorldOf(core, (world) => test(world, core), options);
+    } finally {
+      await core.stop();
+    }
+  };
+
+  it('judges what the core saw', () =>
+    onCore(async (world, core) => {
+      const client = await world.liveClient({ clientId: 'lamp' });
+      await client.subscribe('a/#', { qos: 1 }, () => undefined);
+      const puback = core.tap.hold({ packet: 'puback', clientId: 'lamp' });
+      const publishing = client.publish('a/1', 'b', { qos: 1 });
+      await puback.caught();
+      await core.faults.dropConnections();
+      puback.drop();
+      await world.retry(client);
+      await (await publishing).delivered;
+      await client.when('live');
+      expect(core.received.map(({ topic }) => topic)).toEqual(['a/1', 'a/1']);
+    }));
+
+  it('fault:I4 finds a message that the core did not get', async () => {
+    const test = onCore(async (world, core) => {
+      const client = await world.liveClient({ clientId: 'lamp' });
+      await client.publish('a/1', 'b', { qos: 1 });
+      Object.defineProperty(core, 'received', { value: [] });
+    });
+    await expect(test).rejects.toThrow(/I4 lost: \[ 'a\/1' \]/);
+  });
+
+  it('judges on the real clock too', () =>
+    onCore(
+      async (world, core) => {
+        const client = await world.liveClient({ reconnect: { baseMs: 5, maxMs: 20 } });
+        await core.faults.dropConnections();
+        await client.when('backingOff');
+        await client.when('live');
+        expect(() => world.clock).toThrow(/by itself/);
+      },
+      { clock: 'real' },
+    ));
 });

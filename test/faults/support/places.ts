@@ -4,7 +4,7 @@ import type { LocalIotCore } from '../../../src/local/index.ts';
 import type { ScriptedBroker } from '../../../src/testing/index.ts';
 
 /** What a place tells of a message of a client, by its key. */
-export interface Witness {
+interface Witness {
   readonly written: (key: string) => void;
 }
 
