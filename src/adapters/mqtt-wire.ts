@@ -19,8 +19,8 @@ import type { FilterAnswer, Wire } from '../protocol/transport.ts';
 import { type Breach, protocolError } from './breach.ts';
 import type { BrokerLimits } from './connack.ts';
 import type { KeepAlive, SentForAnswer } from './keep-alive.ts';
-import { publishPacket } from './publish-packet.ts';
 import { textOf } from './property-text.ts';
+import { publishPacket } from './publish-packet.ts';
 
 /** A QoS 1 publish without PUBACK. */
 interface Unacknowledged extends SentForAnswer {
