@@ -90,7 +90,7 @@ describe('CONNECT of MQTT 5', () => {
     expect(connect).toMatchObject(asked);
   });
 
-  it('MQTT-3.1.3-6 without a client id uses the one that the broker assigns, also on later lines', async () => {
+  it('MQTT-3.1.3-6 fault:B-18 without a client id uses the one that the broker assigns, also on later lines', async () => {
     await using peer = await startPeer();
     const { client, clock } = peerClient(peer, { ...FIVE, clientId: '' });
     expect(client.clientId).toBe('');

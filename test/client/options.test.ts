@@ -151,8 +151,20 @@ const INVALID: readonly Row[] = [
   ['null as metrics', aws({ metrics: null }), 'metrics', /true or false/, /null/],
   ['keep-alive 0', change({ keepAliveSeconds: 0 }), 'keepAliveSeconds', /from 1 to 65535/, /0/],
   ['keep-alive 65,536', change({ keepAliveSeconds: 65_536 }), 'keepAliveSeconds', /65535/, /65536/],
-  ['keep-alive 29 on AWS', aws({ keepAliveSeconds: 29 }), 'keepAliveSeconds', /from 30 to 1200/, /29/],
-  ['keep-alive 1,201 on AWS', aws({ keepAliveSeconds: 1_201 }), 'keepAliveSeconds', /30 to 1200/, /1201/],
+  [
+    'fault:C-8 keep-alive 29 on AWS',
+    aws({ keepAliveSeconds: 29 }),
+    'keepAliveSeconds',
+    /from 30 to 1200/,
+    /29/,
+  ],
+  [
+    'fault:C-8 keep-alive 1,201 on AWS',
+    aws({ keepAliveSeconds: 1_201 }),
+    'keepAliveSeconds',
+    /30 to 1200/,
+    /1201/,
+  ],
   ['ping timeout 0', change({ pingTimeoutMs: 0 }), 'pingTimeoutMs', /more than 0/, /0/],
   ['an attempt timeout of NaN', change({ attemptTimeoutMs: Number.NaN }), 'attemptTimeoutMs', /milli/, /NaN/],
   [

@@ -20,7 +20,7 @@ async function answerPing(there: PeerConnection, client: IotClient): Promise<voi
   await read;
 }
 
-it('a broker that answers pings and discards publishes: they are sent again on a new line, once and in order', async () => {
+it('fault:B-1 a broker that answers pings and discards publishes: they are sent again on a new line, once and in order', async () => {
   await using peer = await ScriptedPeer.start();
   const clock = new VirtualClock();
   const client = judged(

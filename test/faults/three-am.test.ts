@@ -86,7 +86,9 @@ describe('a line that is half open for a minute, and five publishes a second', (
             expect(ofTopic).toEqual(inOrder(ofTopic));
           }
           // Twice only on another line.
-          const once = new Set(broker.messages.map(({ connection, payload }) => `${connection} ${payload}`));
+          const once = new Set(
+            broker.messages.map(({ connection, payload }) => `${connection} ${payload.toString()}`),
+          );
           expect(once.size).toBe(broker.messages.length);
           await client.close();
         },

@@ -190,7 +190,7 @@ async function make(): Promise<Certificates> {
   };
 }
 
-const certificates = (): Promise<Certificates> => {
+export const certificates = (): Promise<Certificates> => {
   made ??= make();
   return made;
 };
@@ -199,7 +199,11 @@ const keyLines = ({ key }: Pair): string[] =>
   key.split('\n').filter((line) => line.length > 20 && !line.startsWith('-'));
 
 /** TLS before the broker, and a client that signs in with a certificate. */
-async function fronted({ broker }: Scene, auth?: ClientOptions['auth'], secrets: readonly string[] = []) {
+export async function fronted(
+  { broker }: Scene,
+  auth?: ClientOptions['auth'],
+  secrets: readonly string[] = [],
+) {
   const { authority, server, device } = await certificates();
   const good = { ...server, ca: authority.cert };
   const front = await TlsFront.start(broker.port, { ...good, requestCert: true, rejectUnauthorized: true });
@@ -277,6 +281,15 @@ export const TLS_REFUSALS: readonly Refusal[] = [
     'SERVER_CERTIFICATE_NOT_YET_VALID',
     showing({ notBefore: daysFromNow(2), notAfter: daysFromNow(9) }),
   ),
+  {
+    name: 'fault:D-6 a broker of TLS 1.1 alone',
+    ...{ codes: ['TLS_FAILED'], law: 'retry' },
+    begin: async (scene) => {
+      const { front, good, ...rest } = await fronted(scene);
+      front.show({ ...good, minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'ALL:@SECLEVEL=0' });
+      return { ...rest, mend: () => front.show(good) };
+    },
+  },
   tls('fault:D-5 the alert unknown_ca', 'CLIENT_CERTIFICATE_REFUSED', alerting(48)),
   tls('fault:D-5 the alert certificate_revoked', 'CLIENT_CERTIFICATE_REFUSED', alerting(44)),
   {
@@ -309,6 +322,15 @@ export const TLS_REFUSALS: readonly Refusal[] = [
       // A folder, because root may read every file.
       await rm(cert);
       await mkdir(cert);
+    }),
+  ),
+  tls(
+    'fault:D-8 the key in the file is encrypted, and there is no passphrase',
+    'CREDENTIAL_UNREADABLE',
+    withFiles(async ({ cert, key }, { authority }) => {
+      const encrypted = await makeLeaf(authority, { name: 'lamp', passphrase: 'canary-passphrase' });
+      await writeFile(cert, encrypted.cert);
+      await writeFile(key, encrypted.key);
     }),
   ),
   tls(

@@ -10,6 +10,8 @@ const alertRecord = (description: number): Buffer => Buffer.from([21, 3, 3, 0, 2
 
 /** TLS before the plain port of a broker. What it shows and whom it lets in can be changed, and its port stays. */
 export class TlsFront implements AsyncDisposable {
+  /** The names in the certificates of the clients that were let in, in order. */
+  readonly guests: string[] = [];
   readonly #sockets = new Set<net.Socket>();
   readonly #server: net.Server;
   readonly #tls: tls.Server;
@@ -25,6 +27,7 @@ export class TlsFront implements AsyncDisposable {
 
   private constructor(brokerPort: number, options: tls.TlsOptions) {
     this.#tls = tls.createServer(options, (stream) => {
+      this.guests.push(String(stream.getPeerCertificate().subject.CN));
       const broker = this.#kept(net.connect(brokerPort, '127.0.0.1'));
       stream.on('error', () => broker.destroy());
       stream.on('close', () => broker.destroy());
