@@ -48,7 +48,7 @@ const world = await startBroker();
 const over = new AbortController();
 let isJudged = false;
 const { device, listener } = await publishNumbers(
-  (clientId) => ({ ...world.options(clientId), protocolVersion: /** @type {4 | 5} */ (Number(values.mqtt)) }),
+  (/** @type {string} */ clientId) => ({ ...world.options(clientId), protocolVersion: Number(values.mqtt) }),
   (/** @type {any} */ op, /** @type {string} */ id, /** @type {Error | undefined} */ error) => {
     if (isJudged) return;
     history.push({ t: performance.now(), op, id });
