@@ -143,9 +143,14 @@ export class BrokerConnection {
     this.end();
   }
 
-  /** FIN, after what was sent. */
+  /** FIN, after what was sent; with TLS a close_notify before it. */
   end(): void {
     this.stream.end();
+  }
+
+  /** FIN without the close_notify that TLS asks for. */
+  endTcp(): void {
+    this.#socket.end();
   }
 
   /** RST; what was sent before it may be lost. */

@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import net from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { connack } from '../../src/testing/broker-connection.ts';
+import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
-import { connack, ScriptedPeer } from '../support/scripted-peer.ts';
 import { liveLine, turn, turns } from './live-line.ts';
 import { openTestLine } from './test-line.ts';
 
@@ -37,7 +38,7 @@ describe('fault:A-4 RST after k bytes of CONNECT', () => {
 
 describe.each([4, 5] as const)('CONNACK, version %i', (protocolVersion) => {
   test('fault:A-7 fault:A-8 may come at any time: the transport has no deadline, the machine has', async () => {
-    await using peer = await ScriptedPeer.start({ protocolVersion });
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const clock = new VirtualClock();
     using line = openTestLine({ port: peer.port, protocolVersion, clock });
     const there = await peer.connection();
@@ -50,7 +51,7 @@ describe.each([4, 5] as const)('CONNACK, version %i', (protocolVersion) => {
   });
 
   test('fault:A-12 byte by byte, and a PUBLISH behind it', async () => {
-    await using peer = await ScriptedPeer.start({ protocolVersion });
+    await using peer = await ScriptedBroker.start({ automatic: false });
     using line = openTestLine({ port: peer.port, protocolVersion });
     const there = await peer.connection();
     await there.next('connect');
@@ -72,7 +73,7 @@ describe.each([4, 5] as const)('CONNACK, version %i', (protocolVersion) => {
   });
 
   test('fault:A-12 and 500 PUBLISHes in one segment: connected is told first, then each in order', async () => {
-    await using peer = await ScriptedPeer.start({ protocolVersion });
+    await using peer = await ScriptedBroker.start({ automatic: false });
     using line = openTestLine({ port: peer.port, protocolVersion });
     const there = await peer.connection();
     await there.next('connect');
@@ -95,12 +96,12 @@ describe.each([4, 5] as const)('CONNACK, version %i', (protocolVersion) => {
   });
 
   test('fault:A-12 refused, with packets behind it in one segment: the attempt fails once, nothing is delivered', async () => {
-    await using peer = await ScriptedPeer.start({ protocolVersion });
+    await using peer = await ScriptedBroker.start({ automatic: false });
     using line = openTestLine({ port: peer.port, protocolVersion });
     const there = await peer.connection();
     await there.next('connect');
     const publish = { cmd: 'publish', topic: 'a', payload: '', qos: 0, dup: false, retain: false } as const;
-    there.send(connack(protocolVersion === 5 ? 0x87 : 5), publish, connack());
+    there.send(connack({ code: protocolVersion === 5 ? 0x87 : 5 }), publish, connack());
     await line.until('transport.failed');
     await there.closed;
     await turns();
@@ -118,7 +119,7 @@ describe.each([4, 5] as const)('CONNACK, version %i', (protocolVersion) => {
 
   // The process dies of an uncaught exception, and the runner says so, when a packet finds its way around our checks.
   test('whatever bytes come, the line lives, or ends once and frees its socket', async () => {
-    await using peer = await ScriptedPeer.start({ protocolVersion });
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const firstByte = fc.oneof(
       {
         weight: 20,

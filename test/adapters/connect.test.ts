@@ -3,9 +3,10 @@ import { MqttClient } from 'mqtt';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { mutualTls, plainTcp } from '../../src/adapters/index.ts';
 import type { Will } from '../../src/protocol/message.ts';
+import { type ConnackAnswer, connack } from '../../src/testing/broker-connection.ts';
+import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { makeAuthority, makeLeaf } from '../support/certificates.ts';
-import { type ConnackAnswer, connack, ScriptedPeer } from '../support/scripted-peer.ts';
 import { liveLine, turns } from './live-line.ts';
 import { openTestLine, type TestOptions, testTransport } from './test-line.ts';
 
@@ -13,7 +14,7 @@ afterEach(() => vi.restoreAllMocks());
 
 /** The CONNECT that these options make. */
 async function connectOf(options: Partial<TestOptions>) {
-  await using peer = await ScriptedPeer.start({ protocolVersion: options.protocolVersion ?? 4 });
+  await using peer = await ScriptedBroker.start({ automatic: false });
   using line = openTestLine({ port: peer.port, ...options });
   const connect = await (await peer.connection()).accept();
   await line.until('transport.connected');
@@ -122,7 +123,7 @@ describe('CONNECT of MQTT 5', () => {
 
 describe('an empty client id', () => {
   test('fault:B-18 the broker assigns one: the facts tell it, and later attempts have it', async () => {
-    await using peer = await ScriptedPeer.start({ protocolVersion: 5 });
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const transport = testTransport({ port: peer.port, protocolVersion: 5, clientId: '', clean: false });
     const first = transport.open();
     const there = await peer.connection();
@@ -140,7 +141,7 @@ describe('an empty client id', () => {
   });
 
   test('an id that came with a refusal is not kept', async () => {
-    await using peer = await ScriptedPeer.start({ protocolVersion: 5 });
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const transport = testTransport({ port: peer.port, protocolVersion: 5, clientId: '' });
     using first = transport.open();
     await (await peer.connection()).accept({ code: 0x88, properties: { assignedClientIdentifier: 'no' } });
@@ -206,7 +207,7 @@ describe('CONNACK', () => {
     ['two answers about retained messages', [0x25, 1, 0x25, 1]],
     ['a property that nobody knows', [0x7f, 1]],
   ])('%s fails the attempt as PROTOCOL_ERROR', async (_, properties) => {
-    await using peer = await ScriptedPeer.start({ protocolVersion: 5 });
+    await using peer = await ScriptedBroker.start({ automatic: false });
     using line = openTestLine({ port: peer.port, protocolVersion: 5 });
     const there = await peer.connection();
     await there.next('connect');
@@ -219,7 +220,7 @@ describe('CONNACK', () => {
   });
 
   async function refusal(answer: ConnackAnswer) {
-    await using peer = await ScriptedPeer.start({ protocolVersion: 5 });
+    await using peer = await ScriptedBroker.start({ automatic: false });
     using line = openTestLine({ port: peer.port, protocolVersion: 5 });
     await (await peer.connection()).accept(answer);
     return await line.error('transport.failed');
@@ -244,7 +245,7 @@ describe('CONNACK', () => {
   );
 
   test('an answer of MQTT 3.1.1 to a CONNECT of MQTT 5: the version is not supported', async () => {
-    await using peer = await ScriptedPeer.start({ protocolVersion: 5 });
+    await using peer = await ScriptedBroker.start({ automatic: false });
     using line = openTestLine({ port: peer.port, protocolVersion: 5 });
     const there = await peer.connection();
     await there.next('connect');
@@ -265,7 +266,8 @@ describe('user name and password', () => {
     const authority = await makeAuthority();
     const server = await makeLeaf(authority);
     const device = await makeLeaf(authority, { name: 'kitchen-lamp' });
-    await using peer = await ScriptedPeer.start({
+    await using peer = await ScriptedBroker.start({
+      automatic: false,
       tls: { ...server, ca: authority.cert, requestCert: true },
     });
     const authentication = mutualTls({ ...device, username: 'U', password: 'canary-password' });
@@ -331,7 +333,7 @@ describe('user name and password', () => {
   });
 
   test('sec:S-6 sec:S-7 the password shows nowhere: not in the sign-in, the stream, the line, or its errors', async () => {
-    await using peer = await ScriptedPeer.start({ protocolVersion: 5 });
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const signal = new AbortController().signal;
     const context = { endpoint: '127.0.0.1', port: peer.port, signal, wallClock: Date.now };
     const opened = await (await auth.signIn(context))(signal);
@@ -340,7 +342,7 @@ describe('user name and password', () => {
     using line = openTestLine({ port: peer.port, protocolVersion: 5, authentication: auth });
     const there = await peer.connection();
     await there.next('connect');
-    there.send(connack(0x86, false, { reasonString: 'bad' }));
+    there.send(connack({ code: 0x86, properties: { reasonString: 'bad' } }));
     const error = await line.error('transport.failed');
     for (const value of [auth, opened, line, error, error.cause]) {
       const shown = inspect(value, { showHidden: true, depth: 12, getters: true });

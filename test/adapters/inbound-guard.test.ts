@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import mqttPacket, { type Packet } from 'mqtt-packet';
 import { describe, expect, test } from 'vitest';
 import { InboundGuard } from '../../src/adapters/inbound-guard.ts';
-import { ScriptedPeer } from '../support/scripted-peer.ts';
+import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
 import { liveLine, settled, turn } from './live-line.ts';
 import { openTestLine } from './test-line.ts';
 
@@ -169,7 +169,7 @@ describe('on a line', () => {
   });
 
   test('fault:A-22 before CONNACK too: an answer in HTTP fails the attempt at its first byte', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     using line = openTestLine({ port: peer.port });
     const there = await peer.connection();
     await there.next('connect');

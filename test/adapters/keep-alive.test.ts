@@ -1,8 +1,8 @@
 import { describe, expect, test, vi } from 'vitest';
 import { KeepAlive, type SentForAnswer } from '../../src/adapters/keep-alive.ts';
 import type { IotError } from '../../src/protocol/errors.ts';
+import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
-import { ScriptedPeer } from '../support/scripted-peer.ts';
 import { openTestLine, type TestOptions } from './test-line.ts';
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
@@ -373,7 +373,7 @@ describe('fault:A-15 a slow uplink', () => {
 });
 
 describe('on a real socket', () => {
-  async function connected(peer: ScriptedPeer, options: Partial<TestOptions> = {}) {
+  async function connected(peer: ScriptedBroker, options: Partial<TestOptions> = {}) {
     const clock = new VirtualClock();
     const line = openTestLine({ port: peer.port, clock, ...options });
     const there = await peer.connection();
@@ -384,7 +384,7 @@ describe('on a real socket', () => {
 
   test('mqttjs:B19 CONNECT carries the keep-alive, and this side pings by its own clock', async () => {
     const intervals = vi.spyOn(globalThis, 'setInterval');
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { line, there, clock, connect } = await connected(peer);
     expect(connect.keepalive).toBe(30);
     expect(intervals).not.toHaveBeenCalled();
@@ -404,7 +404,7 @@ describe('on a real socket', () => {
   });
 
   test('fault:A-15 a part of a packet is life', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { line, there, clock } = await connected(peer);
     clock.advance(30_000);
     await there.next('pingreq');
@@ -416,7 +416,7 @@ describe('on a real socket', () => {
   });
 
   test('fault:A-14 messages do not postpone the ping, nor do their PUBACKs', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { line, there, clock } = await connected(peer);
     clock.advance(20_000);
     there.send({ cmd: 'publish', topic: 'a', payload: '', qos: 1, retain: false, dup: false, messageId: 1 });
@@ -427,7 +427,7 @@ describe('on a real socket', () => {
   });
 
   test('what the wire sends does, while something is received', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { line, there, clock } = await connected(peer);
     const sends = [
       () => line.live.publish({ topic: 'a', payload: '', qos: 0, retain: false }, () => {}),
@@ -449,7 +449,7 @@ describe('on a real socket', () => {
   });
 
   test('a publish without PUBACK makes it ping after operationTimeoutMs', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { line, there, clock } = await connected(peer, { operationTimeoutMs: 3_000 });
     line.live.publish({ topic: 'a', payload: '', qos: 1, retain: false }, () => {});
     await there.next('publish');
@@ -460,7 +460,7 @@ describe('on a real socket', () => {
   });
 
   test('fault:A-15 what has its PUBACK is not under way any more', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { line, there, clock } = await connected(peer, { keepAliveSeconds: 10 });
     const publish = () =>
       line.live.publish({ topic: 'a', payload: Buffer.alloc(20_000), qos: 1, retain: false }, () => {});
@@ -484,9 +484,9 @@ describe('on a real socket', () => {
   });
 
   test('fault:A-15 128 KiB on an uplink of 1,000 bytes a second are no death, though nothing comes for two minutes', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { line, there, clock } = await connected(peer);
-    there.socket.pause();
+    there.stream.pause();
     let acknowledged = 0;
     line.live.publish(
       { topic: 'a', payload: Buffer.alloc(131_072), qos: 1, retain: false },
@@ -497,7 +497,7 @@ describe('on a real socket', () => {
       await turns();
     }
     expect(line.facts.at(-1)?.type).toBe('transport.connected');
-    there.socket.resume();
+    there.stream.resume();
     const { messageId } = await there.next('publish');
     there.send({ cmd: 'puback', messageId: messageId as number });
     while (acknowledged === 0) await turn();
@@ -507,9 +507,9 @@ describe('on a real socket', () => {
   test.each([0, 1] as const)(
     'fault:A-17 writes of QoS %i that stall: the line is dead after keep-alive and ping',
     async (qos) => {
-      await using peer = await ScriptedPeer.start();
+      await using peer = await ScriptedBroker.start({ automatic: false });
       const { line, there, clock } = await connected(peer);
-      there.socket.pause();
+      there.stream.pause();
       for (let i = 0; i < 20; i++)
         line.live.publish({ topic: 'a', payload: Buffer.alloc(1_000_000), qos, retain: false }, () => {});
       for (let second = 0; second < 35 + 131 && line.ended === undefined; second++) {
@@ -518,13 +518,13 @@ describe('on a real socket', () => {
       }
       expect(line.ended).toMatchObject({ how: 'givenUp', error: { code: 'PING_TIMEOUT' } });
       expect(clock.now()).toBeLessThanOrEqual(qos === 0 ? 35_000 : 166_000);
-      there.socket.resume();
+      there.stream.resume();
       await there.closed;
     },
   );
 
   test('fault:A-14 a link that only carries what they send: messages come, and no PUBACK: the line is given up', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { line, there, clock } = await connected(peer);
     line.live.publish({ topic: 'a', payload: 'x', qos: 1, retain: false }, () => {});
     for (let second = 0; second < 31 && line.ended === undefined; second++) {
@@ -537,7 +537,7 @@ describe('on a real socket', () => {
   });
 
   test('after disconnect no timer is left', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { line, clock } = await connected(peer);
     line.disconnect();
     expect(clock.pending).toBe(0);

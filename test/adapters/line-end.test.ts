@@ -3,9 +3,10 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { mutualTls } from '../../src/adapters/index.ts';
 import { IotError } from '../../src/protocol/errors.ts';
 import type { LineEnd } from '../../src/protocol/transport.ts';
+import type { BrokerConnection } from '../../src/testing/broker-connection.ts';
+import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { makeAuthority, makeLeaf, type Pair } from '../support/certificates.ts';
-import { type PeerConnection, ScriptedPeer } from '../support/scripted-peer.ts';
 import { openTestLine, type TestLine, type TestOptions } from './test-line.ts';
 
 let authority: Pair;
@@ -24,15 +25,14 @@ type Way = (typeof WAYS)[number];
 
 interface Live extends AsyncDisposable {
   readonly line: TestLine;
-  readonly there: PeerConnection;
+  readonly there: BrokerConnection;
   readonly clock: VirtualClock;
 }
 
 async function live(way: Way, options: Partial<TestOptions> = {}): Promise<Live> {
-  const { protocolVersion = 4 } = options;
   const maxVersion = way === 'TLS 1.2' ? 'TLSv1.2' : 'TLSv1.3';
   const withTls: tls.TlsOptions = { ...server, ca: authority.cert, requestCert: true, maxVersion };
-  const peer = await ScriptedPeer.start({ protocolVersion, ...(way === 'TCP' ? {} : { tls: withTls }) });
+  const peer = await ScriptedBroker.start({ automatic: false, ...(way === 'TCP' ? {} : { tls: withTls }) });
   const clock = new VirtualClock();
   const signIn = { endpoint: 'localhost', ca: authority.cert, authentication: mutualTls(device) };
   const line = openTestLine({ port: peer.port, clock, ...(way === 'TCP' ? {} : signIn), ...options });
@@ -84,7 +84,7 @@ describe.each(WAYS)('over %s, how the line ended', (way) => {
 
   test('a broker that reads nothing and resets: reset, however much was written', async () => {
     await using connection = await live(way);
-    connection.there.socket.pause();
+    connection.there.stream.pause();
     const payload = Buffer.alloc(131_072);
     for (let i = 0; i < 100; i++) {
       connection.line.live.publish({ topic: 'a', payload, qos: 1, retain: false }, () => {});
@@ -97,11 +97,11 @@ describe.each(WAYS)('over %s, how the line ended', (way) => {
 
   test('a broker that closes with bytes of ours unread, as on a publish that it does not allow: reset or closed', async () => {
     await using connection = await live(way);
-    connection.there.socket.pause();
+    connection.there.stream.pause();
     const payload = Buffer.alloc(131_072);
     connection.line.live.publish({ topic: 'a', payload, qos: 1, retain: false }, () => {});
     await turn();
-    connection.there.socket.destroy();
+    connection.there.stream.destroy();
     await connection.line.until('transport.closed');
     expect(connection.line.ended?.how).toMatch(/^(reset|closed)$/);
   });
@@ -120,7 +120,7 @@ describe.each(WAYS)('over %s, how the line ended', (way) => {
     expect(connection.line.facts.at(-1)?.type).toBe('transport.connected');
   });
 
-  test.each<[string, (there: PeerConnection) => void]>([
+  test.each<[string, (there: BrokerConnection) => void]>([
     ['closes', (there) => there.end()],
     ['resets', (there) => there.reset()],
   ])('disconnect(), and the broker %s: given up', async (_, act) => {

@@ -1,10 +1,11 @@
-import { type ConnackAnswer, type PeerConnection, ScriptedPeer } from '../support/scripted-peer.ts';
+import type { ConnackAnswer, BrokerConnection } from '../../src/testing/broker-connection.ts';
+import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
 import { openTestLine, type TestLine, type TestOptions } from './test-line.ts';
 
 /** A line that is connected, and the broker's end of it. */
 export interface LiveLine extends AsyncDisposable {
   readonly line: TestLine;
-  readonly there: PeerConnection;
+  readonly there: BrokerConnection;
 }
 
 /** Connects over TCP to a broker whose CONNACK is `answer`. */
@@ -12,7 +13,7 @@ export async function liveLine(
   options: Partial<TestOptions> = {},
   answer: ConnackAnswer = {},
 ): Promise<LiveLine> {
-  const peer = await ScriptedPeer.start({ protocolVersion: options.protocolVersion ?? 4 });
+  const peer = await ScriptedBroker.start({ automatic: false });
   const line = openTestLine({ port: peer.port, ...options });
   const there = await peer.connection();
   await there.accept(answer);

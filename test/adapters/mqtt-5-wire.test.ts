@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import type { IotError } from '../../src/protocol/errors.ts';
 import type { OutgoingMessage } from '../../src/protocol/message.ts';
-import type { ConnackAnswer } from '../support/scripted-peer.ts';
+import type { ConnackAnswer } from '../../src/testing/broker-connection.ts';
 import { type LiveLine, liveLine, settled, turn } from './live-line.ts';
 
 const message: OutgoingMessage = { topic: 'plants/basil', payload: 'dry', qos: 1, retain: false };
 
-const live = (properties?: ConnackAnswer['properties']) => liveLine({ protocolVersion: 5 }, { properties });
+const live = (properties: ConnackAnswer['properties'] = {}) =>
+  liveLine({ protocolVersion: 5 }, { properties });
 
 /** A publish whose calls of `done` are noted. */
 function publish({ line }: LiveLine, changes: Partial<OutgoingMessage> = {}): (IotError | undefined)[] {

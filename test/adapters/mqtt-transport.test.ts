@@ -1,13 +1,14 @@
 import { Duplex } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import type { Authentication, OpenedStream } from '../../src/adapters/index.ts';
+import { connack, type BrokerConnection } from '../../src/testing/broker-connection.ts';
+import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
-import { connack, type PeerConnection, ScriptedPeer } from '../support/scripted-peer.ts';
 import { openTestLine, type TestLine, type TestOptions, testTransport } from './test-line.ts';
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-async function connected(peer: ScriptedPeer, options: Partial<TestOptions> = {}) {
+async function connected(peer: ScriptedBroker, options: Partial<TestOptions> = {}) {
   const line = openTestLine({ port: peer.port, ...options });
   const there = await peer.connection();
   await there.accept();
@@ -27,7 +28,7 @@ function playedBy(open: (signal: AbortSignal) => Promise<OpenedStream>): Authent
 
 describe('an attempt', () => {
   test('sends CONNECT as the options say', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const payload = Buffer.from('gone');
     using line = openTestLine({
       port: peer.port,
@@ -49,7 +50,7 @@ describe('an attempt', () => {
   });
 
   test('tells its facts in order, with the wire attached before connected and detached before closed', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { line, there } = await connected(peer);
     there.end();
     expect(await line.error('transport.closed')).toMatchObject({ code: 'CONNECTION_LOST' });
@@ -64,7 +65,7 @@ describe('an attempt', () => {
   });
 
   test('mqttjs:B10 uses options of its own, so that one attempt does not change the next', async () => {
-    await using peer = await ScriptedPeer.start({ protocolVersion: 5 });
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const transport = testTransport({ port: peer.port, protocolVersion: 5 });
     for (let attempt = 0; attempt < 2; attempt++) {
       using line = transport.open();
@@ -80,7 +81,7 @@ describe('an attempt', () => {
   });
 
   test('fault:A-1 nothing listens', async () => {
-    const peer = await ScriptedPeer.start();
+    const peer = await ScriptedBroker.start({ automatic: false });
     await peer.stop();
     using line = openTestLine({ port: peer.port });
     const error = await line.error('transport.failed');
@@ -90,10 +91,10 @@ describe('an attempt', () => {
   });
 
   test.each([
-    ['fault:A-3 RST at once', (there: PeerConnection) => there.reset()],
-    ['fault:A-6 FIN at once', (there: PeerConnection) => there.end()],
+    ['fault:A-3 RST at once', (there: BrokerConnection) => there.reset()],
+    ['fault:A-6 FIN at once', (there: BrokerConnection) => there.end()],
   ])('%s fails the attempt once', async (_, act) => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     using line = openTestLine({ port: peer.port });
     act(await peer.connection());
     expect((await line.error('transport.failed')).recovery).toBe('retry');
@@ -102,10 +103,10 @@ describe('an attempt', () => {
   });
 
   test.each([
-    ['fault:A-5 RST', 'CONNECTION_RESET', (there: PeerConnection) => there.reset()],
-    ['fault:A-5 FIN', 'CLOSED_BEFORE_CONNACK', (there: PeerConnection) => there.end()],
+    ['fault:A-5 RST', 'CONNECTION_RESET', (there: BrokerConnection) => there.reset()],
+    ['fault:A-5 FIN', 'CLOSED_BEFORE_CONNACK', (there: BrokerConnection) => there.end()],
   ])('%s between CONNECT and CONNACK', async (_, code, act) => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     using line = openTestLine({ port: peer.port });
     const there = await peer.connection();
     await there.next('connect');
@@ -123,7 +124,7 @@ describe('an attempt', () => {
     [5, 'NOT_AUTHORIZED', 'retrySlowly'],
     [99, 'CONNECTION_REFUSED', 'retrySlowly'],
   ])('fault:A-10 mqttjs:B3 CONNACK %i is %s, and the socket is closed', async (code, expected, recovery) => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     using line = openTestLine({ port: peer.port });
     const there = await peer.connection();
     await there.accept({ code });
@@ -133,14 +134,14 @@ describe('an attempt', () => {
   });
 
   test('fault:A-11 the reason codes of MQTT 5 have the same meaning', async () => {
-    await using peer = await ScriptedPeer.start({ protocolVersion: 5 });
+    await using peer = await ScriptedBroker.start({ automatic: false });
     using line = openTestLine({ port: peer.port, protocolVersion: 5 });
     await (await peer.connection()).accept({ code: 0x87 });
     expect(await line.error('transport.failed')).toMatchObject({ code: 'NOT_AUTHORIZED' });
   });
 
   test('fault:A-12 CONNACK may come byte by byte', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     using line = openTestLine({ port: peer.port });
     const there = await peer.connection();
     await there.next('connect');
@@ -152,7 +153,7 @@ describe('an attempt', () => {
   });
 
   test('fault:A-12 CONNACK and PUBLISH in one segment: connected is told first', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     using line = openTestLine({ port: peer.port });
     const there = await peer.connection();
     await there.next('connect');
@@ -184,7 +185,7 @@ describe('an attempt', () => {
 
 describe('the pace of CONNECTs', () => {
   test('fault:C-7 two lie at least connectIntervalMs apart', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const clock = new VirtualClock(5_000);
     const transport = testTransport({ port: peer.port, clock, connectIntervalMs: 1_000 });
     const first = transport.open();
@@ -203,7 +204,7 @@ describe('the pace of CONNECTs', () => {
   });
 
   test('an attempt that never sent CONNECT delays nobody, and one that waits can be freed', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const clock = new VirtualClock();
     const transport = testTransport({ port: peer.port, clock, connectIntervalMs: 1_000 });
     transport.open().free();
@@ -221,8 +222,10 @@ describe('the pace of CONNECTs', () => {
 });
 
 describe('free', () => {
-  async function freedWhen(reach: (line: TestLine, peer: ScriptedPeer) => Promise<void>): Promise<TestLine> {
-    await using peer = await ScriptedPeer.start();
+  async function freedWhen(
+    reach: (line: TestLine, peer: ScriptedBroker) => Promise<void>,
+  ): Promise<TestLine> {
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const clock = new VirtualClock();
     const line = openTestLine({ port: peer.port, clock });
     await reach(line, peer);
@@ -282,7 +285,7 @@ describe('free', () => {
   });
 
   test('from within each fact', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     for (const type of ['transport.signedIn', 'transport.connected'] as const) {
       const line = openTestLine({ port: peer.port });
       line.onFact = (fact) => fact.type === type && line.free();
@@ -297,7 +300,7 @@ describe('free', () => {
   });
 
   test('from within attach: nothing is told, and the wire is detached', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const line = openTestLine({
       port: peer.port,
       attach: () => {
@@ -319,7 +322,7 @@ describe('free', () => {
 
 describe('disconnect', () => {
   test('mqttjs:B20 mqttjs:B2 sends DISCONNECT after what was written, although publishes are open, then FIN', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { line, there } = await connected(peer);
     line.live.publish({ topic: 'a', payload: 'last', qos: 1, retain: false }, () => {});
     line.disconnect();
@@ -332,7 +335,7 @@ describe('disconnect', () => {
   });
 
   test('says that it was asked for, also when the broker answers with a reset', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { line, there } = await connected(peer);
     line.disconnect();
     await there.next('disconnect');
@@ -341,7 +344,7 @@ describe('disconnect', () => {
   });
 
   test('after it nothing is sent or received; a PUBACK on its way still counts', async () => {
-    await using peer = await ScriptedPeer.start({ allowHalfOpen: true });
+    await using peer = await ScriptedBroker.start({ automatic: false, allowHalfOpen: true });
     const { line, there } = await connected(peer);
     let acknowledged = 0;
     line.live.publish({ topic: 'a', payload: 'x', qos: 1, retain: false }, () => acknowledged++);
@@ -361,7 +364,7 @@ describe('disconnect', () => {
   });
 
   test('before CONNACK it closes without DISCONNECT, and the attempt has failed', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     using line = openTestLine({ port: peer.port });
     const there = await peer.connection();
     await there.next('connect');
@@ -372,7 +375,7 @@ describe('disconnect', () => {
   });
 
   test('a broker that never closes is left to the machine, which frees the line', async () => {
-    await using peer = await ScriptedPeer.start({ allowHalfOpen: true });
+    await using peer = await ScriptedBroker.start({ automatic: false, allowHalfOpen: true });
     const { line, there } = await connected(peer);
     line.disconnect();
     await there.next('disconnect');
@@ -386,7 +389,7 @@ describe('callbacks that throw', () => {
   const fault = new Error('a fault of the user');
 
   test('attach: the attempt fails, nothing was attached', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     using line = openTestLine({
       port: peer.port,
       attach: () => {
@@ -400,7 +403,7 @@ describe('callbacks that throw', () => {
   });
 
   test('detach: closed is reported all the same', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { line, there } = await connected(peer, {
       attach: () => ({
         detach: () => {
@@ -413,7 +416,7 @@ describe('callbacks that throw', () => {
   });
 
   test('onMessage: the line lives, the message is acknowledged', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     let calls = 0;
     const { line, there } = await connected(peer, {
       onMessage: () => {
@@ -429,7 +432,7 @@ describe('callbacks that throw', () => {
   });
 
   test('a PUBACK handler: the line ends', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { line, there } = await connected(peer);
     line.live.publish({ topic: 'a', payload: '', qos: 1, retain: false }, () => {
       throw fault;
@@ -439,7 +442,7 @@ describe('callbacks that throw', () => {
   });
 
   test('whoever listens to the facts: the line ends, and the process lives', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const line = openTestLine({ port: peer.port });
     line.onFact = (fact) => {
       if (fact.type !== 'transport.signedIn') throw fault;

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import type { IotError } from '../../src/protocol/errors.ts';
 import type { OutgoingMessage } from '../../src/protocol/message.ts';
 import type { Wire } from '../../src/protocol/transport.ts';
-import { connack, type PeerConnection, ScriptedPeer } from '../support/scripted-peer.ts';
+import { connack, type BrokerConnection } from '../../src/testing/broker-connection.ts';
+import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
 import { openTestLine, type TestLine } from './test-line.ts';
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
@@ -14,12 +15,12 @@ async function settle(): Promise<void> {
 
 interface Live extends AsyncDisposable {
   readonly line: TestLine;
-  readonly there: PeerConnection;
+  readonly there: BrokerConnection;
   readonly wire: Wire;
 }
 
 async function live(protocolVersion: 4 | 5 = 4): Promise<Live> {
-  const peer = await ScriptedPeer.start({ protocolVersion });
+  const peer = await ScriptedBroker.start({ automatic: false });
   const line = openTestLine({ port: peer.port, protocolVersion });
   const there = await peer.connection();
   await there.accept();
@@ -132,26 +133,26 @@ describe('publish', () => {
   test('mqttjs:B12 a QoS 0 publish is done when the socket has taken it, and never when the socket is destroyed', async () => {
     await using connection = await live();
     expect(publish(connection.wire, 'small', 0)).toEqual([undefined]);
-    connection.there.socket.pause();
+    connection.there.stream.pause();
     const big = Buffer.alloc(1_000_000);
     const stuck = Array.from({ length: 30 }, () => publish(connection.wire, big, 0));
     await turn();
     expect(stuck.at(-1)).toEqual([]);
-    connection.there.socket.resume();
+    connection.there.stream.resume();
     while (stuck.at(-1)?.length === 0) await turn();
     expect(stuck.every((calls) => calls.length === 1)).toBe(true);
 
-    connection.there.socket.pause();
+    connection.there.stream.pause();
     const lost = Array.from({ length: 30 }, () => publish(connection.wire, big, 0));
     connection.line.free();
-    connection.there.socket.resume();
+    connection.there.stream.resume();
     await connection.there.closed;
     expect(lost.at(-1)).toEqual([]);
   });
 
   test('a publish that ends the line from within drain lets no other be called back', async () => {
     await using connection = await live();
-    connection.there.socket.pause();
+    connection.there.stream.pause();
     const big = Buffer.alloc(1_000_000);
     const stuck = Array.from({ length: 30 }, () => publish(connection.wire, big, 0)).at(-1);
     let ended = false;
@@ -160,7 +161,7 @@ describe('publish', () => {
       connection.line.free();
     });
     const after = publish(connection.wire, big, 0);
-    connection.there.socket.resume();
+    connection.there.stream.resume();
     await connection.there.closed;
     expect([ended, stuck?.length, after.length]).toEqual([true, 1, 0]);
   });
@@ -303,7 +304,7 @@ describe('what the broker sends', () => {
   });
 
   test('a message whose handler freed the line is not acknowledged', async () => {
-    const peer = await ScriptedPeer.start();
+    const peer = await ScriptedBroker.start({ automatic: false });
     const line: TestLine = openTestLine({ port: peer.port, onMessage: () => line.free() });
     const there = await peer.connection();
     await there.accept();
@@ -315,7 +316,7 @@ describe('what the broker sends', () => {
   });
 
   test('a handler may ask for the end: DISCONNECT is the last packet, and the broker closes', async () => {
-    await using peer = await ScriptedPeer.start({ allowHalfOpen: true });
+    await using peer = await ScriptedBroker.start({ automatic: false, allowHalfOpen: true });
     using line: TestLine = openTestLine({ port: peer.port, onMessage: () => line.disconnect() });
     const there = await peer.connection();
     await there.accept();
@@ -340,7 +341,7 @@ describe('what the broker sends', () => {
     expect(await line.message(0)).toMatchObject({ topic: 'a', qos: 2 });
   });
 
-  test.each<[string, (there: PeerConnection) => void]>([
+  test.each<[string, (there: BrokerConnection) => void]>([
     ['fault:B-8 a first byte of 0', (there) => there.raw(Uint8Array.of(0, 0))],
     ['fault:B-9 a length of 5 bytes', (there) => there.raw(Uint8Array.of(0x30, 255, 255, 255, 255, 1))],
     ['fault:B-12 a second CONNACK', (there) => there.send(connack())],
@@ -370,7 +371,7 @@ describe('what the broker sends', () => {
     ['a PUBLISH', Uint8Array.of(0x30, 3, 0, 1, 97)],
     ['CONNACK that is too short', Uint8Array.of(0x20, 1, 0)],
   ])('%s before CONNACK fails the attempt with PROTOCOL_ERROR', async (_, bytes) => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     using line = openTestLine({ port: peer.port });
     const there = await peer.connection();
     await there.next('connect');
@@ -399,7 +400,7 @@ describe('what the broker sends', () => {
   test('FIN is seen although what was written cannot be flushed', async () => {
     await using connection = await live();
     const { line, there, wire } = connection;
-    there.socket.pause();
+    there.stream.pause();
     for (let i = 0; i < 30; i++) wire.publish(message(Buffer.alloc(1_000_000), 0), () => {});
     there.end();
     expect(await line.error('transport.closed')).toMatchObject({ code: 'CONNECTION_LOST' });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { plainTcp } from '../../src/adapters/index.ts';
-import { ScriptedPeer } from '../support/scripted-peer.ts';
+import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
 import { liveLine, settled, turns } from './live-line.ts';
 import { openTestLine, type TestLine, testTransport } from './test-line.ts';
 
@@ -9,7 +9,7 @@ const incoming = { cmd: 'publish', topic: 'a', payload: 'x', retain: false, dup:
 
 describe('one line after the other', () => {
   test('mqttjs:B5 mqttjs:B6 mqttjs:B24 the next one sends nothing but CONNECT by itself, on a resumed session too', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const transport = testTransport({ port: peer.port, clean: false });
     const first = transport.open();
     const there = await peer.connection();
@@ -34,7 +34,7 @@ describe('one line after the other', () => {
   });
 
   test('mqttjs:B24 nothing can be sent before CONNACK: there is no wire', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     using line = openTestLine({ port: peer.port });
     await (await peer.connection()).next('connect');
     expect(line.wire).toBeUndefined();
@@ -69,7 +69,7 @@ describe('one line', () => {
   test('mqttjs:B13 mqttjs:B21 what goes wrong after its end is heard by nobody, and kills no process', async () => {
     await using connection = await liveLine();
     const { line, there } = connection;
-    there.socket.pause();
+    there.stream.pause();
     for (let i = 0; i < 20; i++) line.live.publish({ ...message, payload: Buffer.alloc(500_000) }, () => {});
     line.free();
     there.reset();
@@ -80,7 +80,7 @@ describe('one line', () => {
   });
 
   test('mqttjs:B22 ends in the midst of many packets of one segment: the rest is handled by nobody', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     let got = 0;
     const line: TestLine = openTestLine({
       port: peer.port,
@@ -114,7 +114,7 @@ describe('one line', () => {
   });
 
   test('mqttjs:B7 a stream error without a code is an end like any other', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
 
     const plain = plainTcp();
     let fail: (error: Error) => void = () => {};

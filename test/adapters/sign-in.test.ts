@@ -8,8 +8,9 @@ import { inspect } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type MutualTlsOptions, mutualTls, plainTcp } from '../../src/adapters/index.ts';
 import { IotError } from '../../src/protocol/errors.ts';
+import type { BrokerConnection } from '../../src/testing/broker-connection.ts';
+import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
 import { makeAuthority, makeLeaf, type Pair } from '../support/certificates.ts';
-import { ScriptedPeer } from '../support/scripted-peer.ts';
 import { openTestLine, type TestOptions, testTransport } from './test-line.ts';
 
 const DAY_MS = 86_400_000;
@@ -35,9 +36,12 @@ async function file(name: string, text: string): Promise<string> {
 }
 
 const serve = (options: tls.TlsOptions = {}) =>
-  ScriptedPeer.start({ tls: { ...server, ca: authority.cert, requestCert: true, ...options } });
+  ScriptedBroker.start({
+    automatic: false,
+    tls: { ...server, ca: authority.cert, requestCert: true, ...options },
+  });
 
-const open = (peer: ScriptedPeer, options: Partial<TestOptions> = {}) =>
+const open = (peer: ScriptedBroker, options: Partial<TestOptions> = {}) =>
   openTestLine({
     port: peer.port,
     endpoint: 'localhost',
@@ -51,7 +55,7 @@ describe('mutualTls', () => {
     await using peer = await serve();
     using line = open(peer);
     const there = await peer.connection();
-    const socket = there.socket as tls.TLSSocket & { servername: string };
+    const socket = there.stream as tls.TLSSocket & { servername: string };
     expect(socket.servername).toBe('localhost');
     expect(socket.getProtocol()).toBe('TLSv1.3');
     expect(socket.authorized).toBe(true);
@@ -67,7 +71,7 @@ describe('mutualTls', () => {
     await using peer = await serve();
     using line = open(peer, { endpoint: '127.0.0.1' });
     const there = await peer.connection();
-    expect((there.socket as tls.TLSSocket & { servername: string | false }).servername).toBe(false);
+    expect((there.stream as tls.TLSSocket & { servername: string | false }).servername).toBe(false);
     await there.accept();
     await line.until('transport.connected');
   });
@@ -93,7 +97,7 @@ describe('mutualTls', () => {
       [8883, false],
     ] as const) {
       using line = open(peer, { port });
-      expect(((await peer.connection()).socket as tls.TLSSocket).alpnProtocol).toBe(alpn);
+      expect(((await peer.connection()).stream as tls.TLSSocket).alpnProtocol).toBe(alpn);
       line.free();
     }
   });
@@ -111,7 +115,7 @@ describe('mutualTls', () => {
     });
     for (const expected of ['kitchen-lamp', 'rotated']) {
       using line = transport.open();
-      const socket = (await peer.connection()).socket as tls.TLSSocket;
+      const socket = (await peer.connection()).stream as tls.TLSSocket;
       expect(socket.getPeerCertificate().subject.CN).toBe(expected);
       line.free();
       await writeFile(cert, next.cert);
@@ -235,24 +239,24 @@ describe('a server that cannot be trusted is refused', () => {
   });
 
   test('a port that does not speak TLS', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     using line = open(peer);
     (await peer.connection()).raw(Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'));
     expect(await line.error('transport.failed')).toMatchObject({ code: 'TLS_FAILED', recovery: 'retry' });
   });
 
   test.each([
-    ['CONNECTION_RESET', 'FIN', (socket: net.Socket) => socket.end()],
-    ['CONNECTION_RESET', 'RST', (socket: net.Socket) => socket.resetAndDestroy()],
+    ['CONNECTION_RESET', 'FIN', (there: BrokerConnection) => there.end()],
+    ['CONNECTION_RESET', 'RST', (there: BrokerConnection) => there.reset()],
   ])('%s: %s during the handshake', async (code, _, act) => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     using line = open(peer);
-    act((await peer.connection()).socket);
+    act(await peer.connection());
     expect(await line.error('transport.failed')).toMatchObject({ code, recovery: 'retry' });
   });
 
   test('fault:D-7 a handshake that hangs is ended by free', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const line = open(peer);
     const there = await peer.connection();
     line.free();

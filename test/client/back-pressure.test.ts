@@ -1,14 +1,14 @@
 import { expect, it } from 'vitest';
 import { createIotClient, plainTcp } from '../../src/index.ts';
+import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
-import { ScriptedPeer } from '../support/scripted-peer.ts';
 import { closeNow, failureOf, judged, settled } from './support.ts';
 
 const MIB = 1024 * 1024;
 const packetMemory = (): number => process.memoryUsage().arrayBuffers;
 
 it('a broker that reads nothing: QoS 0 fills the queue and not the memory, and all of it ends at close', async () => {
-  await using peer = await ScriptedPeer.start();
+  await using peer = await ScriptedBroker.start({ automatic: false });
   const clock = new VirtualClock();
   const client = judged(
     createIotClient({
@@ -26,7 +26,7 @@ it('a broker that reads nothing: QoS 0 fills the queue and not the memory, and a
   await there.accept();
   await connecting;
   await client.when('live');
-  there.socket.pause();
+  there.stream.pause();
 
   // A text is kept as it is: only the packets that are written take memory of their own.
   const payload = 'x'.repeat(100_000);

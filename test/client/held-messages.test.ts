@@ -2,8 +2,9 @@ import type { Packet } from 'mqtt-packet';
 import { describe, expect, it } from 'vitest';
 import type { IotClient, IotClientOptions } from '../../src/index.ts';
 import { actorOf } from '../../src/machines/index.ts';
+import { connack, type BrokerConnection } from '../../src/testing/broker-connection.ts';
+import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
 import type { VirtualClock } from '../../src/testing/virtual-clock.ts';
-import { connack, type PeerConnection, ScriptedPeer } from '../support/scripted-peer.ts';
 import { livePeerClient, peerClient } from './peer-client.ts';
 import { closeNow, settled } from './support.ts';
 
@@ -25,7 +26,7 @@ const counted = (topic: string, payload: string | Buffer = topic): Packet => ({
 interface Meeting {
   readonly client: IotClient;
   readonly clock: VirtualClock;
-  readonly there: PeerConnection;
+  readonly there: BrokerConnection;
   /** All that was told as a warning. */
   readonly warnings: string[];
   /** Sends messages in one piece, and waits until the client has taken them. */
@@ -33,7 +34,7 @@ interface Meeting {
 }
 
 /** A client that is live, and its peer. */
-async function meet(peer: ScriptedPeer, options: Partial<IotClientOptions> = PERSISTENT): Promise<Meeting> {
+async function meet(peer: ScriptedBroker, options: Partial<IotClientOptions> = PERSISTENT): Promise<Meeting> {
   const { client, clock, there } = await livePeerClient(peer, options);
   const warnings: string[] = [];
   client.on('warning', (warning) => warnings.push(warning.message));
@@ -46,7 +47,7 @@ async function meet(peer: ScriptedPeer, options: Partial<IotClientOptions> = PER
 }
 
 /** Answers the next SUBSCRIBE. */
-async function grant(there: PeerConnection, granted: (0 | 1 | 128)[] = [0]): Promise<void> {
+async function grant(there: BrokerConnection, granted: (0 | 1 | 128)[] = [0]): Promise<void> {
   const { messageId = 0 } = await there.next('subscribe');
   there.send({ cmd: 'suback', messageId, granted });
 }
@@ -71,7 +72,7 @@ async function heard(client: IotClient): Promise<string[]> {
 
 describe('messages that come before there is a handler', () => {
   it('wait for the first subscription that matches them, in their order, each once', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const met = await meet(peer);
     await met.send(message('a', '1'), counted('b', '2'), message('a', '3'), message('c', '4'));
     const [first, second]: [string[], string[]] = [[], []];
@@ -83,7 +84,7 @@ describe('messages that come before there is a handler', () => {
   });
 
   it('are all for the first listener of `message`', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { client, send } = await meet(peer);
     await send(message('a', '1'), message('b', '2'));
     expect(await heard(client)).toEqual(['1', '2']);
@@ -91,7 +92,7 @@ describe('messages that come before there is a handler', () => {
   });
 
   it('are for a messages() loop too', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { client, there, send } = await meet(peer);
     await send(message('a', '1'), message('a', '2'));
     const got: string[] = [];
@@ -105,7 +106,7 @@ describe('messages that come before there is a handler', () => {
   });
 
   it('come when subscribe() has returned, also offline and before it is granted', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { client, there, send } = await meet(peer);
     await send(message('a', '1'));
     const lost = client.when('backingOff');
@@ -119,7 +120,7 @@ describe('messages that come before there is a handler', () => {
   });
 
   it('come before newer ones that are read in the same piece', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const met = await meet(peer);
     const got: string[] = [];
     const subscribing = met.client.subscribe('start', () => {
@@ -136,7 +137,7 @@ describe('messages that come before there is a handler', () => {
   });
 
   it('stay when nobody is left to take them: a listener that is removed at once', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { client, send } = await meet(peer);
     await send(message('a', '1'));
     client.on('message', () => undefined)();
@@ -145,7 +146,7 @@ describe('messages that come before there is a handler', () => {
   });
 
   it('go to every handler that matches by then, in the order in which they subscribed', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { client, there, send } = await meet(peer);
     await send(message('a/b', '1'));
     const got: string[] = [];
@@ -159,7 +160,7 @@ describe('messages that come before there is a handler', () => {
   });
 
   it('survive the end of the line, and are no part of what a handler that throws can break', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { client, clock, there, send } = await meet(peer);
     const reported: unknown[] = [];
     client.on('handlerError', ({ error }) => reported.push(error));
@@ -180,7 +181,7 @@ describe('messages that come before there is a handler', () => {
   });
 
   it('have bytes of their own, so that they keep no larger buffer in memory', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { client, send } = await meet(peer);
     await send(message('a', 'x'.repeat(10_000)), message('b', 'small'));
     const sizes: number[][] = [];
@@ -196,7 +197,7 @@ describe('messages that come before there is a handler', () => {
   });
 
   it('are not held with a clean session: nothing comes there that this line did not ask for', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { client, send } = await meet(peer, { session: 'clean' });
     await send(message('a', '1'));
     expect(await heard(client)).toEqual([]);
@@ -205,7 +206,7 @@ describe('messages that come before there is a handler', () => {
 
 describe('messages that are not held', () => {
   it('are those of a filter that this client has unsubscribed, until it is wanted again', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const met = await meet(peer);
     const { client, there, send } = met;
     const got: string[] = [];
@@ -228,7 +229,7 @@ describe('messages that are not held', () => {
   });
 
   it('of a filter with two holders only when both have left it', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const met = await meet(peer);
     const { client, there, send } = met;
     const got: string[] = [];
@@ -245,7 +246,7 @@ describe('messages that are not held', () => {
   });
 
   it('are not those of a filter that one of two holders has left, and that the broker then refused', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { client, there, send } = await meet(peer);
     const leaving = new AbortController();
     const reason = new Error('changed my mind');
@@ -262,7 +263,7 @@ describe('messages that are not held', () => {
   });
 
   it('include what waits already when a handler unsubscribes in the midst of it', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { client, there, send } = await meet(peer);
     await send(message('a', '1'), message('b', '2'), message('a', '3'));
     const got: string[] = [];
@@ -278,7 +279,7 @@ describe('messages that are not held', () => {
   });
 
   it('are remembered by their last 1,000 filters', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { client } = peerClient(peer, PERSISTENT);
     const unsubscribe = async (filter: string): Promise<void> => {
       await client.subscribe(filter, () => undefined);
@@ -305,7 +306,7 @@ describe('the bounds of what is held', () => {
     Array.from({ length: count }, (_, index) => message('flood', `${from + index}`));
 
   it('are 1,000 messages: the oldest are dropped, and one warning says how many', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { client, send, warnings } = await meet(peer);
     // The barrier is the thousandth.
     await send(...many(999));
@@ -324,7 +325,7 @@ describe('the bounds of what is held', () => {
   });
 
   it('are 4 MiB of topics and payloads', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { client, send, warnings } = await meet(peer);
     const large = (name: string): Packet => message('large', Buffer.alloc(MIB - 100, name));
     await send(large('1'), large('2'));
@@ -340,7 +341,7 @@ describe('the bounds of what is held', () => {
   });
 
   it('let a message that is too large for all of them take no other along', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { client, clock, send, warnings } = await meet(peer);
     const { pending } = clock;
     await send(message('a', '1'), message('large', Buffer.alloc(4 * MIB)), message('a', '2'));
@@ -351,7 +352,7 @@ describe('the bounds of what is held', () => {
   });
 
   it('are told after a minute, at the end of the line, and at the end of the client', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { client, clock, there, send, warnings } = await meet(peer, {
       ...PERSISTENT,
       keepAliveSeconds: 65_535,
@@ -374,7 +375,7 @@ describe('the bounds of what is held', () => {
     expect(lossesIn(warnings)).toEqual([1, 2]);
     clock.advance(1_000);
     const next = await peer.connection();
-    next.send(connack(0, true));
+    next.send(connack({ sessionPresent: true }));
     await client.when('live');
     next.send(large, large, large, counted('barrier/nobody'));
     await next.next('puback');
@@ -386,7 +387,7 @@ describe('the bounds of what is held', () => {
   });
 
   it('are told by a client whose machine somebody stops, and leave no timer', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { client, clock, send, warnings } = await meet(peer);
     await send(message('large', Buffer.alloc(4 * MIB)));
     actorOf(client).stop();
@@ -398,7 +399,7 @@ describe('the bounds of what is held', () => {
 
 describe('after close()', () => {
   it('what was held is gone', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { client, clock, send } = await meet(peer);
     await send(message('a', '1'));
     await closeNow(client, clock);
@@ -406,7 +407,7 @@ describe('after close()', () => {
   });
 
   it('nothing is delivered: not what is due, and not the rest when a handler closes the client', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { client, clock, send } = await meet(peer);
     await send(message('a', '1'), message('a', '2'));
     const got: string[] = [];
@@ -421,7 +422,7 @@ describe('after close()', () => {
   });
 
   it('nothing is delivered that a call before it asked for', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { client, clock, send } = await meet(peer);
     await send(message('a', '1'));
     const got: string[] = [];

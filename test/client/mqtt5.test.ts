@@ -10,13 +10,14 @@ import {
   type SubscribeOptions,
   type SubscriptionOptions,
 } from '../../src/index.ts';
+import type { BrokerConnection } from '../../src/testing/broker-connection.ts';
+import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
 import type { VirtualClock } from '../../src/testing/virtual-clock.ts';
-import { type PeerConnection, ScriptedPeer } from '../support/scripted-peer.ts';
 import { livePeerClient, peerClient } from './peer-client.ts';
 import { judged, settled, thrownBy } from './support.ts';
 
 const FIVE = { protocolVersion: 5 } as const;
-const startPeer = (): Promise<ScriptedPeer> => ScriptedPeer.start(FIVE);
+const startPeer = (): Promise<ScriptedBroker> => ScriptedBroker.start({ automatic: false });
 const wrong = (value: unknown): never => value as never;
 
 /** What mqtt-packet calls the properties of a message; it reads user properties into an object without a prototype. */
@@ -38,9 +39,9 @@ function offline(options: Partial<IotClientOptions> = FIVE): IotClient {
 }
 
 async function live(
-  peer: ScriptedPeer,
+  peer: ScriptedBroker,
   options: Partial<IotClientOptions> = {},
-): Promise<{ client: IotClient; clock: VirtualClock; there: PeerConnection }> {
+): Promise<{ client: IotClient; clock: VirtualClock; there: BrokerConnection }> {
   return await livePeerClient(peer, { ...FIVE, ...options });
 }
 
@@ -196,7 +197,7 @@ describe('the properties of a publish', () => {
     const userProperties = JSON.parse('{"__proto__":"x","constructor":"y"}') as Record<string, string>;
     const text = '\u0000\u0009__proto__\u0000\u0001x';
     let bytes = '';
-    there.socket.on('data', (piece) => {
+    there.stream.on('data', (piece) => {
       bytes += piece.toString('latin1');
     });
     await client.publish('a', 'x', { properties: { userProperties } });
@@ -376,7 +377,7 @@ describe('the properties of a message', () => {
   });
 
   it.each([4, 5] as const)('are an empty object when there are none: %d', async (protocolVersion) => {
-    await using peer = await ScriptedPeer.start({ protocolVersion });
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { client, there } = await livePeerClient(peer, { protocolVersion });
     const got = new Promise<Message>((resolve) => client.on('message', resolve));
     there.send(publish);

@@ -1,7 +1,8 @@
 import type { IotClientOptions } from '../../src/client/options.ts';
 import { createIotClient, type IotClient, plainTcp, type Status, type StatusState } from '../../src/index.ts';
+import type { BrokerConnection } from '../../src/testing/broker-connection.ts';
+import type { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
-import type { PeerConnection, ScriptedPeer } from '../support/scripted-peer.ts';
 import { freshId, judged } from './support.ts';
 
 /** The defaults of the product but for the jitter, so that a test can say when a retry comes. */
@@ -15,7 +16,7 @@ export interface PeerClient {
 }
 
 /** A client of a scripted peer with default options, whose time stands still. After the test it is closed and judged. */
-export function peerClient(peer: ScriptedPeer, options: Partial<IotClientOptions> = {}): PeerClient {
+export function peerClient(peer: ScriptedBroker, options: Partial<IotClientOptions> = {}): PeerClient {
   const clock = new VirtualClock();
   const place = { endpoint: '127.0.0.1', port: peer.port, clientId: freshId(), auth: plainTcp() };
   const client = judged(createIotClient({ ...place, clock, reconnect: LAW, ...options }), clock);
@@ -28,9 +29,9 @@ export function peerClient(peer: ScriptedPeer, options: Partial<IotClientOptions
 
 /** As {@link peerClient}, connected and live; `there` is the peer's end of its line. */
 export async function livePeerClient(
-  peer: ScriptedPeer,
+  peer: ScriptedBroker,
   options: Partial<IotClientOptions> = {},
-): Promise<PeerClient & { readonly there: PeerConnection }> {
+): Promise<PeerClient & { readonly there: BrokerConnection }> {
   const made = peerClient(peer, options);
   const connecting = made.client.connect();
   const there = await peer.connection();

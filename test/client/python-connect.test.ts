@@ -3,8 +3,9 @@ import type { IConnectPacket } from 'mqtt-packet';
 import { describe, expect, it, vi } from 'vitest';
 import manifest from '../../package.json' with { type: 'json' };
 import { type IotClientOptions, mutualTls, plainTcp } from '../../src/index.ts';
+import { connack } from '../../src/testing/broker-connection.ts';
+import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
 import { makeAuthority, makeLeaf } from '../support/certificates.ts';
-import { connack, ScriptedPeer } from '../support/scripted-peer.ts';
 import { livePeerClient, peerClient } from './peer-client.ts';
 import { cutLine, failureOf, freshId, liveClient, settled, stillClient, useCore } from './support.ts';
 
@@ -15,7 +16,7 @@ describe('what connect() of the Python SDK promises', () => {
     ['30 s by default', {}, 30],
     ['what the options say', { keepAliveSeconds: 600 }, 600],
   ])('py:C1 the broker is told a keep-alive: %s', async (_what, options, keepalive) => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { client } = peerClient(peer, options);
     const connecting = client.connect();
     const there = await peer.connection();
@@ -27,7 +28,7 @@ describe('what connect() of the Python SDK promises', () => {
     ['a refusal that can be mended from outside', 5, 'NOT_AUTHORIZED', 'backingOff'],
     ['a refusal that only the options can mend', 2, 'INVALID_CLIENT_ID', 'failed'],
   ] as const)('py:C2 rejects at %s, with one socket, which it closes', async (_what, code, name, state) => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { client, story } = peerClient(peer);
     const connecting = failureOf(client.connect());
     const there = await peer.connection();
@@ -40,7 +41,7 @@ describe('what connect() of the Python SDK promises', () => {
   });
 
   it('py:C2 rejects at a sign-in that fails, without a socket', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const auth = mutualTls({ cert: '/nowhere/cert.pem', key: '/nowhere/key.pem' });
     const { client, story } = peerClient(peer, { auth });
     expect(await failureOf(client.connect())).toMatchObject({ code: 'CREDENTIAL_UNREADABLE' });
@@ -50,7 +51,7 @@ describe('what connect() of the Python SDK promises', () => {
   });
 
   it('py:C3 rejects at its timeout when no CONNACK comes, and one that comes late brings nothing up', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { client, clock, story } = peerClient(peer);
     const connecting = failureOf(client.connect({ timeoutMs: 10_000 }));
     const there = await peer.connection();
@@ -70,7 +71,7 @@ describe('what connect() of the Python SDK promises', () => {
     const authority = await makeAuthority();
     const server = await makeLeaf(authority, { altNames: [{ type: 2, value: 'localhost' }] });
     const auth = mutualTls(await makeLeaf(authority));
-    await using peer = await ScriptedPeer.start({ tls: server });
+    await using peer = await ScriptedBroker.start({ automatic: false, tls: server });
     const byName = peerClient(peer, { endpoint: 'localhost', ca: authority.cert, auth });
     const connecting = byName.client.connect();
     await (await peer.connection()).accept();
@@ -82,7 +83,7 @@ describe('what connect() of the Python SDK promises', () => {
   });
 
   it('py:C14 a broker that closes twice before CONNACK, then accepts: resolves after 1 s and 2 s', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { client, clock } = peerClient(peer);
     const connecting = client.connect({ timeoutMs: 10_000 });
     for (const delay of [1_000, 2_000]) {
@@ -102,7 +103,7 @@ describe('what connect() of the Python SDK promises', () => {
   });
 
   it('py:C18 (CONNACK 4: there is no WebSocket yet) signs in anew for each attempt, and comes back unaided', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const renewed: number[] = [];
     const inner = plainTcp();
     const auth: IotClientOptions['auth'] = {
@@ -128,7 +129,7 @@ describe('what connect() of the Python SDK promises', () => {
   });
 
   it('py:B20 refused each time: rejects with the reason, is never shown as connected, and goes on slowly', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { client, clock, story } = peerClient(peer);
     const connecting = failureOf(client.connect());
     for (let attempt = 1; attempt <= 3; attempt++) {
@@ -143,7 +144,7 @@ describe('what connect() of the Python SDK promises', () => {
 
 describe('who CONNECT says that it is', () => {
   it('py:V2 without a client id: a random one, which is kept from line to line', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { client, clock, there } = await livePeerClient(peer, { clientId: '' });
     const { clientId } = there.received[0] as IConnectPacket;
     expect(clientId).toMatch(/^[\w-]{20,}$/);
@@ -170,7 +171,7 @@ describe('who CONNECT says that it is', () => {
     const authority = await makeAuthority();
     const server = await makeLeaf(authority, { altNames: [{ type: 2, value: endpoint }] });
     const device = await makeLeaf(authority);
-    await using peer = await ScriptedPeer.start({ tls: server });
+    await using peer = await ScriptedBroker.start({ automatic: false, tls: server });
     const connect = net.connect;
     vi.spyOn(net, 'connect').mockImplementation(((to: net.TcpNetConnectOpts) =>
       connect({ ...to, host: '127.0.0.1' })) as typeof net.connect);
@@ -183,7 +184,7 @@ describe('who CONNECT says that it is', () => {
 
 describe('what becomes of a line', () => {
   it('py:C4 closed by the broker while it is being ended: it has ended, and nothing dials', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { client, clock, story, there } = await livePeerClient(peer);
     const published = client.publish('a', 'b', { qos: 1 });
     await there.next('publish');
@@ -200,7 +201,7 @@ describe('what becomes of a line', () => {
   });
 
   it('py:C5 py:R5 closed by the broker while it is live: it comes back by itself', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { client, clock, story, there } = await livePeerClient(peer);
     there.end();
     expect(await client.when('backingOff')).toMatchObject({
@@ -214,7 +215,7 @@ describe('what becomes of a line', () => {
   });
 
   it('py:C6 after disconnect() nothing but connect() brings it up again', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { client, clock, there } = await livePeerClient(peer);
     const ending = client.disconnect();
     await there.next('disconnect');
@@ -243,7 +244,7 @@ describe('what becomes of a line', () => {
       4_000,
     ],
   ])('py:C15 mute, it is over after keep-alive and ping timeout: %s', async (_what, options, ping, end) => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { client, clock, there } = await livePeerClient(peer, options);
     clock.advance(ping - 1);
     await settled();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createIotClient, type IotClientOptions, type PublishReceipt } from '../../src/index.ts';
-import { ScriptedPeer } from '../support/scripted-peer.ts';
+import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
 import { livePeerClient } from './peer-client.ts';
 import {
   clientOf,
@@ -63,7 +63,7 @@ describe('subscribing by the vectors of the Python SDK', () => {
   });
 
   it('py:S7 calls that meet a line which has just died do not fail: the next one carries what they asked for', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { client, clock, there } = await livePeerClient(peer);
     const known = client.subscribe('known', () => undefined);
     const { messageId } = await there.next('subscribe');
@@ -93,7 +93,7 @@ describe('subscribing by the vectors of the Python SDK', () => {
   });
 
   it('py:S8 without an answer each call ends with TIMEOUT at its 5 s, and an answer that comes later changes nothing', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     // The line is not suspected in the meantime: that is another rule.
     const { client, clock, there } = await livePeerClient(peer, { operationTimeoutMs: 60_000 });
     const known = client.subscribe('known', () => undefined);
@@ -286,7 +286,7 @@ describe('acknowledgements by the vectors of the Python SDK', () => {
   });
 
   it('py:S17 a PUBACK ends the publish of its id and no other, also when it comes twice; listeners stay', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { client, there } = await livePeerClient(peer);
     const told: string[] = [];
     client.on('message', (message) => told.push(message.text()));

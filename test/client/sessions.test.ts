@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createIotClient, type Status } from '../../src/index.ts';
-import { ScriptedPeer } from '../support/scripted-peer.ts';
+import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
 import { peerClient } from './peer-client.ts';
 import { clientOf, cutLine, freshId, judged, liveClient, settled, useCore } from './support.ts';
 
@@ -105,7 +105,7 @@ describe('a persistent session', () => {
   });
 
   it('fault:A-20 lost between two lines, by the word of CONNACK alone', async () => {
-    await using peer = await ScriptedPeer.start();
+    await using peer = await ScriptedBroker.start({ automatic: false });
     const { client, clock } = peerClient(peer, { session: 'persistent' });
     const subscription = await client.subscribe('a', { qos: 1 }, () => undefined);
     const asked: string[][] = [];

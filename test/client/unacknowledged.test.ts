@@ -1,11 +1,12 @@
 import { expect, it } from 'vitest';
 import { createIotClient, type IotClient, plainTcp } from '../../src/index.ts';
+import type { BrokerConnection } from '../../src/testing/broker-connection.ts';
+import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
-import { type PeerConnection, ScriptedPeer } from '../support/scripted-peer.ts';
 import { judged, settled } from './support.ts';
 
 /** Answers a ping, and returns once the client has read the answer: a message behind it has arrived. */
-async function answerPing(there: PeerConnection, client: IotClient): Promise<void> {
+async function answerPing(there: BrokerConnection, client: IotClient): Promise<void> {
   await there.next('pingreq');
   const read = new Promise<void>((resolve) => {
     const remove = client.on('message', () => {
@@ -21,7 +22,7 @@ async function answerPing(there: PeerConnection, client: IotClient): Promise<voi
 }
 
 it('fault:B-1 a broker that answers pings and discards publishes: they are sent again on a new line, once and in order', async () => {
-  await using peer = await ScriptedPeer.start();
+  await using peer = await ScriptedBroker.start({ automatic: false });
   const clock = new VirtualClock();
   const client = judged(
     createIotClient({
