@@ -16,7 +16,6 @@ export {
   type Reply,
 } from './broker-script.ts';
 export { FaultProxy, type FaultProxyOptions, type ProxyDirection } from './fault-proxy.ts';
-export { FaultProxy, type FaultProxyOptions, type ProxyDirection } from './fault-proxy.ts';
 export * from './history-checker.ts';
 export {
   type Adjacency,
