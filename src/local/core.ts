@@ -2,12 +2,12 @@ import type { Socket } from 'node:net';
 
 import type { Authentication } from '../adapters/authentication.ts';
 import { plainTcp } from '../adapters/plain-tcp.ts';
+import { Changes } from '../protocol/changes.ts';
 import { systemClock, type Timer } from '../protocol/clock.ts';
-import { invalid } from '../protocol/errors.ts';
+import { IotError, invalid } from '../protocol/errors.ts';
 import type { QoS } from '../protocol/message.ts';
 import { type Broker, type ConnectedClient, type ReceivedMessage, startBroker } from './broker.ts';
 import { type CertificateAuthority, createCertificateAuthority } from './certificates.ts';
-import { Changes, stopped } from './changes.ts';
 import { type Accepted, Connection } from './connection.ts';
 import { DeviceAuthentication } from './device-authentication.ts';
 import { Faults, type FaultTarget } from './faults.ts';
@@ -69,7 +69,7 @@ export async function startLocalIotCore(options: LocalIotCoreOptions = {}): Prom
   validate(options);
   const limits = limitsFrom(options.limits ?? {});
   const warn = options.onWarning ?? emitWarning;
-  const changes = new Changes();
+  const changes = new Changes(setImmediate);
   // The broker last: only it has something to free when the rest cannot be had.
   const authority = await createCertificateAuthority();
   const broker: Broker = await startBroker({
@@ -331,11 +331,16 @@ export class LocalIotCore {
       this.#restartTimer.wake();
     }
     this.faults.close();
-    this.#parts.changes.close();
+    this.#parts.changes.close(stopped());
     this.#stopListening();
     await this.#cut();
     await this.#parts.broker.stop();
   }
+}
+
+/** What is asked of a core that has stopped, or was stopped meanwhile. */
+function stopped(): IotError {
+  return new IotError('CLOSED', 'the local IoT core was stopped');
 }
 
 function emitWarning({ message, code }: LocalIotCoreWarning): void {

@@ -1,4 +1,4 @@
-import type { Changes } from './changes.ts';
+import type { Changes } from '../protocol/changes.ts';
 import type { Gate, Rule, Verdict } from './gate.ts';
 import { Journal } from './journal.ts';
 import type { Direction, PacketKind, TappedPacket } from './packet.ts';

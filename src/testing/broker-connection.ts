@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import mqttPacket, { type IConnackPacket, type IConnectPacket, type Packet } from 'mqtt-packet';
+import { Changes } from '../protocol/changes.ts';
 import { IotError } from '../protocol/errors.ts';
 import type { BrokerEvent, PacketOf } from './broker-log.ts';
-import { Changes } from './changes.ts';
 
 /** What a CONNACK says. */
 export interface ConnackAnswer {
@@ -49,7 +49,7 @@ export class BrokerConnection {
   readonly closed: Promise<void>;
   readonly #socket: Socket;
   readonly #observer: ConnectionObserver;
-  readonly #changes = new Changes();
+  readonly #changes = new Changes(setImmediate);
   /** QoS 1 publishes that are neither served nor acknowledged. */
   readonly #untaken = new Set<PacketOf<'publish'>>();
   #connect: IConnectPacket | undefined;

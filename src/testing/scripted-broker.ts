@@ -2,15 +2,15 @@ import type { TlsOptions } from 'node:tls';
 import type { IConnectPacket, Packet } from 'mqtt-packet';
 import type { Authentication } from '../adapters/authentication.ts';
 import { plainTcp } from '../adapters/plain-tcp.ts';
+import { Changes } from '../protocol/changes.ts';
 import { type Clock, systemClock, type Timer } from '../protocol/clock.ts';
-import { invalid } from '../protocol/errors.ts';
+import { IotError, invalid } from '../protocol/errors.ts';
 import type { QoS } from '../protocol/message.ts';
 import { BrokerConnection, type BrokerStreams, type ConnackAnswer } from './broker-connection.ts';
 import { BrokerListener, LOOPBACK } from './broker-listener.ts';
 import { type BrokerEvent, type BrokerRecord, factsOf, type PacketOf } from './broker-log.ts';
 import { type Answer, answer, type BrokerMatch, type BrokerRule, BrokerScript } from './broker-script.ts';
 import { BrokerSessions } from './broker-sessions.ts';
-import { Changes } from './changes.ts';
 
 export interface ScriptedBrokerOptions {
   /** Listens with TLS. Default: plain TCP. */
@@ -76,7 +76,7 @@ export class ScriptedBroker implements AsyncDisposable {
   readonly #listener: BrokerListener;
   readonly #script = new BrokerScript();
   readonly #sessions: BrokerSessions;
-  readonly #changes = new Changes();
+  readonly #changes = new Changes(setImmediate);
   readonly #listeners = new Set<(record: BrokerRecord) => void>();
   readonly #timers = new Map<Timer, Clock>();
   readonly #mostOpen = new Map<string | typeof EVERYONE, number>();
@@ -207,7 +207,7 @@ export class ScriptedBroker implements AsyncDisposable {
     this.#timers.clear();
     this.#listener.close();
     await this.#listener.cut();
-    this.#changes.close('the broker was stopped');
+    this.#changes.close(new IotError('CLOSED', 'the broker was stopped'));
     if (this.#failures.length > 0) throw this.#failures[0];
   }
 

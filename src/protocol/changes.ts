@@ -1,4 +1,4 @@
-import { IotError } from '../protocol/errors.ts';
+import type { IotError } from './errors.ts';
 
 interface Waiter {
   readonly isTrue: () => boolean;
@@ -6,11 +6,17 @@ interface Waiter {
   readonly reject: (error: unknown) => void;
 }
 
-/** Lets tests wait until something that they can see has become true. */
+/** Lets others wait until something that they can see has become true. */
 export class Changes {
+  readonly #afterTurn: (look: () => void) => unknown;
   readonly #waiters = new Set<Waiter>();
   #isDue = false;
   #closed: IotError | undefined;
+
+  /** @param afterTurn Calls its argument once this turn is over: `setImmediate`, where there is one. */
+  constructor(afterTurn: (look: () => void) => unknown) {
+    this.#afterTurn = afterTurn;
+  }
 
   /** Resolves once the condition holds. It is asked now and after changes; when it throws, the promise rejects. */
   when(isTrue: () => boolean): Promise<void> {
@@ -26,15 +32,15 @@ export class Changes {
   changed(): void {
     if (this.#isDue || this.#waiters.size === 0) return;
     this.#isDue = true;
-    setImmediate(() => {
+    this.#afterTurn(() => {
       this.#isDue = false;
       for (const waiter of this.#waiters) if (isDone(waiter)) this.#waiters.delete(waiter);
     });
   }
 
   /** Nothing changes any more: whoever still waits is told so. */
-  close(why: string): void {
-    this.#closed ??= new IotError('CLOSED', why);
+  close(why: IotError): void {
+    this.#closed ??= why;
     for (const { reject } of this.#waiters) reject(this.#closed);
     this.#waiters.clear();
   }
