@@ -140,6 +140,20 @@ describe('a SUBACK', () => {
   );
 });
 
+it('fault:G-11 refusals that nobody looks at are no unhandled rejections (fault:I2)', () =>
+  inWorld(async (world, broker) => {
+    broker.on({ packet: 'publish' }, answer.reply({ cmd: 'puback', reasonCode: 0x87 }));
+    broker.on({ packet: 'subscribe' }, answer.reply({ cmd: 'suback', granted: [0x87] }));
+    const client = world.client(MQTT_5);
+    await client.publish('a', 'b', { qos: 1 });
+    await client.subscribe('news', () => undefined);
+    await client.connect();
+    await client.when('draining');
+    await world.pass(2_000);
+    await client.when('live');
+    expect(broker.connections[0]!.count('publish')).toBe(1);
+  }));
+
 describe('a DISCONNECT of the broker', () => {
   // The codec takes no 140, which section 3.14.2.1 does not name: that line has broken the protocol.
   const codes = [...DISCONNECT_REASONS].filter(([code]) => code !== 140);

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { IotClient } from '../../src/index.ts';
 import { type LocalIotCore, startLocalIotCore } from '../../src/local/index.ts';
-import { FaultProxy } from '../../src/testing/fault-proxy.ts';
+import { FaultProxy } from '../../src/testing/index.ts';
 import { FATAL_REFUSALS, type Outage, REFUSALS, TLS_REFUSALS } from './support/refusals.ts';
 import { inWorld, inWorldOf, type World } from './support/world.ts';
 
@@ -32,8 +32,10 @@ async function publishThrough(
   const fates: string[] = [];
   let liveAfterMs = Number.POSITIVE_INFINITY;
   const began = world.clock.now();
-  client.on('status', ({ state }) => {
-    if (state === 'live') liveAfterMs = Math.min(liveAfterMs, world.clock.now() - began);
+  const ends: (string | undefined)[] = [];
+  client.on('status', (status) => {
+    if (status.state === 'live') liveAfterMs = Math.min(liveAfterMs, world.clock.now() - began);
+    if (status.state === 'backingOff') ends.push(status.reason?.code);
   });
   line.freeze();
   for (let number = 0; number < 600; number++) {
@@ -48,6 +50,8 @@ async function publishThrough(
     await world.pass(200);
   }
   await world.pass(MINUTE_MS);
+  // A ping tells the death of the line; waiting for the PUBACK would take three times as long.
+  expect(ends[0]).toBe('PING_TIMEOUT');
   return { fates, liveAfterMs };
 }
 
