@@ -28,16 +28,21 @@ export class Credentials {
     this.#password = password;
   }
 
-  /** @param suffix is appended to the user name, or is it when there is none. */
-  fields(suffix = ''): ConnectFields {
+  /** @param query begins with `?`. It is appended to the user name, or is it when there is none. */
+  fields(query = ''): ConnectFields {
     const username =
-      this.#username === undefined && suffix === '' ? undefined : (this.#username ?? '') + suffix;
+      this.#username === undefined && query === '' ? undefined : withQuery(this.#username ?? '', query);
     return {
       ...(username === undefined ? {} : { username }),
       // As bytes, because mqtt-packet's debug log prints strings.
       ...(this.#password === undefined ? {} : { password: Buffer.from(this.#password) }),
     };
   }
+}
+
+/** A user name can have a query of its own: the parameters of a custom authorizer, say. */
+function withQuery(username: string, query: string): string {
+  return username + (username.includes('?') ? query.replace(/^\?/, '&') : query);
 }
 
 function checkUsername(username: unknown): void {

@@ -285,6 +285,16 @@ describe('user name and password', () => {
     ]);
   });
 
+  test.each([
+    ['lamp?x-amz-customauthorizer-name=mine', 'lamp?x-amz-customauthorizer-name=mine&SDK=X&Version=1'],
+    ['?a=1&b=2', '?a=1&b=2&SDK=X&Version=1'],
+    ['', '?SDK=X&Version=1'],
+  ])('py:C7 a user name has one query: %j', async (username, sent) => {
+    const authentication = plainTcp({ username });
+    const connect = await connectOf({ authentication, userNameSuffix: '?SDK=X&Version=1' });
+    expect(connect.username).toBe(sent);
+  });
+
   test('py:C8 without a user name the suffix is it, and there is no password', async () => {
     const connect = await connectOf({ userNameSuffix: '?SDK=X&Version=1' });
     expect([connect.username, connect.password]).toEqual(['?SDK=X&Version=1', undefined]);
