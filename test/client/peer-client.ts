@@ -1,5 +1,5 @@
 import type { IotClientOptions } from '../../src/client/options.ts';
-import { createIotClient, type IotClient, plainTcp, type Status, type StatusState } from '../../src/index.ts';
+import { createIotClient, type IotClient, type Status, type StatusState } from '../../src/index.ts';
 import type { BrokerConnection } from '../../src/testing/broker-connection.ts';
 import type { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
@@ -18,7 +18,7 @@ export interface PeerClient {
 /** A client of a scripted peer with default options, whose time stands still. After the test it is closed and judged. */
 export function peerClient(peer: ScriptedBroker, options: Partial<IotClientOptions> = {}): PeerClient {
   const clock = new VirtualClock();
-  const place = { endpoint: '127.0.0.1', port: peer.port, clientId: freshId(), auth: plainTcp() };
+  const place = peer.clientOptions(freshId(), options.auth);
   const client = judged(createIotClient({ ...place, clock, reconnect: LAW, ...options }), clock);
   const story: StatusState[] = [];
   client.on('status', ({ state }: Status) => {
