@@ -5,21 +5,11 @@ import { type IotClient, IotError, type Subscription } from '../../src/index.ts'
 import type { LocalIotCore } from '../../src/local/index.ts';
 import { checkHistory, cleanHistory, type HistoryLine } from '../../src/testing/history-checker.ts';
 import { emittedAfterClosed } from '../support/invariants.ts';
+import { seeded } from '../support/seeded.ts';
 import { Scene } from './every-state-support.ts';
 import { clientOf, freshId, settled, useCore } from './support.ts';
 
 const theCore = useCore();
-
-/** Numbers in [0, 1) that a seed repeats (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** One app that calls whatever comes to its mind, and remembers what it was promised. */
 class App {

@@ -3,6 +3,7 @@ import { backoffDelay, DEFAULT_BACKOFF, slowestDelay } from '../../src/protocol/
 import { EarlyCloseClassifier, type Inquiry, type Verdict } from '../../src/protocol/early-close.ts';
 import { IotError } from '../../src/protocol/errors.ts';
 import type { LineEnd } from '../../src/protocol/transport.ts';
+import { seeded } from './seeded.ts';
 
 export interface Publish {
   readonly bytes: number;
@@ -385,15 +386,4 @@ class Line {
     this.#world.delivered++;
     if (index < this.#next) this.#next--;
   }
-}
-
-/** mulberry32 */
-export function seeded(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }
