@@ -5,6 +5,7 @@
  */
 
 export type { Authentication, PemSource } from './adapters/authentication.ts';
+export type { CredentialOptions } from './adapters/credentials.ts';
 export { type MutualTlsOptions, mutualTls } from './adapters/mutual-tls.ts';
 export { plainTcp } from './adapters/plain-tcp.ts';
 export { createIotClient } from './client/client.ts';

@@ -12,9 +12,9 @@ export interface ClientEvents {
    * because nobody took them (`session` in the options of the client).
    */
   message: Message;
-  /** A publish that had been accepted and queued ended without the broker's acknowledgement. */
+  /** A publish that had been accepted and queued ended without the broker's acknowledgement; `delivered` rejects with it. */
   undelivered: { readonly topic: string; readonly qos: QoS; readonly error: IotError };
-  /** The broker refused a filter; its subscriptions have ended. */
+  /** The broker refused a filter, or closes line after line over it (`POISON_SUBSCRIPTION`); its subscriptions have ended. */
   subscriptionRefused: { readonly filter: string; readonly error: IotError };
   /** An iterator of `client.messages()` was too slow for its buffer; `dropped` counts its losses so far. */
   overflow: { readonly filter: string; readonly dropped: number };

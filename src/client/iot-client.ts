@@ -105,7 +105,8 @@ export interface IotClient extends AsyncDisposable {
   /**
    * Subscribes. Resolves with `granted` when the broker has granted it, with `recorded` when there is no line; it is
    * asked for again by itself after every lost session. Rejects with `SUBSCRIPTION_REFUSED` when the broker refuses
-   * it, and with `POISON_SUBSCRIPTION` when the broker closes the line over it, again and again.
+   * it, with `POISON_SUBSCRIPTION` when the broker closes line after line over it, and with `TIMEOUT`, `ABORTED` (unsubscribed
+   * meanwhile), `CLOSED`, `INVALID_ARGUMENT`, or the signal's reason.
    *
    * A filter that is held several times is one subscription for the broker: the highest QoS counts, and the MQTT 5 options
    * of the newest call. Messages of a persistent session that were held until now come to the handler first, in their order,
@@ -119,7 +120,7 @@ export interface IotClient extends AsyncDisposable {
 
   /**
    * The messages of a filter as an async iterable: `for await` subscribes, leaving the loop unsubscribes. Ends when the
-   * client is closed, throws when the broker refuses the filter.
+   * client is closed; throws `SUBSCRIPTION_REFUSED` or `POISON_SUBSCRIPTION` when the filter is refused.
    */
   messages(filter: string, options?: MessagesOptions): AsyncIterable<Message, undefined>;
 

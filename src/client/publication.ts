@@ -11,8 +11,9 @@ export interface PublishReceipt {
    */
   readonly state: 'delivered' | 'queued' | 'undelivered';
   /**
-   * Ends when the broker has it (QoS 1), or the socket has (QoS 0). Rejects when the message ended otherwise. Nobody has
-   * to await it: it never becomes an unhandled rejection, and `client.on('undelivered', …)` tells too.
+   * Ends when the broker has it (QoS 1), or the socket has (QoS 0). Rejects when the message ended otherwise: with
+   * `QUEUE_EVICTED`, `MESSAGE_EXPIRED`, `PUBLISH_REFUSED`, `POISON_PUBLISH` (the broker closed line after line over it) or
+   * `CLOSED`. Nobody has to await it: it never becomes an unhandled rejection, and `client.on('undelivered', …)` tells too.
    */
   readonly delivered: Promise<void>;
 }

@@ -16,7 +16,11 @@ export interface Subscription extends AsyncDisposable {
    * this client; it is asked for again by itself after every lost session. `ended`: unsubscribed, refused, or closed.
    */
   readonly state: 'recorded' | 'granted' | 'ended';
-  /** Ends at the first grant, with the QoS that the broker granted. Rejects when it ended before. Nobody has to await it. */
+  /**
+   * Ends at the first grant, with the QoS that the broker granted. Rejects when it ended before: with `SUBSCRIPTION_REFUSED`,
+   * `POISON_SUBSCRIPTION` (the broker closed line after line over it), `ABORTED` (unsubscribed) or `CLOSED`. Nobody has to
+   * await it.
+   */
   readonly granted: Promise<{ readonly qos: QoS }>;
   /** Ends it: no handler is called from now on. Resolves at UNSUBACK, or at once when there is no line. */
   unsubscribe(options?: CallOptions): Promise<void>;
