@@ -145,8 +145,10 @@ it('fault:G-11 refusals that nobody looks at are no unhandled rejections (fault:
     broker.on({ packet: 'publish' }, answer.reply({ cmd: 'puback', reasonCode: 0x87 }));
     broker.on({ packet: 'subscribe' }, answer.reply({ cmd: 'suback', granted: [0x87] }));
     const client = world.client(MQTT_5);
-    await client.publish('a', 'b', { qos: 1 });
-    await client.subscribe('news', () => undefined);
+    const receipt = await client.publish('a', 'b', { qos: 1 });
+    const subscription = await client.subscribe('news', () => undefined);
+    // They are made when they are first read.
+    expect([receipt.delivered, subscription.granted]).toHaveLength(2);
     await client.connect();
     await client.when('draining');
     await world.pass(2_000);

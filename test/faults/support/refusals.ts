@@ -112,7 +112,8 @@ export const REFUSALS: readonly Refusal[] = [
         await hole[Symbol.asyncDispose]();
         await broker.listen();
       };
-      return { dialed: () => world.settled(), mend, [Symbol.asyncDispose]: nothingElse };
+      const free = (): PromiseLike<void> => hole[Symbol.asyncDispose]();
+      return { dialed: () => world.settled(), mend, [Symbol.asyncDispose]: free };
     },
   },
   {
