@@ -163,7 +163,7 @@ export class Outbox implements FlowPort {
     this.#settle();
   }
 
-  /** Calls back once nothing is in flight or to be resent; at once when that is so. The result takes the request back. */
+  /** Calls back once nothing is in flight or can be resent; at once when that is so. The result takes the request back. */
   onFlushed(callback: () => void): () => void {
     const waiter = { callback };
     this.#flushWaiters.add(waiter);
@@ -362,11 +362,17 @@ export class Outbox implements FlowPort {
       this.#notices = [];
       return notices;
     }
-    if (this.#flushWaiters.size === 0 || this.#list.inFlight + this.#list.toResend > 0) return NO_NOTICES;
+    if (this.#flushWaiters.size === 0 || !this.#isFlushed()) return NO_NOTICES;
     const [waiter] = this.#flushWaiters;
     if (waiter === undefined) return NO_NOTICES;
     this.#flushWaiters.delete(waiter);
     return [waiter.callback];
+  }
+
+  /** What is to be resent is not waited for on a line that finds out who closes it: a closed flow holds it back there. */
+  #isFlushed(): boolean {
+    const isHeld = this.#line?.suspects !== undefined && this.#flow === 'closed';
+    return this.#list.inFlight === 0 && (isHeld || this.#list.toResend === 0);
   }
 
   #contain(call: () => void): void {

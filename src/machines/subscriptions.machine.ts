@@ -80,6 +80,7 @@ const _subscriptionsMachine = setup({
           options,
           references: (before?.references ?? 0) + 1,
           grantedQos: isAsked ? before.grantedQos : undefined,
+          isAtBroker: before?.isAtBroker ?? false,
         }),
         unwanted: without(context.unwanted, [event.filter]),
       };
@@ -119,7 +120,8 @@ const _subscriptionsMachine = setup({
       assertEvent(event, 'session.started');
       if (event.sessionPresent) return {};
       const wanted = new Map<string, WantedFilter>();
-      for (const [filter, entry] of context.wanted) wanted.set(filter, { ...entry, grantedQos: undefined });
+      for (const [filter, entry] of context.wanted)
+        wanted.set(filter, { ...entry, grantedQos: undefined, isAtBroker: false });
       return { wanted, unwanted: new Set<string>() };
     }),
     rememberBound: assign({
@@ -130,9 +132,11 @@ const _subscriptionsMachine = setup({
     }),
     refusePoisoned: assign(({ context, event }) => {
       assertEvent(event, 'filter.poisoned');
+      const entry = context.wanted.get(event.filter);
       const wanted = new Map(context.wanted);
       wanted.delete(event.filter);
-      return { wanted };
+      if (entry?.isAtBroker !== true) return { wanted };
+      return { wanted, unwanted: new Set(context.unwanted).add(event.filter) };
     }),
     tellPoisoned: enqueueActions(({ context, event, enqueue }) => {
       assertEvent(event, 'filter.poisoned');
@@ -161,12 +165,19 @@ const _subscriptionsMachine = setup({
     rememberAnswers: assign(({ context, event }) => {
       assertEvent(event, 'broker.answered');
       const wanted = new Map(context.wanted);
+      const unwanted = new Set(context.unwanted);
       for (const answer of stillAsked(context, event.answers)) {
         const entry = wanted.get(answer.filter);
-        if (entry === undefined || 'error' in answer) wanted.delete(answer.filter);
-        else wanted.set(answer.filter, { ...entry, grantedQos: answer.grantedQos });
+        if (entry === undefined) continue;
+        if ('grantedQos' in answer) {
+          wanted.set(answer.filter, { ...entry, grantedQos: answer.grantedQos, isAtBroker: true });
+          continue;
+        }
+        wanted.delete(answer.filter);
+        // What was granted before, with less, is there as it was: nobody wants that any more.
+        if (entry.isAtBroker) unwanted.add(answer.filter);
       }
-      return { wanted };
+      return { wanted, unwanted };
     }),
     rememberReleased: assign({
       unwanted: ({ context }) =>
@@ -266,6 +277,7 @@ const _subscriptionsMachine = setup({
           on: {
             subscribe: { target: 'deciding', actions: ['want', 'tellIfGranted'] },
             unsubscribe: { target: 'deciding', actions: 'unwant' },
+            'filter.poisoned': { target: 'deciding', actions: ['tellPoisoned', 'refusePoisoned'] },
           },
         },
         /** The line is sick: whoever owns it ends the session. */

@@ -343,11 +343,8 @@ export class ClientWorld {
     this.asked.push(requests.length);
     if (requests.length > 8) throw new Error('more than 8 filters in a SUBSCRIBE');
     return requests.map(({ filter, qos }) => {
-      if (this.refusedFilters.has(filter)) {
-        // What it had granted before goes too: MQTT leaves that open.
-        this.granted.delete(filter);
-        return { filter, error: error('SUBSCRIPTION_REFUSED') };
-      }
+      // What it had granted before stays as it was.
+      if (this.refusedFilters.has(filter)) return { filter, error: error('SUBSCRIPTION_REFUSED') };
       this.granted.set(filter, qos);
       return { filter, grantedQos: qos };
     });

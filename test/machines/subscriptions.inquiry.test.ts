@@ -87,7 +87,13 @@ describe('what a subscription asks for beside the QoS', () => {
     await it.broker.last.answer();
     expect(it.broker.packets).toEqual(['SUB a:1+noLocal', 'SUB a:1+retainAsPublished', 'SUB a:1']);
     expect(it.told.filter((fact) => fact === 'filter.granted a 1')).toHaveLength(3);
-    expect(it.wanted['a']).toEqual({ qos: 1, options: {}, references: 3, grantedQos: 1 });
+    expect(it.wanted['a']).toEqual({
+      qos: 1,
+      options: {},
+      references: 3,
+      grantedQos: 1,
+      isAtBroker: true,
+    });
   });
 
   test('each of the three, when it changes, is asked again; what says nothing means the default', async () => {

@@ -220,7 +220,9 @@ describe('unsubscribing', () => {
     await it.broker.last.answer();
     expect(it.broker.packets).toEqual(['SUB a:0', 'UNSUB a', 'SUB a:1']);
     expect(it.told.slice(-2)).toEqual(['filter.granted a 1', 'subscriptions.settled']);
-    expect(it.wanted).toEqual({ a: { qos: 1, options: {}, references: 1, grantedQos: 1 } });
+    expect(it.wanted).toEqual({
+      a: { qos: 1, options: {}, references: 1, grantedQos: 1, isAtBroker: true },
+    });
   });
 
   test("changing one's mind twice while the SUBSCRIBE is out", async () => {

@@ -39,8 +39,8 @@ function isInTheWorld({ type }: EventObject, state: string): boolean {
   if (type === 'transport.connected') return state.includes('dialing');
   if (type === 'transport.failed') return state.includes('"connecting"');
   if (type === 'transport.closed') return !state.includes('"connecting"');
-  // Nothing is asked in a quiet time.
-  if (type === 'subscriptions.unanswered') return !state.includes('quiet');
+  // Nothing is asked in a quiet time, and nothing is in flight: a planned end has nothing to finish.
+  if (type === 'subscriptions.unanswered' || type === 'disconnect') return !state.includes('quiet');
   return true;
 }
 

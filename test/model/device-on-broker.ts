@@ -240,12 +240,7 @@ export class DeviceOnBroker {
   /** Lets everything go, and ends the client as an app does. */
   async finish(): Promise<void> {
     this.#letGo();
-    const { session } = this.connection.getSnapshot().context;
-    const closed = this.client.close();
-    // On a line under inquiry nothing is sent before its flow opens: what is to be resent is waited for in vain.
-    const isHeldBack = session?.caution !== undefined && this.state.includes('flushing');
-    if (isHeldBack) this.clock.fire(DELAYS.flushTimeout);
-    await closed;
+    await this.client.close();
   }
 
   /** Frees everything, wherever the path has stopped: a path that fails is no trouble to the next one. */

@@ -43,8 +43,12 @@ const model = createPathModel(subscriptionsMachine, {
 
 const paths = model.getShortestPaths();
 
-/** Our transport ends the line before it reports what cannot be read, and our actors turn a throw into a fact. */
+/**
+ * Our transport ends the line before it reports what cannot be read, our actors turn a throw into a fact, and a filter is
+ * found to be poison when its line has ended.
+ */
 const BEYOND_THE_WORLD: readonly string[] = [
+  'subscriptions.online.settled on filter.poisoned to subscriptions.online.deciding',
   'subscriptions.online.subscribing on broker.failed to subscriptions.online.unanswered',
   'subscriptions.online.subscribing on xstate.error.actor.subscriber to subscriptions.online.unanswered',
   'subscriptions.online.unsubscribing on broker.failed to subscriptions.online.unanswered',
@@ -167,5 +171,14 @@ test('what the world cannot make it take, it takes with ports of our own', () =>
       actor.stop();
     }
   }
+  const settled = createActor(subscriptionsMachine, {
+    clock: new VirtualClock(),
+    input: { ports },
+    inspect: (step) => takenIn(step, taken),
+  }).start();
+  settled.send({ type: 'session.started', sessionPresent: true });
+  settled.send({ type: 'filter.poisoned', filter: 'a', error });
+  expect(settled.getSnapshot().value).toEqual({ online: 'settled' });
+  settled.stop();
   expect(BEYOND_THE_WORLD.filter((name) => !taken.has(name))).toEqual([]);
 });

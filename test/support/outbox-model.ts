@@ -210,6 +210,12 @@ export class OutboxModel {
     return open.reduce((sum, each) => sum + each.bytes, 0) < this.#options.maxUntakenBytes;
   }
 
+  /** Whether nothing is in flight, and nothing can be resent. */
+  get isFlushed(): boolean {
+    const isHeld = this.#line?.suspects !== undefined && this.#flow === 'closed';
+    return this.count('inFlight') === 0 && (isHeld || this.count('toResend') === 0);
+  }
+
   /** Suspects go one at a time, with nothing beside them, and not before the flow opens. */
   #mayTry({ open, suspects }: ModelLine): boolean {
     if (suspects === undefined) return true;
