@@ -144,13 +144,13 @@ async function failed(world: World, client: IotClient, { dialed }: Outage, attem
   return { delayMs: status.retryAt - world.clock.now(), code: status.reason?.code };
 }
 
-/** Lets an hour pass from attempt to attempt. Afterwards the client backs off. */
+/** Lets an hour pass from attempt to attempt, from the second on. Afterwards the client backs off. */
 async function endure(world: World, client: IotClient, outage: Outage): Promise<Wait[]> {
   const end = world.clock.now() + HOUR_MS;
-  const waits = [await failed(world, client, outage, 1)];
+  const waits = [await failed(world, client, outage, 2)];
   while (world.clock.now() < end) {
     await world.retry(client);
-    waits.push(await failed(world, client, outage, waits.length + 1));
+    waits.push(await failed(world, client, outage, waits.length + 2));
   }
   return waits;
 }
