@@ -4,6 +4,7 @@ import mqttPacket, { type IConnackPacket, type IConnectPacket, type Packet } fro
 import { Changes } from '../protocol/changes.ts';
 import { IotError } from '../protocol/errors.ts';
 import type { BrokerEvent, PacketOf } from './broker-log.ts';
+import { reset } from './loopback.ts';
 
 /** What a CONNACK says. */
 export interface ConnackAnswer {
@@ -155,8 +156,7 @@ export class BrokerConnection {
 
   /** RST; what was sent before it may be lost. */
   reset(): void {
-    this.#socket.resetAndDestroy();
-    this.stream.destroy();
+    reset(this.#socket, this.stream);
     this.#ended();
   }
 

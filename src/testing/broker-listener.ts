@@ -1,10 +1,9 @@
 import { once } from 'node:events';
 import net from 'node:net';
+import type { Duplex } from 'node:stream';
 import tls from 'node:tls';
 import type { BrokerStreams } from './broker-connection.ts';
-
-/** Never anything beyond the loopback. */
-export const LOOPBACK = '127.0.0.1';
+import { LOOPBACK, reset } from './loopback.ts';
 
 export interface ListenerOptions {
   readonly port: number;
@@ -15,8 +14,8 @@ export interface ListenerOptions {
 
 /** One port on the loopback, plain TCP or TLS. Closed and opened again it keeps its port. */
 export class BrokerListener {
-  /** Every socket that is open, also those whose TLS handshake is not over. */
-  readonly sockets = new Set<net.Socket>();
+  /** Every socket that is open, also those whose TLS handshake is not over, and what is spoken over it. */
+  readonly #streams = new Map<net.Socket, Duplex>();
   readonly #accepted: (streams: BrokerStreams) => void;
   readonly #allowHalfOpen: boolean;
   readonly #tls: tls.Server | undefined;
@@ -61,16 +60,16 @@ export class BrokerListener {
 
   /** Ends every connection by RST; resolves when all are gone. */
   async cut(): Promise<void> {
-    const gone = [...this.sockets].map((socket) => once(socket, 'close'));
-    for (const socket of this.sockets) socket.resetAndDestroy();
+    const gone = [...this.#streams.keys()].map((socket) => once(socket, 'close'));
+    for (const [socket, stream] of this.#streams) reset(socket, stream);
     await Promise.all(gone);
   }
 
   #opened(socket: net.Socket): void {
     socket.on('error', () => {});
-    this.sockets.add(socket);
+    this.#streams.set(socket, socket);
     socket.once('close', () => {
-      this.sockets.delete(socket);
+      this.#streams.delete(socket);
       this.#handshaking.delete(socket.remotePort);
     });
     if (this.#tls === undefined) {
@@ -85,6 +84,9 @@ export class BrokerListener {
     const socket = this.#handshaking.get(stream.remotePort);
     this.#handshaking.delete(stream.remotePort);
     if (socket === undefined || socket.destroyed) stream.destroy();
-    else this.#accepted({ socket, stream });
+    else {
+      this.#streams.set(socket, stream);
+      this.#accepted({ socket, stream });
+    }
   }
 }

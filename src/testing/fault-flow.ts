@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { reset } from './loopback.ts';
 
 /** How a flow is disturbed now. All flows of one direction share it. */
 export interface Disturbance {
@@ -24,12 +25,6 @@ interface Item {
 
 /** A throttled flow writes so often that it crawls rather than leaps. */
 const SLICES_PER_SECOND = 20;
-
-/** The system resets no socket that is being shut down, and Node would neither close it then nor say so. */
-export function reset(socket: Socket): void {
-  if (socket.writableEnded && !socket.writableFinished) socket.destroy();
-  else socket.resetAndDestroy();
-}
 
 /** Carries what one socket sends to another one, as its disturbance allows. */
 export class FaultFlow {

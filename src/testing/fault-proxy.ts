@@ -3,7 +3,8 @@ import net from 'node:net';
 
 import { wholeNumber } from '../client/checks.ts';
 import { invalid } from '../protocol/errors.ts';
-import { type Disturbance, FaultFlow, reset, undisturbed } from './fault-flow.ts';
+import { type Disturbance, FaultFlow, undisturbed } from './fault-flow.ts';
+import { LOOPBACK, reset } from './loopback.ts';
 
 /** Which way bytes go. */
 export type ProxyDirection = 'toBroker' | 'toClient';
@@ -21,7 +22,6 @@ interface Line {
   readonly flows: readonly FaultFlow[];
 }
 
-const LOOPBACK = '127.0.0.1';
 const DIRECTIONS: readonly ProxyDirection[] = ['toBroker', 'toClient'];
 
 /**

@@ -7,10 +7,11 @@ import { type Clock, systemClock, type Timer } from '../protocol/clock.ts';
 import { IotError, invalid } from '../protocol/errors.ts';
 import type { QoS } from '../protocol/message.ts';
 import { BrokerConnection, type BrokerStreams, type ConnackAnswer } from './broker-connection.ts';
-import { BrokerListener, LOOPBACK } from './broker-listener.ts';
+import { BrokerListener } from './broker-listener.ts';
 import { type BrokerEvent, type BrokerRecord, factsOf, type PacketOf } from './broker-log.ts';
 import { type Answer, answer, type BrokerMatch, type BrokerRule, BrokerScript } from './broker-script.ts';
 import { BrokerSessions } from './broker-sessions.ts';
+import { LOOPBACK } from './loopback.ts';
 
 export interface ScriptedBrokerOptions {
   /** Listens with TLS. Default: plain TCP. */

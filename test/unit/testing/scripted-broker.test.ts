@@ -1,3 +1,5 @@
+import net from 'node:net';
+import tls from 'node:tls';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import { describe, expect, it } from 'vitest';
 import { createIotClient, mutualTls } from '../../../src/index.ts';
@@ -350,6 +352,25 @@ describe('a connection in the hands of the test', () => {
     await there.closed;
     await expect(there.next('pingreq')).rejects.toMatchObject({ code: 'CLOSED' });
     await client.endAsync(true);
+  });
+
+  it.each(['TCP', 'TLS'])('is cut also while its end is on the way, over %s', async (way) => {
+    const server = way === 'TLS' ? { tls: await makeLeaf(await makeAuthority()) } : {};
+    for (const cut of ['reset', 'stop'] as const) {
+      for (let turns = 0; turns < 4; turns++) {
+        await using broker = await ScriptedBroker.start({ automatic: false, ...server });
+        const at = { host: '127.0.0.1', port: broker.port, rejectUnauthorized: false };
+        const client = way === 'TLS' ? tls.connect(at) : net.connect(at);
+        client.on('error', () => {});
+        const there = await broker.connection();
+        there.end();
+        for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+        if (cut === 'reset') there.reset();
+        else await broker.stop();
+        await there.closed;
+        client.destroy();
+      }
+    }
   });
 
   it('says when it was sent something that is no MQTT', async () => {
