@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import net from 'node:net';
+import { promisify } from 'node:util';
 import { describe, expect, it, vi } from 'vitest';
 import { resolver } from './support/resolver.ts';
 import { inWorld } from './support/world.ts';
@@ -92,10 +94,29 @@ describe('an address of IPv6', () => {
   );
 });
 
+/** Uses up all descriptors, dials, and prints what comes of it. */
+const EXHAUSTED = `
+  const fs = require('node:fs');
+  const held = [];
+  try {
+    for (;;) held.push(fs.openSync('/dev/null'));
+  } catch {}
+  const socket = require('node:net').connect(1, '127.0.0.1');
+  socket.on('error', ({ code, syscall }) => {
+    for (const one of held) fs.closeSync(one);
+    console.log(code, syscall);
+  });
+`;
+
 describe('a process without a file descriptor left', () => {
-  it('fault:E-9 is told so, and tries again until it has one', () =>
+  it('fault:E-9 is told so by an error of the socket', async () => {
+    const limited = 'ulimit -n 64 && exec "$0" -e "$1"';
+    const ended = await promisify(execFile)('sh', ['-c', limited, process.execPath, EXHAUSTED]);
+    expect(ended.stdout).toBe('EMFILE connect\n');
+  });
+
+  it('fault:E-9 has a client that says so, and tries again until there is one', () =>
     inWorld(async (world) => {
-      // What a process sees whose `ulimit -n` is used up: a socket that fails with EMFILE.
       const exhausted = vi.spyOn(net, 'connect').mockImplementation(() => {
         const error = Object.assign(new Error('connect EMFILE'), { code: 'EMFILE', syscall: 'connect' });
         return new net.Socket().destroy(error);

@@ -177,6 +177,27 @@ describe('a DISCONNECT of the broker', () => {
       }),
   );
 
+  it('fault:C-12 with 139 in the midst of a drain: what is left is kept, and goes on with the next line', () =>
+    inWorld(async (world, broker) => {
+      const client = world.client(MQTT_5);
+      const numbers = Array.from({ length: 10 }, (_, number) => `${number}`);
+      const receipts = await Promise.all(numbers.map((text) => client.publish('a', text, { qos: 1 })));
+      await client.connect();
+      await client.when('draining');
+      await world.pass(2_000);
+      const sent = broker.messages.length;
+      expect(sent).toBeGreaterThan(2);
+      expect(sent).toBeLessThan(8);
+      broker.connections[0]!.disconnect(139);
+      expect(await client.when('backingOff')).toMatchObject({ queued: 10 - sent });
+      await world.retry(client);
+      await client.when('draining');
+      await world.pass(5_000);
+      await Promise.all(receipts.map(({ delivered }) => delivered));
+      expect(client.status.state).toBe('live');
+      expect(texts(broker)).toEqual(numbers);
+    }));
+
   it('fault:C-1 with 142 names the duel the first time, and the loser leaves the line to the other', () =>
     inWorld(async (world) => {
       const first = await world.liveClient({ ...MQTT_5, clientId: 'lamp' });
