@@ -59,6 +59,10 @@ describe('the packed package, in an empty folder, with the README alone', () => 
     expect(await runProgram('machine.mjs')).toEqual(outputOf('machine.mjs'));
   });
 
+  it('runs the test of a lost PUBACK on the scripted broker', async () => {
+    expect(await runProgram('lost-puback.mjs')).toEqual(outputOf('lost-puback.mjs'));
+  });
+
   it('has a command line that explains itself', async () => {
     const { stdout } = await run('npx', ['aws-iot-machines', '--help'], { cwd: folder });
     expect(stdout).toContain('demo');
