@@ -3,14 +3,8 @@ import { KeepAlive, type SentForAnswer } from '../../src/adapters/keep-alive.ts'
 import type { IotError } from '../../src/protocol/errors.ts';
 import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { turn, turns } from './live-line.ts';
 import { openTestLine, type TestOptions } from './test-line.ts';
-
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
-
-/** Longer than a verdict waits for reads. */
-async function turns(): Promise<void> {
-  for (let i = 0; i < 4; i++) await turn();
-}
 
 /** A line that only counts: 30 s keep-alive, 5 s for a ping, 5 s for a PUBACK. */
 class FakeLine {

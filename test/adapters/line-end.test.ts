@@ -7,6 +7,7 @@ import type { BrokerConnection } from '../../src/testing/broker-connection.ts';
 import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { makeAuthority, makeLeaf, type Pair } from '../support/certificates.ts';
+import { turn } from './live-line.ts';
 import { openTestLine, type TestLine, type TestOptions } from './test-line.ts';
 
 let authority: Pair;
@@ -19,7 +20,6 @@ beforeAll(async () => {
   device = await makeLeaf(authority, { name: 'kitchen-lamp' });
 });
 
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 const WAYS = ['TCP', 'TLS 1.2', 'TLS 1.3'] as const;
 type Way = (typeof WAYS)[number];
 

@@ -1,4 +1,4 @@
-import type { ConnackAnswer, BrokerConnection } from '../../src/testing/broker-connection.ts';
+import type { BrokerConnection, ConnackAnswer } from '../../src/testing/broker-connection.ts';
 import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
 import { openTestLine, type TestLine, type TestOptions } from './test-line.ts';
 

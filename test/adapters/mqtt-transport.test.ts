@@ -1,12 +1,11 @@
 import { Duplex } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import type { Authentication, OpenedStream } from '../../src/adapters/index.ts';
-import { connack, type BrokerConnection } from '../../src/testing/broker-connection.ts';
+import { type BrokerConnection, connack } from '../../src/testing/broker-connection.ts';
 import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { turn } from './live-line.ts';
 import { openTestLine, type TestLine, type TestOptions, testTransport } from './test-line.ts';
-
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 async function connected(peer: ScriptedBroker, options: Partial<TestOptions> = {}) {
   const line = openTestLine({ port: peer.port, ...options });

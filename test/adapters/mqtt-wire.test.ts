@@ -2,38 +2,18 @@ import { describe, expect, test } from 'vitest';
 import type { IotError } from '../../src/protocol/errors.ts';
 import type { OutgoingMessage } from '../../src/protocol/message.ts';
 import type { Wire } from '../../src/protocol/transport.ts';
-import { connack, type BrokerConnection } from '../../src/testing/broker-connection.ts';
+import { type BrokerConnection, connack } from '../../src/testing/broker-connection.ts';
 import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
+import { type LiveLine, liveLine, turn, turns } from './live-line.ts';
 import { openTestLine, type TestLine } from './test-line.ts';
 
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
-
-/** Long enough for what this process does by itself. */
-async function settle(): Promise<void> {
-  for (let i = 0; i < 10; i++) await turn();
-}
-
-interface Live extends AsyncDisposable {
-  readonly line: TestLine;
-  readonly there: BrokerConnection;
+interface Live extends LiveLine {
   readonly wire: Wire;
 }
 
 async function live(protocolVersion: 4 | 5 = 4): Promise<Live> {
-  const peer = await ScriptedBroker.start({ automatic: false });
-  const line = openTestLine({ port: peer.port, protocolVersion });
-  const there = await peer.connection();
-  await there.accept();
-  await line.until('transport.connected');
-  return {
-    line,
-    there,
-    wire: line.live,
-    async [Symbol.asyncDispose]() {
-      line.free();
-      await peer.stop();
-    },
-  };
+  const connection = await liveLine({ protocolVersion });
+  return { ...connection, wire: connection.line.live };
 }
 
 const message = (payload: string | Uint8Array, qos: 0 | 1 = 1): OutgoingMessage => ({
@@ -323,7 +303,7 @@ describe('what the broker sends', () => {
     await line.until('transport.connected');
     there.send({ cmd: 'publish', topic: 'a', payload: '', qos: 1, retain: false, dup: false, messageId: 1 });
     await there.next('disconnect');
-    await settle();
+    await turns();
     expect(line.facts.at(-1)?.type).toBe('transport.connected');
     there.end();
     expect(await line.error('transport.closed')).toMatchObject({ code: 'DISCONNECTED' });

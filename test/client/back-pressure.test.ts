@@ -1,31 +1,14 @@
 import { expect, it } from 'vitest';
-import { createIotClient, plainTcp } from '../../src/index.ts';
 import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
-import { closeNow, failureOf, judged, settled } from './support.ts';
+import { livePeerClient } from './peer-client.ts';
+import { closeNow, failureOf, settled } from './support.ts';
 
 const MIB = 1024 * 1024;
 const packetMemory = (): number => process.memoryUsage().arrayBuffers;
 
 it('a broker that reads nothing: QoS 0 fills the queue and not the memory, and all of it ends at close', async () => {
   await using peer = await ScriptedBroker.start({ automatic: false });
-  const clock = new VirtualClock();
-  const client = judged(
-    createIotClient({
-      endpoint: '127.0.0.1',
-      port: peer.port,
-      clientId: 'kitchen-lamp',
-      auth: plainTcp(),
-      offlineQueue: { maxBytes: 32 * MIB },
-      clock,
-    }),
-    clock,
-  );
-  const connecting = client.connect();
-  const there = await peer.connection();
-  await there.accept();
-  await connecting;
-  await client.when('live');
+  const { client, clock, there } = await livePeerClient(peer, { offlineQueue: { maxBytes: 32 * MIB } });
   there.stream.pause();
 
   // A text is kept as it is: only the packets that are written take memory of their own.

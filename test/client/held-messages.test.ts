@@ -2,7 +2,7 @@ import type { Packet } from 'mqtt-packet';
 import { describe, expect, it } from 'vitest';
 import type { IotClient, IotClientOptions } from '../../src/index.ts';
 import { actorOf } from '../../src/machines/index.ts';
-import { connack, type BrokerConnection } from '../../src/testing/broker-connection.ts';
+import { type BrokerConnection, connack } from '../../src/testing/broker-connection.ts';
 import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
 import type { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { livePeerClient, peerClient } from './peer-client.ts';

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import { createIotClient, type IotClient, plainTcp } from '../../src/index.ts';
+import type { IotClient } from '../../src/index.ts';
 import type { BrokerConnection } from '../../src/testing/broker-connection.ts';
 import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
-import { judged, settled } from './support.ts';
+import { livePeerClient } from './peer-client.ts';
+import { settled } from './support.ts';
 
 /** Answers a ping, and returns once the client has read the answer: a message behind it has arrived. */
 async function answerPing(there: BrokerConnection, client: IotClient): Promise<void> {
@@ -23,22 +23,7 @@ async function answerPing(there: BrokerConnection, client: IotClient): Promise<v
 
 it('fault:B-1 a broker that answers pings and discards publishes: they are sent again on a new line, once and in order', async () => {
   await using peer = await ScriptedBroker.start({ automatic: false });
-  const clock = new VirtualClock();
-  const client = judged(
-    createIotClient({
-      endpoint: '127.0.0.1',
-      port: peer.port,
-      clientId: 'kitchen-lamp',
-      auth: plainTcp(),
-      clock,
-    }),
-    clock,
-  );
-  const connecting = client.connect();
-  const deaf = await peer.connection();
-  await deaf.accept();
-  await connecting;
-  await client.when('live');
+  const { client, clock, there: deaf } = await livePeerClient(peer);
 
   const ended: string[] = [];
   const published = ['1', '2', '3'].map(async (payload) => {
