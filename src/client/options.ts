@@ -39,7 +39,10 @@ export interface IotClientOptions {
   readonly clientId?: string;
   /** The authorities that the broker's certificate may come from: a path or PEM. Default: Node's roots, which hold Amazon's. */
   readonly ca?: PemSource;
-  /** How to sign in: `mutualTls({ cert, key })`, or `plainTcp()` for a broker without TLS. */
+  /**
+   * How to sign in: `mutualTls({ cert, key })`, or `plainTcp()` for a broker without TLS. Either can say a `username` and a
+   * `password` too.
+   */
   readonly auth: Authentication;
   /** 4 is MQTT 3.1.1, 5 is MQTT 5. AWS: a session of one cannot be resumed with the other. Default 4. */
   readonly protocolVersion?: 4 | 5;
