@@ -117,7 +117,7 @@ describe('a filter over which the broker closes the line', () => {
   it('fault:C-2 is found by halves and refused with its own code, and the others are granted', async () => {
     const core = theCore();
     const id = freshId();
-    const filters = [...'abcdefghijk'].map((name) => `${id}/${name}`);
+    const filters = Array.from('abcdefghijk', (name) => `${id}/${name}`);
     // AWS closes the connection over its own topics that do not exist; so does the local core.
     filters.splice(5, 0, '$aws/nothing/here');
     const clock = new VirtualClock();
