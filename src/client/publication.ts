@@ -2,6 +2,7 @@ import type { DeliveryObserver } from '../delivery/entry.ts';
 import type { IotError } from '../protocol/errors.ts';
 import type { OutgoingMessage } from '../protocol/message.ts';
 import { Outcome } from './outcome.ts';
+import { PRINTED } from './printing.ts';
 
 /** What a publish came to, as far as it is known now. */
 export interface PublishReceipt {
@@ -108,5 +109,9 @@ class Receipt implements PublishReceipt {
 
   get delivered(): Promise<void> {
     return this.#publication.delivery;
+  }
+
+  [PRINTED](): object {
+    return { state: this.state };
   }
 }

@@ -2,6 +2,7 @@ import type { QoS, SubscriptionOptions } from '../protocol/message.ts';
 import type { Message } from '../protocol/received-message.ts';
 import type { CallOptions } from './deadline.ts';
 import { Outcome } from './outcome.ts';
+import { PRINTED } from './printing.ts';
 
 /** Gets each message of a subscription. What it throws, or its promise rejects with, goes to `handlerError`. */
 export type MessageHandler = (message: Message) => unknown;
@@ -84,6 +85,11 @@ export class HeldSubscription implements Subscription {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.unsubscribe();
+  }
+
+  [PRINTED](): object {
+    const { filter, qos, state } = this;
+    return { filter, qos, state };
   }
 
   /** The client has it safely: the call need not wait for the broker. */

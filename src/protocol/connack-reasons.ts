@@ -20,7 +20,8 @@ const BAD_CREDENTIALS: Reason = {
 const NOT_AUTHORIZED: Reason = {
   code: 'NOT_AUTHORIZED',
   words: 'not authorized',
-  remediation: 'Check that the broker allows this client to connect with this client id.',
+  remediation:
+    'Check the user name and the password that `auth` gives, and that the broker allows this client to connect with this client id.',
   onAws: 'Check that a policy attached to the certificate allows iot:Connect for this client id.',
 };
 

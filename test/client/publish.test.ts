@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import type { PayloadInput } from '../../src/index.ts';
 import {
@@ -19,6 +20,15 @@ function sentBy(clientId: string): string[] {
     .received.filter((one) => one.clientId === clientId)
     .map(({ topic, payload }) => `${topic}=${payload.toString()}`);
 }
+
+it('a receipt and a subscription print their state, and no payload', async () => {
+  const client = clientOf(theCore());
+  const receipt = await client.publish('a', 'canary', { qos: 1 });
+  const subscription = await client.subscribe('b', { qos: 1 }, () => {});
+  expect(inspect([receipt, subscription])).toBe(
+    "[ { state: 'queued' }, { filter: 'b', qos: 1, state: 'recorded' } ]",
+  );
+});
 
 describe('payloads', () => {
   const bytes = new Uint8Array([0, 104, 105, 0]).subarray(1, 3);
