@@ -1,9 +1,9 @@
 import { createSecureContext } from 'node:tls';
 import { invalidSecret } from '../protocol/errors.ts';
+import { checkFields } from '../protocol/fields.ts';
 import type { Authentication, OpenStream, PemSource, SignInContext } from './authentication.ts';
 import { type IdentityOptions, PemOption, readAuthorities, readIdentity } from './certificates.ts';
 import { type CredentialOptions, Credentials } from './credentials.ts';
-import { checkOptions } from './option-fields.ts';
 import { openTls } from './sockets.ts';
 
 export interface MutualTlsOptions extends CredentialOptions {
@@ -72,7 +72,7 @@ class MutualTls implements Authentication {
  * certificate is used at the next connect.
  */
 export function mutualTls(options: MutualTlsOptions): Authentication {
-  checkOptions('mutualTls()', options, ['cert', 'key', 'passphrase', 'username', 'password']);
+  checkFields('mutualTls()', options, ['cert', 'key', 'passphrase', 'username', 'password'], invalidSecret);
   const { passphrase } = options;
   if (passphrase !== undefined && typeof passphrase !== 'string') {
     throw invalidSecret('passphrase', 'a string', passphrase);

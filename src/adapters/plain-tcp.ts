@@ -1,8 +1,8 @@
 import { isAwsEndpoint } from '../protocol/endpoint.ts';
-import { describe, invalid } from '../protocol/errors.ts';
+import { describe, invalid, invalidSecret } from '../protocol/errors.ts';
+import { checkFields } from '../protocol/fields.ts';
 import type { Authentication, OpenStream, SignInContext } from './authentication.ts';
 import { type CredentialOptions, Credentials } from './credentials.ts';
-import { checkOptions } from './option-fields.ts';
 import { openTcp } from './sockets.ts';
 
 class PlainTcp implements Authentication {
@@ -38,6 +38,6 @@ class PlainTcp implements Authentication {
 
 /** MQTT without TLS, for brokers on a trusted network: the password can be read on the way. Refused for AWS endpoints. */
 export function plainTcp(options: CredentialOptions = {}): Authentication {
-  checkOptions('plainTcp()', options, ['username', 'password']);
+  checkFields('plainTcp()', options, ['username', 'password'], invalidSecret);
   return new PlainTcp(new Credentials(options));
 }

@@ -1,4 +1,5 @@
-import { checkFields, positiveMs } from './checks.ts';
+import { checkFields } from '../protocol/fields.ts';
+import { positiveMs } from './checks.ts';
 import { type CallOptions, checkCall, throwIfAborted } from './deadline.ts';
 import type { EndOptions } from './iot-client.ts';
 

@@ -2,20 +2,6 @@ import { MAX_DELAY_MS } from '../protocol/clock.ts';
 import { IotError, invalid } from '../protocol/errors.ts';
 import type { QoS } from '../protocol/message.ts';
 
-/** Checks that a value is an object with these fields and no others; names the stranger and what it may have meant. */
-export function checkFields(name: string, value: unknown, known: readonly string[]): void {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw invalid(name, 'an object', value);
-  for (const field of Object.keys(value)) {
-    if (!known.includes(field)) {
-      throw new IotError(
-        'INVALID_ARGUMENT',
-        `${name} has no field ${JSON.stringify(field)}; it may have ${known.join(', ')}`,
-      );
-    }
-  }
-}
-
 export function wholeNumber(field: string, value: unknown, min: number, max: number): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
   throw invalid(field, `a whole number from ${min} to ${max}`, value);

@@ -1,9 +1,10 @@
 import { describe, invalid } from '../protocol/errors.ts';
+import { checkFields } from '../protocol/fields.ts';
 import { AWS_LIMITS, MQTT_LIMITS } from '../protocol/limits.ts';
 import type { MessageProperties, UserProperties } from '../protocol/message.ts';
 import { validateTopicName } from '../protocol/topics.ts';
 import { isWellFormed, utf8Bytes } from '../protocol/utf8.ts';
-import { checkFields, oneOf, wholeNumber } from './checks.ts';
+import { oneOf, wholeNumber } from './checks.ts';
 
 const FIELDS = [
   'contentType',

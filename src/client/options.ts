@@ -5,9 +5,10 @@ import { type Clock, MAX_DELAY_MS, systemClock, systemRandom } from '../protocol
 import { DEFAULT_DRAIN, type DrainPolicy } from '../protocol/drain.ts';
 import { isAwsEndpoint } from '../protocol/endpoint.ts';
 import { invalid, invalidSecret } from '../protocol/errors.ts';
+import { checkFields } from '../protocol/fields.ts';
 import { AWS_LIMITS, MQTT_LIMITS } from '../protocol/limits.ts';
 import type { Will } from '../protocol/message.ts';
-import { checkFields, functionOf, oneOf, positiveMs, wholeNumber } from './checks.ts';
+import { functionOf, oneOf, positiveMs, wholeNumber } from './checks.ts';
 import { resolveClientId } from './client-id.ts';
 import { type ResolvedSession, resolveSession, type SessionOption } from './session.ts';
 import { VERSION } from './version.ts';

@@ -1,6 +1,7 @@
 import { invalid } from '../protocol/errors.ts';
+import { checkFields } from '../protocol/fields.ts';
 import { MQTT_LIMITS } from '../protocol/limits.ts';
-import { checkFields, needsMqtt5, oneOf, wholeNumber } from './checks.ts';
+import { needsMqtt5, oneOf, wholeNumber } from './checks.ts';
 
 /**
  * What the broker keeps while this client is away.

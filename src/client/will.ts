@@ -1,10 +1,11 @@
 import { invalid } from '../protocol/errors.ts';
+import { checkFields } from '../protocol/fields.ts';
 import { MQTT_LIMITS } from '../protocol/limits.ts';
 import type { MessageProperties, QoS, Will } from '../protocol/message.ts';
 import { encodePayload, type PayloadInput, payloadBytes } from '../protocol/payload.ts';
 import { propertiesBytes } from '../protocol/property-bytes.ts';
 import { validateAwsTopic, validateTopicName } from '../protocol/topics.ts';
-import { checkFields, needsMqtt5, oneOf, qosOf, wholeNumber } from './checks.ts';
+import { needsMqtt5, oneOf, qosOf, wholeNumber } from './checks.ts';
 import { copyProperties } from './message-properties.ts';
 
 /** The message that the broker publishes when the device vanishes without saying goodbye. */
