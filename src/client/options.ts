@@ -38,7 +38,10 @@ export interface IotClientOptions {
    * has a random one, with MQTT 5 the broker assigns one at the first CONNACK, which is used from then on (MQTT 5, 3.1.3.1).
    */
   readonly clientId?: string;
-  /** The authorities that the broker's certificate may come from: a path or PEM. Default: Node's roots, which hold Amazon's. */
+  /**
+   * The authorities that the broker's certificate may come from: a path or PEM. Default: Node's roots, which hold Amazon's.
+   * Refused with `plainTcp()`, which has no TLS.
+   */
   readonly ca?: PemSource;
   /**
    * How to sign in: `mutualTls({ cert, key })`, or `plainTcp()` for a broker without TLS. Either can say a `username` and a
@@ -174,7 +177,7 @@ export function resolveOptions(options: IotClientOptions): ResolvedOptions {
     isAws,
     port,
     clientId: resolveClientId(options.clientId, { isAws, clean, protocolVersion }),
-    ca: options.ca === undefined ? undefined : checkCa(options.ca),
+    ca: options.ca === undefined ? undefined : checkCa(options.ca, auth),
     auth,
     protocolVersion,
     ...resolvedSession,
@@ -215,8 +218,10 @@ function checkAuth(auth: unknown): Authentication {
 }
 
 /** A copy of bytes, so that the caller may change his. */
-function checkCa(ca: PemSource): PemSource {
+function checkCa(ca: PemSource, { kind }: Authentication): PemSource {
   new PemOption('ca', ca);
+  // Who names an authority expects it to be asked.
+  if (kind === 'plainTcp') throw invalidSecret('ca', 'left out with plainTcp(), which has no TLS', ca);
   return typeof ca === 'string' ? ca : new Uint8Array(ca);
 }
 

@@ -1,5 +1,6 @@
 import type { Packet } from 'mqtt-packet';
 import type { Clock } from '../protocol/clock.ts';
+import { checkFields } from '../protocol/fields.ts';
 import type { BrokerConnection, ConnackAnswer } from './broker-connection.ts';
 import { connack } from './broker-connection.ts';
 import { filtersIn } from './broker-log.ts';
@@ -19,6 +20,15 @@ export interface BrokerMatch {
   /** The rule ends when it has been used so often. */
   readonly times?: number;
 }
+
+const MATCH_FIELDS = [
+  'packet',
+  'topic',
+  'clientId',
+  'connection',
+  'nth',
+  'times',
+] as const satisfies readonly (keyof BrokerMatch)[];
 
 /** A packet that came, and what can be done about it. */
 export interface Exchange {
@@ -118,6 +128,8 @@ export class BrokerScript {
   readonly #rules = new Set<Rule>();
 
   add(match: BrokerMatch, answers: readonly Answer[]): BrokerRule {
+    // A field that nobody reads would make the rule one for every packet.
+    checkFields('match', match, MATCH_FIELDS);
     const rule = new Rule(match, answers, () => this.#rules.delete(rule));
     this.#rules.add(rule);
     return rule;

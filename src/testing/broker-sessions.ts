@@ -13,7 +13,7 @@ export type BrokerMessage = Pick<Publish, 'topic' | 'payload' | 'qos' | 'retain'
 interface Session {
   readonly clientId: string;
   readonly subscriptions: Map<string, QoS>;
-  /** QoS 1 messages that have no PUBACK, those included that came while the client was away. */
+  /** QoS 1 messages that have no PUBACK, as they are sent next, those included that came while the client was away. */
   readonly unacknowledged: Map<number, Publish>;
   connection: BrokerConnection | undefined;
   /** Whether it outlives its connection. */
@@ -26,7 +26,7 @@ const MOST_MESSAGE_IDS = 65_535;
 
 /**
  * A small broker: what a `ScriptedBroker` does about a packet for which there is no rule. It accepts every client,
- * grants QoS 0 and 1, and delivers to those who subscribed. It keeps no retained messages and publishes no Wills.
+ * grants QoS 0 and 1, and delivers to those who subscribed.
  */
 export class BrokerSessions {
   readonly #sessions = new Map<string, Session>();
@@ -99,7 +99,8 @@ export class BrokerSessions {
     const clientId = assigned ?? connect.clientId;
     const old = this.#sessions.get(clientId);
     if (old?.connection !== undefined) dropOlder(old, connection);
-    const isResumed = old !== undefined && connect.clean === false;
+    // One that was not to outlive its connection has ended with it, by this one at the latest.
+    const isResumed = old?.isKept === true && connect.clean === false;
     const session = isResumed ? old : newSession(clientId);
     session.connection = connection;
     session.isKept = isKept(connect);
@@ -109,7 +110,7 @@ export class BrokerSessions {
     connection.send(
       connack({ sessionPresent: isResumed, ...given, properties: { ...chosen, ...properties } }),
     );
-    for (const message of session.unacknowledged.values()) connection.send({ ...message, dup: true });
+    for (const message of session.unacknowledged.values()) send(session, message);
   }
 
   #publish(connection: BrokerConnection, packet: Publish): void {
@@ -150,7 +151,7 @@ export class BrokerSessions {
       ...(qos === 0 ? {} : { messageId: nextMessageId(session) }),
     };
     if (qos === 1) session.unacknowledged.set(publish.messageId ?? 0, publish);
-    connection?.send(publish);
+    send(session, publish);
     return true;
   }
 
@@ -170,6 +171,13 @@ function newSession(clientId: string): Session {
     isKept: false,
     lastMessageId: 0,
   };
+}
+
+/** To who is there. What has no PUBACK after it is marked: only what was sent before is a duplicate (MQTT-3.3.1-1). */
+function send({ connection, unacknowledged }: Session, publish: Publish): void {
+  if (connection === undefined) return;
+  if (publish.qos === 1) unacknowledged.set(publish.messageId ?? 0, { ...publish, dup: true });
+  connection.send(publish);
 }
 
 /** MQTT 3.1.1: whoever did not ask for a clean session. MQTT 5: whoever asked for a session expiry. */

@@ -3,6 +3,7 @@ import net from 'node:net';
 
 import { wholeNumber } from '../client/checks.ts';
 import { invalid } from '../protocol/errors.ts';
+import { checkFields } from '../protocol/fields.ts';
 import { type Disturbance, FaultFlow, undisturbed } from './fault-flow.ts';
 import { LOOPBACK, reset } from './loopback.ts';
 
@@ -56,7 +57,11 @@ export class FaultProxy {
     return proxy;
   }
 
-  private constructor({ to, port = 0 }: FaultProxyOptions) {
+  private constructor(options: FaultProxyOptions) {
+    checkFields('options', options, ['to', 'port']);
+    const { to, port = 0 } = options;
+    checkFields('to', to, ['host', 'port']);
+    if (typeof to.host !== 'string' || to.host === '') throw invalid('to.host', 'a host name', to.host);
     this.#to = { host: to.host, port: wholeNumber('to.port', to.port, 1, 65_535) };
     this.#port = wholeNumber('port', port, 0, 65_535);
   }
@@ -142,6 +147,8 @@ export class FaultProxy {
     const sockets = [...this.#lines].flatMap((line) => line.sockets).filter(({ closed }) => !closed);
     const allClosed = sockets.map((socket) => new Promise((resolve) => socket.once('close', resolve)));
     this.cut();
+    // A reset waits for the answer to a dial, which may never come.
+    for (const socket of sockets) if (socket.connecting) socket.destroy();
     await Promise.all(allClosed);
   }
 

@@ -27,6 +27,7 @@ export {
 } from './path-model.ts';
 export {
   type BrokerClientOptions,
+  type BrokerPublishOptions,
   ScriptedBroker,
   type ScriptedBrokerOptions,
   type TakenMessage,

@@ -2,9 +2,11 @@ import type { TlsOptions } from 'node:tls';
 import type { IConnectPacket, Packet } from 'mqtt-packet';
 import type { Authentication } from '../adapters/authentication.ts';
 import { plainTcp } from '../adapters/plain-tcp.ts';
+import { qosOf } from '../client/checks.ts';
 import { Changes } from '../protocol/changes.ts';
 import { type Clock, systemClock, type Timer } from '../protocol/clock.ts';
 import { IotError, invalid } from '../protocol/errors.ts';
+import { checkFields } from '../protocol/fields.ts';
 import type { QoS } from '../protocol/message.ts';
 import { BrokerConnection, type BrokerStreams, type ConnackAnswer } from './broker-connection.ts';
 import { BrokerListener } from './broker-listener.ts';
@@ -26,6 +28,23 @@ export interface ScriptedBrokerOptions {
   readonly allowHalfOpen?: boolean;
   /** The time of the log and of delays. Default: the process's own. */
   readonly clock?: Clock;
+}
+
+const OPTION_FIELDS = [
+  'tls',
+  'port',
+  'automatic',
+  'connack',
+  'allowHalfOpen',
+  'clock',
+] as const satisfies readonly (keyof ScriptedBrokerOptions)[];
+
+/** How a test publishes as somebody else would. */
+export interface BrokerPublishOptions {
+  /** Default 0. */
+  readonly qos?: QoS;
+  /** Clients that speak MQTT 5 get them. */
+  readonly properties?: PacketOf<'publish'>['properties'];
 }
 
 /** A message of a client that the broker has taken. */
@@ -59,6 +78,9 @@ const EVERYONE = Symbol('everyone');
  * grants, acknowledges and delivers, and keeps the sessions that clients ask it to keep. With rules it answers packet by
  * packet as the test says; and a test can take a connection in its own hands.
  *
+ * What it does not do: it keeps no retained messages, publishes no Wills, answers no QoS 2 (as AWS IoT Core), and sends a
+ * client its own messages also when that asked for `noLocal`. No session or message expires.
+ *
  * ```ts
  * await using broker = await ScriptedBroker.start();
  * broker.on({ packet: 'publish', topic: 'a', times: 1 }, answer.hang());
@@ -86,6 +108,7 @@ export class ScriptedBroker implements AsyncDisposable {
   #stopped: Promise<void> | undefined;
 
   private constructor(options: ScriptedBrokerOptions) {
+    checkFields('options', options, OPTION_FIELDS);
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     const { port = 0, allowHalfOpen = false, tls } = options;
@@ -168,8 +191,15 @@ export class ScriptedBroker implements AsyncDisposable {
   }
 
   /** Publishes as somebody else would. Returns to how many sessions it goes. */
-  publish(topic: string, payload: string | Uint8Array, { qos = 0 }: { readonly qos?: QoS } = {}): number {
-    return this.#sessions.route({ topic, payload: Buffer.from(payload as Uint8Array), qos, retain: false });
+  publish(topic: string, payload: string | Uint8Array, options: BrokerPublishOptions = {}): number {
+    checkFields('options', options, ['qos', 'properties']);
+    if (typeof payload !== 'string' && !(payload instanceof Uint8Array))
+      throw invalid('payload', 'a string or bytes', payload);
+    const { qos = 0, properties } = options;
+    return this.#sessions.route({
+      ...{ topic, payload: Buffer.from(payload as Uint8Array), qos: qosOf('qos', qos), retain: false },
+      ...(properties === undefined ? {} : { properties }),
+    });
   }
 
   /** Forgets every session, as a broker that has lost its disk. */

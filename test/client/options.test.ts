@@ -98,6 +98,13 @@ const INVALID: readonly Row[] = [
   ],
   ['a number as authority', change({ ca: 5 }), 'ca', /PEM/, /number/],
   ['an empty authority', change({ ca: '' }), 'ca', /PEM/, /0 characters/],
+  [
+    'an authority without TLS',
+    change({ ca: 'nofile.pem' }),
+    'ca',
+    /left out with plainTcp\(\)/,
+    /10 characters/,
+  ],
   ['no sign-in', without('auth'), 'auth', /mutualTls\(.*plainTcp\(\)/, /undefined/],
   ['text as sign-in', change({ auth: 'tls' }), 'auth', /mutualTls/, /^text of 3 characters$/],
   ['half a sign-in', change({ auth: { signIn: 1, validate: 2 } }), 'auth', /mutualTls/, /object/],

@@ -3,6 +3,7 @@ import net from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { FaultProxy } from '../../../src/testing/fault-proxy.ts';
+import { openBlackHole } from '../../faults/support/black-hole.ts';
 
 const cleanUps: (() => Promise<unknown>)[] = [];
 
@@ -306,6 +307,16 @@ describe('the fault proxy', () => {
     expect(world.proxy.connections.open).toBe(0);
   });
 
+  it('stops also while a broker does not answer its dial', async () => {
+    await using hole = await openBlackHole();
+    const proxy = await FaultProxy.start({ to: { host: '127.0.0.1', port: hole.port } });
+    const client = new End(net.connect({ port: proxy.port, host: '127.0.0.1' }));
+    while (proxy.connections.open === 0) await turns();
+    await proxy.stop();
+    await client.ends();
+    expect(proxy.connections.open).toBe(0);
+  });
+
   it.each([0, 1, 2])('cuts and stops while connections are being ended, %i turns later', async (later) => {
     const { proxy, connect } = await start();
     const { client, broker } = await connect();
@@ -322,6 +333,12 @@ describe('the fault proxy', () => {
     await expect(FaultProxy.start({ to: { host: '127.0.0.1', port: 0 } })).rejects.toEqual(
       refused('to.port'),
     );
+    const to = { host: '127.0.0.1', port: 1883 };
+    await expect(FaultProxy.start(undefined as never)).rejects.toEqual(refused('options'));
+    await expect(FaultProxy.start({} as never)).rejects.toEqual(refused('to must'));
+    await expect(FaultProxy.start({ to: { port: 1883 } } as never)).rejects.toEqual(refused('to.host'));
+    await expect(FaultProxy.start({ to, prot: 1 } as never)).rejects.toEqual(refused('prot'));
+    await expect(FaultProxy.start({ to: { ...to, hots: 'a' } } as never)).rejects.toEqual(refused('hots'));
     expect(() => proxy.throttle({ bytesPerSecond: 0 })).toThrow(refused('bytesPerSecond'));
     expect(() => proxy.delay(-1)).toThrow(refused('delayMs'));
     expect(() => proxy.cutAfterBytes(0, 'toBroker')).toThrow(refused('bytes'));

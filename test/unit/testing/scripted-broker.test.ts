@@ -101,6 +101,74 @@ describe('a ScriptedBroker without a script', () => {
     await again.endAsync();
   });
 
+  it('MQTT-3.3.1-1 marks as duplicate what it has sent before, and nothing else', async () => {
+    await using broker = await ScriptedBroker.start({ automatic: false });
+    // It answers what a broker must answer, and nobody acknowledges a message.
+    for (const packet of ['connect', 'subscribe'] as const) broker.on({ packet }, answer.serve());
+    const options: IClientOptions = { clientId: 'lamp', clean: false };
+    const sent = () =>
+      broker.log.filter(({ packet, direction }) => packet === 'publish' && direction === 'toClient');
+    const first = await clientOf(broker, options);
+    await first.subscribeAsync('+', { qos: 1 });
+    broker.publish('here', '', { qos: 1 });
+    await first.endAsync(true);
+    await broker.when(() => broker.openConnections.length === 0);
+    broker.publish('away', '', { qos: 1 });
+    for (const _again of [1, 2]) {
+      await using client = await clientOf(broker, options);
+      await client.endAsync(true);
+      await broker.when(() => broker.openConnections.length === 0);
+    }
+    expect(sent().map(({ connection, topic, duplicate }) => [connection, topic, duplicate])).toEqual([
+      [1, 'here', false],
+      [2, 'here', true],
+      [2, 'away', false],
+      [3, 'here', true],
+      [3, 'away', true],
+    ]);
+  });
+
+  it.each([
+    ['a clean one', true, false],
+    ['one that is kept', false, true],
+  ])(
+    'has no session for who takes over the connection of %s, if it was not kept',
+    async (_what, clean, isKept) => {
+      await using broker = await ScriptedBroker.start();
+      await using older = await clientOf(broker, { clientId: 'lamp', clean });
+      await older.subscribeAsync('a', { qos: 1 });
+      const newer = mqtt.connect(`mqtt://127.0.0.1:${broker.port}`, {
+        ...{ clientId: 'lamp', clean: false, reconnectPeriod: 0 },
+      });
+      expect(await told(newer, 'connect')).toMatchObject({ sessionPresent: isKept });
+      expect([...broker.subscriptionsOf('lamp').keys()]).toEqual(isKept ? ['a'] : []);
+      await newer.endAsync(true);
+    },
+  );
+
+  it('publishes with the properties that the test says (MQTT 5)', async () => {
+    await using broker = await ScriptedBroker.start();
+    await using client = await clientOf(broker, { protocolVersion: 5 });
+    await client.subscribeAsync('a');
+    const came = new Promise((resolve) =>
+      client.once('message', (_topic, _payload, packet) => resolve(packet)),
+    );
+    const properties = { contentType: 'text/plain', userProperties: { room: 'kitchen' } };
+    broker.publish('a', 'b', { properties });
+    expect(await came).toMatchObject({ properties });
+  });
+
+  it('refuses fields and values that it does not know, by their names', async () => {
+    const refused = (text: string) =>
+      expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(text) });
+    await expect(ScriptedBroker.start({ prot: 1 } as never)).rejects.toEqual(refused('prot'));
+    await using broker = await ScriptedBroker.start();
+    expect(() => broker.on({ topik: 'a' } as never)).toThrow(refused('topik'));
+    expect(() => broker.publish('x', {} as never)).toThrow(refused('payload'));
+    expect(() => broker.publish('x', '', { retain: true } as never)).toThrow(refused('retain'));
+    expect(() => broker.publish('x', '', { qos: 2 as never })).toThrow(refused('qos'));
+  });
+
   it('forgets a clean session, and all of them when told to', async () => {
     await using broker = await ScriptedBroker.start();
     const clean = await clientOf(broker, { clientId: 'clean' });
