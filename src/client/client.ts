@@ -43,6 +43,8 @@ export function createIotClient(options: IotClientOptions): IotClient {
   return new DeviceClient(resolveOptions(options));
 }
 
+/** A line is there, and nothing is asked on it yet. */
+const QUIET = { line: { connected: { session: { up: 'quiet' } } } } as const;
 const SUBSCRIBE_FIELDS = [...CALL_FIELDS, 'qos', ...SUBSCRIPTION_FIELDS];
 const MESSAGES_FIELDS = ['qos', 'bufferSize', 'overflow', ...SUBSCRIPTION_FIELDS];
 const REFUSALS: readonly IotErrorCode[] = ['SUBSCRIPTION_REFUSED', 'POISON_SUBSCRIPTION'];
@@ -77,6 +79,7 @@ class DeviceClient implements IotClient {
       warn,
       onPoisonFilter: (filter, error) => this.#send({ type: 'filter.poisoned', filter, error }),
       reportError: (error) => this.#emitter.report(error),
+      clientId: () => this.#clientId,
     });
     this.#outbox = outbox;
     const actor = createActor(clientMachine, {
@@ -125,7 +128,7 @@ class DeviceClient implements IotClient {
       clock,
       emitter: this.#emitter,
       send,
-      isUp: () => isUp(this.status),
+      isUp: () => isUp(this.status) && !connection.getSnapshot().matches(QUIET),
       isWanted: (filter) => subscriptions.getSnapshot().context.wanted.has(filter),
       held: (filter) => this.#held?.wanted(filter),
       left: (filter) => this.#held?.unwanted(filter),

@@ -137,9 +137,23 @@ export class HeldMessages {
 /** The same, with bytes of its own: those that came are a part of a larger buffer, which it would keep in memory. */
 function detached(message: Message): Message {
   const { topic, qos, retain, duplicate, properties } = message;
-  // The slice of a Buffer would share; this one is a copy, and a Buffer too where it was one.
-  const payload = Uint8Array.prototype.slice.call(message.payload);
-  return new Message({ topic, payload, qos, retain, duplicate, properties });
+  const { correlationData } = properties;
+  return new Message({
+    topic,
+    payload: ownBytes(message.payload),
+    qos,
+    retain,
+    duplicate,
+    properties:
+      correlationData === undefined
+        ? properties
+        : { ...properties, correlationData: ownBytes(correlationData) },
+  });
+}
+
+/** The slice of a Buffer would share; this one is a copy, and a Buffer too where it was one. */
+function ownBytes(bytes: Uint8Array): Uint8Array {
+  return Uint8Array.prototype.slice.call(bytes);
 }
 
 function sizeOf({ topic, payload, properties }: Message): number {

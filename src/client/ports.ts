@@ -15,6 +15,8 @@ export interface WorldHooks {
   /** The broker closes the line over this filter. */
   readonly onPoisonFilter: (filter: string, error: IotError) => void;
   readonly reportError: (error: unknown) => void;
+  /** The client id in use. */
+  readonly clientId: () => string;
 }
 
 /** Builds the outbox and the transport of one client, and joins them to the ports that its machines use. */
@@ -29,8 +31,9 @@ export function createPorts(
     now: () => clock.now(),
     endpoint: options.endpoint,
     port: options.port,
-    clientId: options.clientId,
+    clientId: hooks.clientId,
     onPoisonFilter: hooks.onPoisonFilter,
+    warn: hooks.warn,
   });
   let currentWire: Wire | undefined;
   const openTransport = createMqttTransport({

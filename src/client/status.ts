@@ -27,7 +27,10 @@ export type Status = StatusFigures &
     | { readonly state: 'idle' }
     /** An attempt is being made; `attempt` counts from 1 since the line was last stable. */
     | { readonly state: 'connecting'; readonly attempt: number }
-    /** CONNACK came; the wanted filters are being asked for. */
+    /**
+     * CONNACK came; the wanted filters are being asked for. When the broker closed the lines before over something that was
+     * sent, nothing is asked for up to 45 seconds, to find out what it was.
+     */
     | ({ readonly state: 'resubscribing' } & SessionFigures)
     /** What had to wait is being sent. */
     | ({ readonly state: 'draining' } & SessionFigures)

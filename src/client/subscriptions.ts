@@ -58,11 +58,12 @@ export class Subscriptions {
     return held;
   }
 
-  /** Ends every subscription of a filter. */
+  /** Ends every subscription of a filter, also one that an earlier process left in a session that the broker kept. */
   async unsubscribe(filter: string, options: CallOptions): Promise<void> {
-    await Promise.all(
-      [...(this.#byFilter.get(filter) ?? [])].map((held) => this.#unsubscribe(held, options)),
-    );
+    const all = [...(this.#byFilter.get(filter) ?? [])];
+    for (const held of all) this.#drop(held, unsubscribed(filter));
+    if (all.length === 0) this.#context.send({ type: 'unsubscribe', filter });
+    await this.#released(filter, options);
   }
 
   /** Calls every handler whose filter matches, in the order in which they subscribed. Returns whether there was one. */
@@ -111,16 +112,20 @@ export class Subscriptions {
     for (const set of [...this.#byFilter.values()]) yield* [...set];
   }
 
-  #unsubscribe(held: HeldSubscription, options: CallOptions): Promise<void> {
-    let release = this.#releases.get(held.filter);
-    if (held.state !== 'ended') {
-      this.#drop(held, unsubscribed(held.filter));
-      if (this.#context.isUp() && !this.#context.isWanted(held.filter)) {
-        release ??= new Outcome<void>();
-        this.#releases.set(held.filter, release);
-      }
+  async #unsubscribe(held: HeldSubscription, options: CallOptions): Promise<void> {
+    const isLate = held.state === 'ended';
+    if (!isLate) this.#drop(held, unsubscribed(held.filter));
+    if (!isLate || this.#releases.has(held.filter)) await this.#released(held.filter, options);
+  }
+
+  /** Resolves when the broker has forgotten a filter; at once when it is not asked to. */
+  async #released(filter: string, options: CallOptions): Promise<void> {
+    let release = this.#releases.get(filter);
+    if (release === undefined && this.#context.isUp() && !this.#context.isWanted(filter)) {
+      release = new Outcome<void>();
+      this.#releases.set(filter, release);
     }
-    return release === undefined ? Promise.resolve() : this.#within(release, options);
+    if (release !== undefined) await this.#within(release, options);
   }
 
   /** The promise of one call for something that others may wait for too. */

@@ -33,7 +33,7 @@ export interface Line {
   slots: number;
   /**
    * Present while it has to be found out who closes the lines: then nothing is sent before the flow opens, and each of these
-   * goes alone. Once they have ended, it is an ordinary line.
+   * goes alone. Once the flow is open and they have ended, it is as good as any line.
    */
   readonly suspects: Set<Entry> | undefined;
   /** How many more bytes of QoS 0 the wire may hold that the socket has not taken; the last publish may exceed it. */

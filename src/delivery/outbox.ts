@@ -113,15 +113,15 @@ export class Outbox implements FlowPort {
    * Writes to this wire from now on, until `detach`.
    *
    * @param suspects present when it has to be found out who closes the lines: then nothing is sent before the flow opens,
-   * and while any of these is left they go one at a time, with nothing beside them.
+   * and while any of these is left they go one at a time, with nothing beside them. Each that ends is taken out of the set.
    */
-  attach(wire: Wire, suspects?: ReadonlySet<Entry>): void {
+  attach(wire: Wire, suspects?: Set<Entry>): void {
     this.#dropLine();
     const window = Math.min(this.#options.window ?? AWS_LIMITS.unacknowledgedPublishes, wire.receiveMaximum);
     const untakenRoom = this.#options.maxUntakenBytes ?? MAX_UNTAKEN_BYTES;
     // One that has ended, now or before, would never end again.
-    const own = suspects && new Set([...suspects].filter(({ place }) => place !== 'ended'));
-    this.#line = { wire, window, slots: window, suspects: own, untakenRoom, stopped: false };
+    for (const entry of suspects ?? []) if (entry.place === 'ended') suspects?.delete(entry);
+    this.#line = { wire, window, slots: window, suspects, untakenRoom, stopped: false };
     this.#settle();
   }
 

@@ -125,7 +125,12 @@ const _clientMachine = setup({
         {
           id: 'connection',
           src: 'connection',
-          input: ({ context, self }) => ({ ports: context.ports, policy: context.connection, parent: self }),
+          input: ({ context, self }) => ({
+            ports: context.ports,
+            // The subscriptions machine bounds each answer: all of them take as long as there are filters.
+            policy: { resubscribeTimeoutMs: Number.POSITIVE_INFINITY, ...context.connection },
+            parent: self,
+          }),
           onError: { target: 'closed', actions: 'rememberFailure' },
         },
         {

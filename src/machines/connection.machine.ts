@@ -147,6 +147,13 @@ const _connectionMachine = setup({
     drawNoDelay: assign(({ context }) => retryAfter(0, context)),
     countFailure: assign({ failures: ({ context }) => context.failures + 1 }),
     forgive: assign({ failures: 0 }),
+    /** What closed the lines is found and will not be sent again: there is nothing more to wait for. */
+    forgiveWhatIsMended: assign({
+      failures: ({ context, event }) => {
+        assertEvent(event, 'transport.closed');
+        return event.isMended === true ? 0 : context.failures;
+      },
+    }),
     forgetFailure: assign({ failure: undefined }),
   },
 }).createMachine({
@@ -189,7 +196,7 @@ const _connectionMachine = setup({
       },
       on: {
         'transport.failed': { target: 'lost', actions: 'rememberFailure' },
-        'transport.closed': { target: 'lost', actions: 'rememberFailure' },
+        'transport.closed': { target: 'lost', actions: ['rememberFailure', 'forgiveWhatIsMended'] },
       },
       initial: 'connecting',
       states: {

@@ -88,14 +88,14 @@ const _subscriptionsMachine = setup({
     unwant: assign(({ context, event }) => {
       assertEvent(event, 'unsubscribe');
       const before = context.wanted.get(event.filter);
-      if (before === undefined) return {};
       const wanted = new Map(context.wanted);
-      if (before.references > 1) {
+      if (before !== undefined && before.references > 1) {
         wanted.set(event.filter, { ...before, references: before.references - 1 });
         return { wanted };
       }
       wanted.delete(event.filter);
-      // Whether or not the broker has it: an UNSUBSCRIBE too many is harmless, a filter that stays is not.
+      // Whether or not the broker has it, and whoever asked for it, perhaps an earlier process: an UNSUBSCRIBE too many is
+      // harmless, a filter that stays is not.
       return { wanted, unwanted: new Set(context.unwanted).add(event.filter) };
     }),
     /** A second holder of a filter that is granted already is told at once. */
@@ -245,7 +245,10 @@ const _subscriptionsMachine = setup({
             onError: 'unanswered',
           },
           on: {
-            'broker.answered': { target: 'deciding', actions: ['tellAnswers', 'rememberAnswers'] },
+            'broker.answered': {
+              target: 'deciding',
+              actions: ['tellAnswers', 'rememberAnswers'],
+            },
             'broker.failed': 'unanswered',
           },
           initial: 'waiting',
@@ -263,7 +266,10 @@ const _subscriptionsMachine = setup({
             onError: 'unanswered',
           },
           on: {
-            'broker.unsubscribed': { target: 'deciding', actions: ['tellReleased', 'rememberReleased'] },
+            'broker.unsubscribed': {
+              target: 'deciding',
+              actions: ['tellReleased', 'rememberReleased'],
+            },
             'broker.failed': 'unanswered',
           },
           initial: 'waiting',

@@ -43,3 +43,19 @@ export function duplicateClientId(place: Peer, closes: number, clientId: string)
 }
 
 const times = (closes: number): string => (closes === 1 ? 'once' : `${closes} times`);
+
+/**
+ * The broker closed the line over something that was sent on it. That ends this line and says nothing of the next one, whatever
+ * the broker's code would say of a client.
+ *
+ * @param seen the end as the line saw it
+ * @param found what it was, once that is known
+ */
+export function closedOverPacket(seen: IotError, found?: IotError): IotError {
+  const why =
+    found?.message ?? 'a publish or a filter seems to be the cause, and the next connections find out which';
+  return new IotError('CONNECTION_LOST', `${seen.message}; ${why}`, {
+    cause: seen,
+    ...(seen.reasonCode === undefined ? {} : { reasonCode: seen.reasonCode }),
+  });
+}

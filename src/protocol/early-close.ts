@@ -9,14 +9,17 @@ export interface ClosedLine<P extends object> {
   readonly publishes: readonly P[];
 }
 
-/** What a new line has to find out. The suspects among the publishes go one at a time, and nothing beside them. */
+/** What a new line has to find out. */
 export interface Inquiry<P extends object> extends Caution {
-  readonly publishes: ReadonlySet<P>;
+  /** The suspects: they go one at a time, with nothing beside them. Whoever ends one takes it out. */
+  readonly publishes: Set<P>;
 }
 
 /** Why a line was closed. `closes`: how often that was seen. */
 export type Verdict<P extends object> =
   | { readonly kind: 'network' }
+  /** Over one of the packets that had no answer, most likely; the next lines find out which. */
+  | { readonly kind: 'packet' }
   | { readonly kind: 'duplicateClientId'; readonly closes: number }
   | { readonly kind: 'poisonPublish'; readonly publish: P; readonly closes: number }
   | { readonly kind: 'poisonFilter'; readonly filter: string; readonly closes: number };
@@ -35,11 +38,15 @@ const ALL_FILTERS = AWS_LIMITS.filtersPerSubscribe;
 /** What a broker says when it closes a line whatever was sent over it. */
 const OVER_NO_PACKET: ReadonlySet<IotErrorCode> = new Set([
   'DUPLICATE_CLIENT_ID',
+  'QUOTA_EXCEEDED',
   'SERVER_UNAVAILABLE',
   'SERVER_MOVED',
 ]);
+/** The same, where the code alone does not say it: keep-alive timeout, administrative action, maximum connect time. */
+const REASONS_OVER_NO_PACKET: ReadonlySet<number | undefined> = new Set([141, 152, 160]);
 
 const NETWORK = { kind: 'network' } as const;
+const PACKET = { kind: 'packet' } as const;
 
 /**
  * Tells who closes the lines. AWS IoT Core closes one without a word over a publish or a filter that the policy denies, and
@@ -47,10 +54,10 @@ const NETWORK = { kind: 'network' } as const;
  * the same again is closed again, for ever.
  *
  * A packet that had no answer at two closes in a row is a suspect. The next lines try it. Each first stays quiet, for longer
- * than its predecessor lived, and when it ends meanwhile, all are acquitted: it would have ended without them. Then filters are
- * asked for, by halves, and after them publishes go one at a time. The third close over the same sole packet convicts it. So a
- * line that flaps makes nothing poison: it would have to outlive each quiet time, and they grow, and then end each time before
- * the answer to the same packet.
+ * than its predecessor lived (but no longer than 45 seconds), and when it ends meanwhile, all are acquitted: it would have
+ * ended without them. Then filters are asked for, by halves, and after them publishes go one at a time. The third close over
+ * the same sole packet convicts it. So a line that flaps makes nothing poison: it would have to outlive each quiet time, and
+ * they grow, and then end each time before the answer to the same packet.
  *
  * When lines are closed early and no packet explains it, another client with the same id is likely.
  */
@@ -62,7 +69,7 @@ export class EarlyCloseClassifier<P extends object> {
   /** What had no answer at the last close. The publishes weakly: the next close may be months away. */
   #lastPublishes = new WeakSet<P>();
   #lastFilters: ReadonlySet<string> = new Set();
-  #suspects: ReadonlySet<P> = new Set();
+  #suspects = new Set<P>();
   /** The filters that had no answer at each close since they became suspects. */
   #suspectFilters: ReadonlySet<string> = new Set();
   #filtersPerSubscribe: number = ALL_FILTERS;
@@ -106,9 +113,12 @@ export class EarlyCloseClassifier<P extends object> {
     const { how, error, unansweredFilters } = line.end;
     const wasQuiet = this.#inquiry !== undefined && livedMs < this.#inquiry.quietMs;
     if (!wasQuiet && unansweredFilters.length === 0) this.#suspectFiltersAre([], 0);
-    // The line outlived what it did not answer.
-    if (error.code === 'OPERATION_TIMEOUT') this.#acquit();
-    if (how === 'givenUp' || OVER_NO_PACKET.has(error.code)) return undefined;
+    if (how === 'givenUp') {
+      // The line outlived what it did not answer. One that was asked to end says nothing.
+      if (!wasQuiet && error.code !== 'DISCONNECTED') this.#acquit();
+      return undefined;
+    }
+    if (OVER_NO_PACKET.has(error.code) || REASONS_OVER_NO_PACKET.has(error.reasonCode)) return undefined;
     this.#quietMs = Math.min(Math.max(livedMs * QUIET_FACTOR, LEAST_QUIET_MS), MOST_QUIET_MS);
     if (!wasQuiet) return this.#trial(line) ?? this.#suspicion(line);
     this.#acquit();
@@ -119,7 +129,7 @@ export class EarlyCloseClassifier<P extends object> {
   #duel({ how, error }: LineEnd, livedMs: number, overPacket: Verdict<P> | undefined): Verdict<P> {
     const isSilent = how === 'closed' && error.code === 'CONNECTION_LOST' && error.reasonCode === undefined;
     const isEarly = isSilent && livedMs < EARLY_MS;
-    if (!isEarly || (overPacket !== undefined && overPacket.kind !== 'network')) this.#duelCloses = 0;
+    if (!isEarly || (overPacket !== undefined && overPacket.kind !== 'packet')) this.#duelCloses = 0;
     if (overPacket !== undefined) return overPacket;
     if (isEarly) this.#duelCloses++;
     return this.#duelCloses < DUEL_CLOSES ? NETWORK : { kind: 'duplicateClientId', closes: this.#duelCloses };
@@ -133,7 +143,7 @@ export class EarlyCloseClassifier<P extends object> {
     if (publish === undefined || publishes.length > 1 || !this.#inquiry.publishes.has(publish))
       return undefined;
     const closes = this.#countTrial(publish);
-    if (closes < TRIALS) return NETWORK;
+    if (closes < TRIALS) return PACKET;
     this.#convicted();
     return { kind: 'poisonPublish', publish, closes };
   }
@@ -149,7 +159,7 @@ export class EarlyCloseClassifier<P extends object> {
     }
     const closes = this.#countTrial('filters');
     this.#suspectFiltersAre(common, filters.length);
-    if (closes < TRIALS || filters.length > 1) return NETWORK;
+    if (closes < TRIALS || filters.length > 1) return PACKET;
     this.#convicted();
     this.#forgetFilters();
     return { kind: 'poisonFilter', filter, closes };
@@ -168,17 +178,22 @@ export class EarlyCloseClassifier<P extends object> {
   }
 
   /** Compares what is open with what was open at the last close: what is in both is a suspect. */
-  #suspicion({ end: { unansweredFilters: filters }, publishes }: ClosedLine<P>): Verdict<P> | undefined {
+  #suspicion({ end, publishes }: ClosedLine<P>): Verdict<P> | undefined {
+    const { unansweredFilters: filters, error } = end;
     const suspects = publishes.filter((publish) => this.#lastPublishes.has(publish));
     const suspectFilters = filters.filter((filter) => this.#lastFilters.has(filter));
     this.#lastPublishes = new WeakSet(publishes);
     this.#lastFilters = new Set(filters);
-    if (suspects.length === 0 && suspectFilters.length === 0) return undefined;
+    if (suspects.length === 0 && suspectFilters.length === 0) {
+      // MQTT 5 says of a packet that the policy denies what it says of a client: it is the packet, as long as there is one.
+      const isDenied = error.code === 'NOT_AUTHORIZED' && publishes.length + filters.length > 0;
+      return isDenied ? PACKET : undefined;
+    }
     // Those of before too: they may not have had their turn.
     this.#suspects = new Set([...this.#suspects, ...suspects]);
     if (suspectFilters.length > 0) this.#suspectFiltersAre(suspectFilters, filters.length);
     this.#trials = undefined;
-    return NETWORK;
+    return PACKET;
   }
 
   /** @param asked how many were asked for at once when the line ended: the next lines ask for half of them */

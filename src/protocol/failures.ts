@@ -5,7 +5,12 @@ import { at, type FailurePlace } from './failure-place.ts';
 
 export { connackFailure } from './connack-reasons.ts';
 export { disconnectFailure } from './disconnect-reasons.ts';
-export { duplicateClientId, poisonPublish, poisonSubscription } from './early-close-failures.ts';
+export {
+  closedOverPacket,
+  duplicateClientId,
+  poisonPublish,
+  poisonSubscription,
+} from './early-close-failures.ts';
 export type { FailurePlace, FailureStage } from './failure-place.ts';
 export { closedFailure, networkFailure } from './network-failures.ts';
 export {

@@ -75,8 +75,11 @@ export type TransportFact =
   | { readonly type: 'transport.connected'; readonly session: SessionFacts }
   /** The attempt ended before CONNACK. Nothing follows. */
   | { readonly type: 'transport.failed'; readonly error: IotError }
-  /** The line ended after CONNACK; the wire is detached. Nothing follows. */
-  | { readonly type: 'transport.closed'; readonly error: IotError };
+  /**
+   * The line ended after CONNACK; the wire is detached. Nothing follows. `isMended`: what closed it was found, and will not
+   * be sent again.
+   */
+  | { readonly type: 'transport.closed'; readonly error: IotError; readonly isMended?: boolean };
 
 /** One attempt at a line, and the line that it became. */
 export interface TransportLine {

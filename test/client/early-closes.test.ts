@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { IotClient } from '../../src/index.ts';
+import type { IotClient, Status } from '../../src/index.ts';
 import { actorOf } from '../../src/machines/index.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { clientOf, failureOf, freshId, liveClient, settled, useCore } from './support.ts';
@@ -46,6 +46,10 @@ describe('a publish over which the broker closes the line', () => {
     const topic = `${id}/denied`;
     denied.add(topic);
     const { client, clock } = await liveOnVirtualTime({ clientId: id });
+    const told: Status[] = [];
+    client.on('status', (status) => told.push(status));
+    const warnings: string[] = [];
+    client.on('warning', ({ message }) => warnings.push(message));
     const undelivered: string[] = [];
     client.on('undelivered', ({ topic, error }) => undelivered.push(`${topic} ${error.code}`));
     const before = await client.publish(`${id}/before`, '1', { qos: 1 });
@@ -61,6 +65,11 @@ describe('a publish over which the broker closes the line', () => {
     await passTime(client, clock, () => client.status.state === 'live' && client.status.inFlight === 0);
     await Promise.all(receipts.slice(1).map((receipt) => receipt.delivered));
 
+    // Of the broker's close and of what was found out, and a second after it the line is tried again.
+    const reasons = told.flatMap((status) => (status.state === 'backingOff' ? [status] : []));
+    expect(reasons.at(-1)).toMatchObject({ attempt: 1, reason: { code: 'CONNECTION_LOST' } });
+    expect(reasons.at(-1)?.reason?.message).toContain(topic);
+    expect(warnings).toHaveLength(1);
     expect(before.state).toBe('delivered');
     expect(undelivered).toEqual([`${topic} POISON_PUBLISH`]);
     expect(tookMs).toBeLessThan(60_000);

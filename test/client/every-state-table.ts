@@ -5,7 +5,9 @@ import { KNOWN, type Scene } from './every-state-support.ts';
 // those that end a disconnect(), in `closing` a close().
 export const RESTING = 'idle slow failed';
 export const TRYING = 'signingIn dialing connack backingOff once';
-export const UP = 'quiet resubscribing draining live stable';
+/** Whatever is asked now, the broker answers. */
+export const ASKED = 'resubscribing draining live stable';
+export const UP = `quiet ${ASKED}`;
 export const ENDING = 'flushing forGood';
 export const RETURNING = 'renewing again';
 
@@ -254,9 +256,9 @@ export const CALLS: readonly Row[] = [
     ends: [
       ['idle recorded>CLOSED', 'idle'],
       ['live recorded>ok (…ok)', `${TRYING} ${RETURNING}`],
-      ['live …granted', UP],
+      ['live …granted', ASKED],
       ['idle recorded>CLOSED (…ok)', ENDING],
-      ['live recorded>ok', 'slow'],
+      ['live recorded>ok', 'quiet slow'],
       ['failed recorded>CLOSED', 'failed'],
       ['closed CLOSED (…ok)', 'closing'],
       ['closed CLOSED', 'closed'],
@@ -268,9 +270,9 @@ export const CALLS: readonly Row[] = [
     ends: [
       ['idle recorded>CLOSED', 'idle'],
       ['live recorded>ok (…ok)', `${TRYING} ${RETURNING}`],
-      ['live enough', UP],
+      ['live enough', ASKED],
       ['idle recorded>CLOSED (…ok)', ENDING],
-      ['live recorded>ok', 'slow'],
+      ['live recorded>ok', 'quiet slow'],
       ['failed recorded>CLOSED', 'failed'],
       ['closed CLOSED (…ok)', 'closing'],
       ['closed CLOSED', 'closed'],
@@ -282,9 +284,9 @@ export const CALLS: readonly Row[] = [
     ends: [
       ['idle ok', 'idle'],
       ['live ok (…ok)', `${TRYING} ${RETURNING}`],
-      ['live …ok', UP],
+      ['live …ok', ASKED],
       ['idle ok (…ok)', ENDING],
-      ['live ok', 'slow'],
+      ['live ok', 'quiet slow'],
       ['failed ok', 'failed'],
       ['closed ok (…ok)', 'closing'],
       ['closed ok', 'closed'],
@@ -296,9 +298,9 @@ export const CALLS: readonly Row[] = [
     ends: [
       ['idle ok', 'idle'],
       ['live ok (…ok)', `${TRYING} ${RETURNING}`],
-      ['live enough', UP],
+      ['live enough', ASKED],
       ['idle ok (…ok)', ENDING],
-      ['live ok', 'slow'],
+      ['live ok', 'quiet slow'],
       ['failed ok', 'failed'],
       ['closed ok (…ok)', 'closing'],
       ['closed ok', 'closed'],

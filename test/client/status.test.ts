@@ -38,7 +38,13 @@ describe('the story of the status (fault:I12)', () => {
     await client.when('live');
     await receipt.delivered;
     clock.advance(10_000);
-    expect(client.status).toEqual({ state: 'live', stable: true, sessionPresent: false, queued: 0, inFlight: 0 });
+    expect(client.status).toEqual({
+      state: 'live',
+      stable: true,
+      sessionPresent: false,
+      queued: 0,
+      inFlight: 0,
+    });
 
     core.faults.refuse({ returnCode: 3, times: 1 });
     await core.faults.dropConnections({ clientId });

@@ -383,6 +383,18 @@ describe('the backoff', () => {
     }
   });
 
+  test('what is found and mended forgives, and no other end of a line does', () => {
+    const it = run();
+    delaysOf(it, 3);
+    it.transports.last.accept();
+    it.transports.last.report({ ...closed(), isMended: true });
+    expect(it.clock.nextIn).toBe(1_000);
+    it.clock.advance(1_000);
+    it.transports.last.accept();
+    it.transports.last.report(closed());
+    expect(it.clock.nextIn).toBe(2_000);
+  });
+
   test('py:B7 py:B17 a line that lasted a millisecond less does not', () => {
     const it = run({ backoff: { stableMs: 5_000 } });
     delaysOf(it, 1);

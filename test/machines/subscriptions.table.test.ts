@@ -55,7 +55,7 @@ describe('one step', () => {
     ['offline, granted', begun, 'online.subscribing.waiting', ASKS],
     ['offline, granted', kept, 'online.settled', ['emit filter.granted', SETTLED]],
     ['online.settled', subscribe, 'online.subscribing.waiting', ASKS],
-    ['online.settled', unsubscribe, 'online.settled', [SETTLED]],
+    ['online.settled', unsubscribe, 'online.unsubscribing.waiting', ASKS_TO_END],
     ['online.settled', granted, 'online.settled', []],
     ['online.settled, granted', subscribe, 'online.settled', ['emit filter.granted', SETTLED]],
     ['online.settled, granted', otherOptions, 'online.subscribing.waiting', ASKS],

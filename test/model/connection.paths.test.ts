@@ -59,10 +59,10 @@ const model = createPathModel(connectionMachine, {
 
 const paths = model
   .getShortestPaths()
-  // A line of mutual TLS or TCP has no lifetime.
-  .filter(({ steps }) => !steps.some(({ event }) => event.type.includes('lifetime')));
+  // A line of mutual TLS or TCP has no lifetime, and in a client the subscriptions machine bounds the resubscribing.
+  .filter(({ steps }) => !steps.some(({ event }) => /lifetime|resubscribeTimeout/.test(event.type)));
 
-/** The transitions that `isInTheWorld` and the note on lifetimes leave out, and no others. */
+/** The transitions that `isInTheWorld` and the note on lifetimes and bounds leave out, and no others. */
 const BEYOND_THE_WORLD: readonly string[] = [
   'connection on transport.failed to nothing',
   'connection on xstate.error.* to nothing',
@@ -74,6 +74,7 @@ const BEYOND_THE_WORLD: readonly string[] = [
   'connection.line.connected.session.up on queue.failed to connection.lost',
   'connection.line.connected.session.up on xstate.after.lifetime.connection.line.connected.session.up [hasLifetime] to connection.line.connected.session.renewing',
   'connection.line.connected.session.up.draining on xstate.error.actor.drain to connection.line.connected.session.up.live',
+  'connection.line.connected.session.up.resubscribing on xstate.after.resubscribeTimeout.connection.line.connected.session.up.resubscribing to connection.lost',
   'connection.line.connected.session.up.resubscribing on xstate.error.actor.resubscription to connection.line.connected.session.up.draining',
   'connection.line.disconnecting.again on transport.failed to connection.backingOff.once',
   'connection.line.disconnecting.again on xstate.error.actor.transport to connection.backingOff.once',

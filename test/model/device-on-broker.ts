@@ -12,7 +12,6 @@ import { TimerByTimerClock } from './timer-by-timer-clock.ts';
 /** Delays that no two timers share, so that each can be fired by its own. */
 const DELAYS = {
   attemptTimeout: 15_001,
-  resubscribeTimeout: 30_000,
   flushTimeout: 5_000,
   goodbyeTimeout: 1_000,
   stable: 20_003,

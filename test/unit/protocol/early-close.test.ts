@@ -17,6 +17,7 @@ interface Close {
 }
 
 const NETWORK = { kind: 'network' };
+const PACKET = { kind: 'packet' };
 const a: Publish = { topic: 'a' };
 const b: Publish = { topic: 'b' };
 const c: Publish = { topic: 'c' };
@@ -71,7 +72,7 @@ describe('a poison publish', () => {
     expect(lines.open()).toBeUndefined();
     expect(lines.close({ publishes: [a, b] })).toEqual(NETWORK);
     expect(lines.open()).toBeUndefined();
-    expect(lines.close({ publishes: [b, c] })).toEqual(NETWORK);
+    expect(lines.close({ publishes: [b, c] })).toEqual(PACKET);
     const inquiry = lines.open();
     expect([...(inquiry?.publishes ?? [])]).toEqual([b]);
     expect(inquiry).toMatchObject({ filtersPerSubscribe: 8, quietMs: 500 });
@@ -84,8 +85,8 @@ describe('a poison publish', () => {
     ['fault:C-3 MQTT 5, DISCONNECT 149', { reasonCode: 149 }],
   ] satisfies [string, Close][])('%s: the third close over it alone convicts it', (_name, how) => {
     const lines = suspected({ publishes: [a, b], ...how });
-    expect(lines.line({ publishes: [b], ...how })).toEqual(NETWORK);
-    expect(lines.line({ publishes: [b], ...how })).toEqual(NETWORK);
+    expect(lines.line({ publishes: [b], ...how })).toEqual(PACKET);
+    expect(lines.line({ publishes: [b], ...how })).toEqual(PACKET);
     expect(lines.line({ publishes: [b], ...how })).toEqual({
       kind: 'poisonPublish',
       publish: b,
@@ -96,7 +97,7 @@ describe('a poison publish', () => {
   it('is not convicted by closes over others, or over it and others', () => {
     const lines = suspected({ publishes: [a, b] });
     const close = [[a], [b], [a], [b], [b, c], [b], [b]];
-    expect(close.map((publishes) => lines.line({ publishes }).kind)).toEqual(close.map(() => 'network'));
+    expect(close.map((publishes) => lines.line({ publishes }).kind)).toEqual(close.map(() => 'packet'));
   });
 
   it('leaves the next suspect under inquiry, which needs three closes of its own', () => {
@@ -106,7 +107,7 @@ describe('a poison publish', () => {
     expect(lines.inquiry?.quietMs).toBeGreaterThan(10_000);
     expect(lines.open()?.quietMs).toBe(500);
     const kinds = [1, 2, 3].map(() => lines.line({ publishes: [b] }).kind);
-    expect(kinds).toEqual(['network', 'network', 'poisonPublish']);
+    expect(kinds).toEqual(['packet', 'packet', 'poisonPublish']);
     lines.ended.add(b);
     expect(lines.open()).toBeUndefined();
   });
@@ -140,7 +141,7 @@ describe('a poison filter', () => {
       return lines.close({ filters });
     });
     expect(asked).toEqual([4, 2, 1]);
-    expect(verdicts).toEqual([NETWORK, NETWORK, { kind: 'poisonFilter', filter: 'f/7', closes: 3 }]);
+    expect(verdicts).toEqual([PACKET, PACKET, { kind: 'poisonFilter', filter: 'f/7', closes: 3 }]);
     expect(lines.open()).toBeUndefined();
   });
 
@@ -152,7 +153,7 @@ describe('a poison filter', () => {
   it('takes three closes when it is the only one', () => {
     const lines = suspected({ filters: ['f/1'] });
     const kinds = [1, 2, 3].map(() => lines.line({ filters: ['f/1'] }).kind);
-    expect(kinds).toEqual(['network', 'network', 'poisonFilter']);
+    expect(kinds).toEqual(['packet', 'packet', 'poisonFilter']);
   });
 
   it('is none of those over which the line is closed one after the other', () => {
@@ -166,6 +167,16 @@ describe('a poison filter', () => {
     const lines = suspected({ filters: EIGHT });
     lines.line({ how: 'givenUp' });
     expect(lines.open()).toBeUndefined();
+  });
+});
+
+describe('MQTT 5, DISCONNECT 135', () => {
+  const denied = { code: 'NOT_AUTHORIZED', reasonCode: 135 } as const;
+
+  it('is said of a packet from the first time on when one is open, and of the client when none is', () => {
+    expect(new Lines().line({ ...denied, publishes: [a] })).toEqual(PACKET);
+    expect(new Lines().line({ ...denied, filters: ['f/1'] })).toEqual(PACKET);
+    expect(new Lines().line(denied)).toEqual(NETWORK);
   });
 });
 
@@ -200,13 +211,30 @@ describe('plain network trouble', () => {
     expect(lines.open()).toBeUndefined();
   });
 
-  it.each(['SERVER_UNAVAILABLE', 'SERVER_MOVED', 'DUPLICATE_CLIENT_ID'] satisfies IotErrorCode[])(
-    'makes nothing a suspect when the broker says %s',
-    (code) => {
-      const lines = suspected({ publishes: [a], filters: EIGHT, code, reasonCode: 139 });
+  it.each([
+    ['SERVER_UNAVAILABLE', 139],
+    ['SERVER_MOVED', 157],
+    ['DUPLICATE_CLIENT_ID', 142],
+    ['QUOTA_EXCEEDED', 151],
+    ['CONNECTION_LOST', 141],
+    ['CONNECTION_LOST', 152],
+    ['CONNECTION_LOST', 160],
+  ] satisfies [IotErrorCode, number][])(
+    'makes nothing a suspect when the broker says %s (%i)',
+    (code, reasonCode) => {
+      const lines = suspected({ publishes: [a], filters: EIGHT, code, reasonCode });
       expect(lines.open()).toBeUndefined();
     },
   );
+
+  it('acquits all when a line under inquiry was given up, unless it was asked to end', () => {
+    const all = { publishes: [a], filters: EIGHT, how: 'givenUp' } as const;
+    const asked = suspected({ publishes: [a] });
+    asked.line({ ...all, code: 'DISCONNECTED' });
+    expect(asked.open()?.publishes).toEqual(new Set([a]));
+    asked.close({ ...all, code: 'CONNECTION_LOST' });
+    expect(asked.open()).toBeUndefined();
+  });
 
   it('makes nothing a suspect when the line was given up here', () => {
     const lines = suspected({ publishes: [a], filters: EIGHT, how: 'givenUp', code: 'PING_TIMEOUT' });
