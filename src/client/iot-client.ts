@@ -110,7 +110,7 @@ export interface IotClient extends AsyncDisposable {
    *
    * A filter that is held several times is one subscription for the broker: the highest QoS counts, and the MQTT 5 options
    * of the newest call. Messages of a persistent session that were held until now come to the handler first, in their order,
-   * and not before this call has returned.
+   * and may do so before the promise of this call is settled: a handler must not use what it resolves to.
    */
   subscribe(filter: string, handler: MessageHandler): Promise<Subscription>;
   subscribe(filter: string, options: SubscribeOptions, handler: MessageHandler): Promise<Subscription>;

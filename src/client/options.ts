@@ -18,7 +18,7 @@ import { resolveWill, type WillOptions } from './will.ts';
 export interface OfflineQueueOptions {
   /** How many may wait; `Infinity` for any number. Default 20. */
   readonly maxMessages?: number;
-  /** How many bytes (topics and payloads) may wait, also on a live line. Default 64 MiB. */
+  /** How many bytes (topics, payloads, properties) may wait, also on a live line. Default 64 MiB. */
   readonly maxBytes?: number;
   /** Who loses when it is full: the new message (its publish rejects with `QUEUE_FULL`) or the oldest. Default `dropNewest`. */
   readonly overflow?: 'dropNewest' | 'dropOldest';

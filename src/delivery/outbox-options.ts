@@ -6,7 +6,7 @@ export interface OutboxOptions {
   readonly enabled: boolean;
   /** How many messages may wait. Does not bind while the flow is free. */
   readonly maxMessages: number;
-  /** How many bytes (topics and payloads) may wait, also while the flow is free and only the window holds them. */
+  /** How many bytes (topics, payloads, properties) may wait, also while the flow is free and only the window holds them. */
   readonly maxBytes: number;
   /** Who loses when there is no room: the message that is added, or the oldest ones that wait. */
   readonly overflow: 'dropNewest' | 'dropOldest';
