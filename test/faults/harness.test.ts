@@ -181,7 +181,7 @@ describe('the judge of delays (fault:I7)', () => {
     );
 
   it('takes 1, 2, 4 … seconds, drawn from their upper halves', () => {
-    expect(judge([0, backingOff(500, 1)], [9, connecting], [600, backingOff(2_600, 2)])).toEqual([]);
+    expect(judge([0, backingOff(500, 1)], [500, connecting], [600, backingOff(2_600, 2)])).toEqual([]);
     const stable: Status = { ...state('live'), stable: true };
     expect(judge([0, backingOff(1_000, 1)], [9, stable], [10, backingOff(510, 1)])).toEqual([]);
   });
@@ -189,6 +189,29 @@ describe('the judge of delays (fault:I7)', () => {
   it('takes the slow delay where a person must mend something, and none after a planned end', () => {
     expect(judge([0, backingOff(16_000, 1, denied)])).toEqual([]);
     expect(judge([0, state('disconnecting')], [5, backingOff(5, 1, undefined)])).toEqual([]);
+  });
+
+  it('takes the first delay again once it was told what closed the lines', () => {
+    const samples = [
+      { at: 0, status: backingOff(1_000, 1) },
+      { at: 1_000, status: connecting },
+      { at: 1_001, status: backingOff(2_001, 1) },
+    ];
+    expect(unlawfulDelays(samples, DEFAULT_BACKOFF, 1, [1_001])).toEqual([]);
+    expect(unlawfulDelays(samples, DEFAULT_BACKOFF, 1, [900])).not.toEqual([]);
+  });
+
+  it('takes a try before its time where networkOnline() asked for it', () => {
+    const told = (nudges: number) =>
+      unlawfulDelays(
+        [
+          { at: 0, status: backingOff(900, 1), nudges: 1 },
+          { at: 300, status: connecting, nudges },
+        ],
+        DEFAULT_BACKOFF,
+      );
+    expect(told(2)).toEqual([]);
+    expect(told(1)).toEqual(['I7 tries 600 ms before retryAt']);
   });
 
   it.each<[string, readonly (readonly [number, Status])[]]>([
@@ -239,6 +262,24 @@ describe('the judge of secrets (fault:I10)', () => {
     ['a field', { context: { options: { passphrase: SECRET } } }],
     ['what toJSON gives', { toJSON: () => SECRET }],
     ['text', `printed ${SECRET}`],
+    ['bytes', { payload: Buffer.from(`a ${SECRET}`) }],
+    ['part of a buffer', new Uint8Array(new TextEncoder().encode(`--${SECRET}`).buffer, 2)],
+    ['an ArrayBuffer', new TextEncoder().encode(SECRET).buffer],
+    ['the depth', { a: { b: { c: { d: { e: { f: { g: { h: { i: SECRET } } } } } } } } }],
+    [
+      'the depth of maps',
+      { a: { b: { c: { d: { e: { f: new Map([['g', new Map([['h', SECRET]])]]) } } } } } },
+    ],
+    ['the depth of sets', { a: { b: { c: { d: { e: { f: new Set([{ h: SECRET }]) } } } } } }],
+    ['a name', new Map([[{ a: { b: { c: { d: { e: { f: { [SECRET]: 1 } } } } } } }, 1]])],
+    [
+      'a cycle',
+      (() => {
+        const node = { next: {}, deep: { a: [[[[[[[SECRET]]]]]]] } };
+        node.next = node;
+        return node;
+      })(),
+    ],
   ])('finds one in %s, and does not repeat it', (_where, value) => {
     const found = leaksIn(['fine', value], [SECRET]);
     expect(found).toHaveLength(1);
@@ -246,6 +287,14 @@ describe('the judge of secrets (fault:I10)', () => {
   });
 
   it('finds none where there is none', () => {
-    expect(leaksIn([new Error('wrong passphrase'), { a: 1 }, undefined], [SECRET])).toEqual([]);
+    const harmless = [
+      new Error('wrong passphrase'),
+      { a: 1 },
+      undefined,
+      null,
+      Buffer.from('a'),
+      new Map([[1, 2]]),
+    ];
+    expect(leaksIn(harmless, [SECRET])).toEqual([]);
   });
 });

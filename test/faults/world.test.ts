@@ -81,11 +81,6 @@ describe('a world', () => {
       }),
     ],
     [
-      'fault:I9 a queue over its bound',
-      /I9 21 messages wait/,
-      (client) => ({ status: { ...client.status, queued: 21 } }),
-    ],
-    [
       'fault:I11 an event after the last one',
       /I11 status was emitted after closed/,
       (client) => ({
@@ -120,6 +115,67 @@ describe('a world', () => {
       { make: liar(lies) },
     );
     await expect(test).rejects.toThrow(says);
+  });
+
+  it('fault:I7 finds a try before its time that nobody asked for, and takes one that was asked for', async () => {
+    const retrying = (nudge: (client: IotClient, bare: IotClient) => void) => {
+      let bare: IotClient | undefined;
+      return inWorld(
+        async (world, broker) => {
+          const client = await world.liveClient();
+          await broker.dropConnections();
+          await client.when('backingOff');
+          nudge(client, bare!);
+          await client.when('live');
+        },
+        { make: (options) => (bare = createIotClient(options)) },
+      );
+    };
+    await retrying((client) => client.networkOnline());
+    await expect(retrying((_client, bare) => bare.networkOnline())).rejects.toThrow(
+      /I7 tries \d.* before retryAt/,
+    );
+  });
+
+  it('fault:I8 does not take the word of a client for what it holds', async () => {
+    const subscribing = (change: (bare: IotClient) => Promise<unknown>, loops = false) => {
+      let bare: IotClient | undefined;
+      return inWorld(
+        async (world) => {
+          const client = await world.liveClient();
+          const mine = await client.subscribe('mine', () => undefined);
+          await mine.unsubscribe();
+          await client.subscribe('mine', () => undefined);
+          await client.unsubscribe('mine');
+          await client.subscribe('held', () => undefined);
+          if (loops) {
+            const loop = client.messages('loop')[Symbol.asyncIterator]();
+            void loop.next();
+            await client.subscribe('after', () => undefined);
+            await loop.return?.();
+          }
+          await change(bare!);
+        },
+        { make: (options) => (bare = createIotClient(options)) },
+      );
+    };
+    await subscribing(() => Promise.resolve(), true);
+    await expect(subscribing((bare) => bare.unsubscribe('held'))).rejects.toThrow(
+      'I8 held is not subscribed',
+    );
+    const stray = subscribing((bare) => bare.subscribe('stray', () => undefined));
+    await expect(stray).rejects.toThrow('I8 stray is still subscribed');
+  });
+
+  it('fault:I9 finds a queue over its bound, whatever its client says', async () => {
+    const test = inWorld(
+      async (world) => {
+        const client = world.client();
+        for (let each = 1; each <= 21; each++) await client.publish('a', String(each), { qos: 1 });
+      },
+      { make: (options) => createIotClient({ ...options, offlineQueue: { maxMessages: 30 } }) },
+    );
+    await expect(test).rejects.toThrow('I9 21 messages wait');
   });
 
   it('fault:I6 finds a timer that is left behind', async () => {

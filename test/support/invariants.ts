@@ -15,6 +15,8 @@ import {
 export interface StatusSample {
   readonly at: number;
   readonly status: Status;
+  /** How often networkOnline() was called until then: nothing else makes a client try before its time. */
+  readonly nudges?: number;
 }
 
 /** The states that may follow each state. `closed` may follow all, and nothing follows it. */
@@ -73,17 +75,28 @@ export function strayConnections(mostOpen: number, clients: number): string[] {
     : [`I5 ${mostOpen} connections were open at a time for ${clients} client(s)`];
 }
 
-/** I7: the delays that the law of backoff does not know. */
+/**
+ * I7: the delays that the law of backoff does not know, and those that were announced and not kept.
+ *
+ * @param convictedAt When it was told which packet closed the lines: what came before is forgiven.
+ */
 export function unlawfulDelays(
   samples: readonly StatusSample[],
   policy: BackoffPolicy,
   toleranceMs = 1,
+  convictedAt: readonly number[] = [],
 ): string[] {
   const unlawful: string[] = [];
   let failures = 0;
   let before: Status | undefined;
-  for (const { at, status } of samples) {
-    if (status.stable) failures = 0;
+  let nudgesBefore = 0;
+  for (const { at, status, nudges = 0 } of samples) {
+    if (before?.state === 'backingOff' && status.state === 'connecting' && nudges === nudgesBefore) {
+      const early = before.retryAt - at;
+      if (early > toleranceMs) unlawful.push(`I7 tries ${early} ms before retryAt`);
+    }
+    nudgesBefore = nudges;
+    if (status.stable || convictedAt.some((time) => Math.abs(time - at) <= toleranceMs)) failures = 0;
     if (status.state === 'backingOff' && !isSameWait(before, status)) {
       const delay = status.retryAt - at;
       const isLawful = lawfulDelays(policy, failures, before, status).some(
@@ -176,12 +189,41 @@ export function leaksIn(shown: readonly unknown[], secrets: readonly string[]): 
 
 /** All that printing, serialising and walking a value shows. */
 function everythingIn(value: unknown): string {
-  const deep = inspect(value, { depth: 6, maxArrayLength: 1_000, maxStringLength: null });
+  const texts = [inspect(value, { depth: 6, maxArrayLength: 1_000, maxStringLength: null })];
   try {
-    return `${deep}\n${JSON.stringify(value)}`;
+    texts.push(JSON.stringify(value));
   } catch (error) {
-    return `${deep}\n${inspect(error)}`;
+    texts.push(inspect(error));
   }
+  return [...texts, ...textsIn(value)].join('\n');
+}
+
+/** Every text, and bytes as text, that can be reached without calling anything, however deep. */
+function textsIn(root: unknown): string[] {
+  const texts: string[] = [];
+  const seen = new Set<unknown>([root]);
+  // A set goes on to what is added while it is walked.
+  for (const value of seen) {
+    if (typeof value === 'string') texts.push(value);
+    if ((typeof value !== 'object' && typeof value !== 'function') || value === null) continue;
+    if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) texts.push(asText(value));
+    else for (const part of partsOf(value)) seen.add(part);
+  }
+  return texts;
+}
+
+function partsOf(value: object): unknown[] {
+  const own = Object.values(Object.getOwnPropertyDescriptors(value)).map((each) => each.value as unknown);
+  const names = Reflect.ownKeys(value).map((key) => (typeof key === 'symbol' ? key.description : key));
+  const entries = value instanceof Map || value instanceof Set ? [...value.entries()].flat() : [];
+  return [...names, ...own, ...entries];
+}
+
+function asText(bytes: ArrayBufferView | ArrayBuffer): string {
+  const buffer = ArrayBuffer.isView(bytes)
+    ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    : Buffer.from(bytes);
+  return buffer.toString();
 }
 
 function kindOf(value: unknown): string {

@@ -1,9 +1,10 @@
-import type {
-  IotClient,
-  IotClientOptions,
-  PublishReceipt,
-  Status,
-  Subscription,
+import {
+  type IotClient,
+  type IotClientOptions,
+  IotError,
+  type PublishReceipt,
+  type Status,
+  type Subscription,
 } from '../../../src/index.ts';
 import { EVENTS } from '../../../src/client/events.ts';
 import { actorOf } from '../../../src/machines/index.ts';
@@ -24,6 +25,7 @@ import {
   untrueIn,
 } from '../../support/invariants.ts';
 import { PromiseRegistry } from '../../support/tracked.ts';
+import { Holdings } from './holdings.ts';
 import { Ledger } from './ledger.ts';
 import type { Place } from './places.ts';
 
@@ -50,9 +52,13 @@ export class WatchedClient {
   readonly #backlogs: Backlog[] = [];
   readonly #emissions: Emission[] = [];
   readonly #shown: unknown[] = [];
-  readonly #held: Subscription[] = [];
+  readonly #holdings = new Holdings();
   readonly #stopWatching: () => void;
   #unlikeTheBroker: readonly string[] = [];
+  /** When it told which publish or filter had closed its lines. */
+  readonly #convictedAt: number[] = [];
+  /** How often the test told it to try at once. */
+  #nudges = 0;
 
   constructor(
     place: Place,
@@ -70,6 +76,7 @@ export class WatchedClient {
     this.#told = collect(this.#bare.statusChanges());
     this.#sample();
     for (const event of WATCHED) this.#bare.on(event, (value) => this.#emitted(event, value));
+    this.#bare.on('subscriptionRefused', ({ filter }) => this.#holdings.refused(filter));
     // In the step of the machine itself: its delays are counted from there.
     actorOf(this.#bare)
       .getSnapshot()
@@ -81,10 +88,8 @@ export class WatchedClient {
   /** I8: looked at while it is live; afterwards there is nothing to compare. */
   lookAtSubscriptions(): void {
     if (this.#bare.status.state !== 'live') return;
-    const { wanted } = actorOf(this.#bare).getSnapshot().children.subscriptions!.getSnapshot().context;
-    const held = this.#held.filter(({ state }) => state !== 'ended').map(({ filter }) => filter);
-    const effective = this.#place.filtersOf(this.clientId);
-    this.#unlikeTheBroker = strayFilters(held, [...wanted.keys()], effective);
+    const { held, wanted } = this.#holdings;
+    this.#unlikeTheBroker = strayFilters(held, wanted, this.#place.filtersOf(this.clientId));
   }
 
   /** Closes without waiting for anything. */
@@ -102,6 +107,7 @@ export class WatchedClient {
     const policy = { ...DEFAULT_BACKOFF, ...reconnect };
     const queue = offlineQueue === false ? {} : (offlineQueue ?? {});
     const { maxMessages = 20, maxBytes = 64 * 1024 * 1024 } = queue;
+    const tolerance = this.#clock === undefined ? REAL_TIME_TOLERANCE_MS : 1;
     this.#stopWatching();
     this.#show();
     const { unkept, reasons } = await this.#registry.judge();
@@ -109,7 +115,7 @@ export class WatchedClient {
       ...unkept,
       ...untrueIn(await this.#told),
       ...unkeptIn(this.#ledger.judged(this.#place.taken(this.clientId))),
-      ...unlawfulDelays(this.#samples, policy, this.#clock === undefined ? REAL_TIME_TOLERANCE_MS : 1),
+      ...unlawfulDelays(this.#samples, policy, tolerance, this.#convictedAt),
       ...this.#unlikeTheBroker,
       ...overfull(this.#backlogs, { maxMessages, maxBytes }),
       ...leaksIn([...this.#shown, ...reasons], this.#secrets),
@@ -119,20 +125,23 @@ export class WatchedClient {
 
   #sample(): void {
     const { status } = this.#bare;
-    this.#samples.push({ at: this.#clock?.now() ?? performance.timeOrigin + performance.now(), status });
+    this.#samples.push({ at: this.#now(), status, nudges: this.#nudges });
     this.#shown.push(status);
     this.#noteBacklog();
   }
 
+  #now(): number {
+    return this.#clock?.now() ?? performance.timeOrigin + performance.now();
+  }
+
   #noteBacklog(): void {
-    const { state, queued, inFlight } = this.#bare.status;
-    // What is in flight when a live line breaks waits again.
-    const messages = state === 'live' ? queued + inFlight : queued;
-    this.#backlogs.push({ state, messages, bytes: this.#ledger.open.bytes });
+    this.#backlogs.push({ state: this.#bare.status.state, ...this.#ledger.open });
   }
 
   #emitted(event: string, value: unknown): void {
     this.#shown.push(value);
+    const { error } = value as { readonly error?: unknown };
+    if (IotError.is(error) && error.code.startsWith('POISON_')) this.#convictedAt.push(this.#now());
     this.#emissions.push({ event, ...(event === 'status' ? { state: (value as Status).state } : {}) });
   }
 
@@ -154,16 +163,24 @@ export class WatchedClient {
       void published.catch(() => undefined).then(() => this.#noteBacklog());
       return noted;
     };
-    const subscribe = async (...parameters: unknown[]): Promise<Subscription> => {
-      const subscription = await (client.subscribe as (...given: unknown[]) => Promise<Subscription>)(
-        ...parameters,
-      );
-      this.#held.push(subscription);
-      return subscription;
+    const subscribe = (filter: string, ...rest: unknown[]): Promise<Subscription> => {
+      const call = (client.subscribe as (...given: unknown[]) => Promise<Subscription>)(filter, ...rest);
+      return this.#holdings.subscribed(filter, call);
+    };
+    const unsubscribe: IotClient['unsubscribe'] = (filter, options) =>
+      this.#holdings.unsubscribed(filter, client.unsubscribe(filter, options));
+    const messages: IotClient['messages'] = (filter, options) =>
+      this.#holdings.looped(filter, client.messages(filter, options));
+    const networkOnline = (): void => {
+      this.#nudges += 1;
+      client.networkOnline();
     };
     const own = new Map<PropertyKey, unknown>([
       ['publish', publish],
       ['subscribe', subscribe],
+      ['unsubscribe', unsubscribe],
+      ['messages', messages],
+      ['networkOnline', networkOnline],
     ]);
     return new Proxy(client, {
       get: (target, property) => own.get(property) ?? Reflect.get(target, property, target),
