@@ -47,7 +47,7 @@ Examples:
     .option('-c, --cert <path>', 'the certificate of the device, PEM')
     .option('-k, --key <path>', 'its private key, PEM')
     .option('-p, --port <number>', 'the port of the endpoint (default: 8883)', wholeNumber(1, 65_535))
-    .option('--client-id <id>', 'the name of the device, unique in the account; also -id', clientId)
+    .option('--client-id <id>', 'the name of the device, unique in the account; also -id', named, clientId)
     .option('--local', 'start a broker on this computer and use that: no account is needed')
     .configureOutput({ outputError: (text, write) => write(`${text.trim().replaceAll('\n', ' ')}\n`) });
 }
@@ -83,6 +83,16 @@ export async function runDevice(command, run) {
   } finally {
     stop.free();
   }
+}
+
+/**
+ * Parses the name of a device: the client would take none for "any name".
+ *
+ * @param {string} text
+ */
+function named(text) {
+  if (text === '') throw new InvalidArgumentError('A device has a name of its own.');
+  return text;
 }
 
 /**

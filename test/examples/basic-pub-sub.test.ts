@@ -78,7 +78,10 @@ describe('what is wrong is said in one line', () => {
       ['--local', '-m', 'all'],
       "option '-m, --mode <mode>' argument 'all' is invalid. Allowed choices are both, publish, subscribe.",
     ],
-    [['--local', '-id', ''], 'INVALID_ARGUMENT: clientId must be text of 1 to 65535 bytes; given: ""'],
+    [
+      ['--local', '-id', ''],
+      "option '--client-id <id>' argument '' is invalid. A device has a name of its own.",
+    ],
   ])('%j', async (parameters, message) => {
     expect(await runProgram(MAIN, parameters)).toMatchObject({
       exitCode: 1,
