@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     include: ['test/interop/**/*.test.ts'],
     setupFiles: ['test/support/setup.ts'],
-    testTimeout: 30_000,
+    testTimeout: 10_000,
     hookTimeout: 120_000,
   },
 });

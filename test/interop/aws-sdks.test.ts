@@ -14,6 +14,9 @@ import { afterThisTest, IMPATIENT, Inbox, makeClient } from './support.ts';
 
 const SDKS = { 'aws-iot-device-sdk': '2.2.16', 'aws-iot-device-sdk-v2': '1.28.0' } as const;
 
+/** Below the time that a hook has: then npm is ended too. */
+const INSTALL_MS = 100_000;
+
 interface Told {
   readonly event: 'connected' | 'disconnected' | 'message' | 'done' | 'error';
   readonly topic?: string;
@@ -53,7 +56,7 @@ class Program {
 }
 
 describe.each(Object.keys(SDKS))('%s on the local core', (sdk) => {
-  let folder: string;
+  let folder = '';
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'aws-iot-sdk-'));
@@ -61,10 +64,11 @@ describe.each(Object.keys(SDKS))('%s on the local core', (sdk) => {
     const wanted = `${sdk}@${SDKS[sdk as keyof typeof SDKS]}`;
     // Without scripts: what aws-crt needs is in its package.
     const flags = ['--no-audit', '--no-fund', '--ignore-scripts', '--silent'];
-    await promisify(execFile)('npm', ['install', ...flags, wanted], { cwd: folder });
+    await promisify(execFile)('npm', ['install', ...flags, wanted], { cwd: folder, timeout: INSTALL_MS });
   });
 
-  afterAll(() => rm(folder, { recursive: true }));
+  // What has failed above must not fail here once more.
+  afterAll(() => (folder === '' ? undefined : rm(folder, { recursive: true, force: true })));
 
   async function startProgram(core: LocalIotCore): Promise<Program> {
     const credentials = await core.deviceCredentials('sdk');

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { afterEach } from 'vitest';
 
 import {
@@ -78,6 +79,9 @@ export function makeClient(options: IotClientOptions): IotClient {
   return client;
 }
 
+/** Below the time that a test has: whoever waits in vain then says what came. */
+const PATIENCE_MS = 7_000;
+
 /** Things that came, and a way to wait for more of them. */
 export class Inbox<T> {
   readonly all: T[] = [];
@@ -88,14 +92,26 @@ export class Inbox<T> {
     for (const look of this.#waiting) look();
   };
 
-  /** Resolves with all that came, once this holds for them. */
+  /** Resolves with all that came, once this holds for them. Rejects with what it throws, or when it takes too long. */
   until(isEnough: (all: readonly T[]) => boolean): Promise<readonly T[]> {
-    return new Promise((resolve) => {
-      const look = (): void => {
-        if (!isEnough(this.all)) return;
+    return new Promise((resolve, reject) => {
+      const end = (): void => {
+        clearTimeout(deadline);
         this.#waiting.delete(look);
-        resolve(this.all);
       };
+      const look = (): void => {
+        try {
+          if (!isEnough(this.all)) return;
+          resolve(this.all);
+        } catch (error) {
+          reject(error);
+        }
+        end();
+      };
+      const deadline = setTimeout(() => {
+        end();
+        reject(new Error(`waited in vain; ${this.all.length} came, at last ${inspect(this.all.slice(-5))}`));
+      }, PATIENCE_MS);
       this.#waiting.add(look);
       look();
     });
@@ -123,6 +139,7 @@ export async function nextReason(client: IotClient): Promise<string | undefined>
 /** Numbered QoS 1 messages from one client to another, and what became of each. */
 export class Traffic {
   readonly #lines = new Inbox<HistoryLine>();
+  readonly #rejections: unknown[] = [];
   readonly #topic: string;
 
   constructor(topic: string) {
@@ -140,15 +157,23 @@ export class Traffic {
 
   /** Resolves when so many different ones have arrived. */
   async arrived(count: number): Promise<void> {
-    await this.#lines.until((lines) => idsOf(lines, 'received').size >= count);
+    await this.#until('received', count);
   }
 
   /** Resolves with the judgement when so many were delivered, as their sender was told, and have arrived. */
   async delivered(count: number): Promise<HistoryReport> {
-    await this.#lines.until((lines) => idsOf(lines, 'delivered').size >= count);
+    await this.#until('delivered', count);
     await this.arrived(count);
     // How often each was written cannot be seen from outside: QoS 1 may bring one twice.
     return { ...checkHistory(this.#lines.all), duplicated: [] };
+  }
+
+  /** Nothing that a test publishes may be rejected: it fails with the first reason. */
+  async #until(op: HistoryLine['op'], count: number): Promise<void> {
+    await this.#lines.until((lines) => {
+      if (this.#rejections.length > 0) throw this.#rejections[0];
+      return idsOf(lines, op).size >= count;
+    });
   }
 
   async #publish(client: IotClient, id: string): Promise<void> {
@@ -157,7 +182,8 @@ export class Traffic {
       const receipt = await client.publish(this.#topic, id, { qos: 1 });
       await receipt.delivered;
       this.#note('delivered', id);
-    } catch {
+    } catch (error) {
+      this.#rejections.push(error);
       this.#note('rejected', id);
     }
   }

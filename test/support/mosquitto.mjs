@@ -1,6 +1,8 @@
 // @ts-check
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { randomInt } from 'node:crypto';
+import { on, once } from 'node:events';
+import { rmSync, watch } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -17,7 +19,10 @@ import { delimiter, join } from 'node:path';
 /** Where distributions put a server's binary, beside what the PATH names. */
 const PATH = [process.env['PATH'] ?? '', '/usr/sbin', '/usr/local/sbin'].join(delimiter);
 
-/** A mosquitto as a child of this process: on the loopback, with a folder of its own, on a port that it keeps. */
+/**
+ * A mosquitto as a child of this process: on the loopback, with a folder of its own, on a port that it keeps. Both go when
+ * this process exits; one that is killed leaves them behind.
+ */
 export class Mosquitto {
   /** @type {import('node:child_process').ChildProcess | undefined} */
   #process;
@@ -32,6 +37,7 @@ export class Mosquitto {
   constructor(folder, port) {
     this.#folder = folder;
     this.#port = port;
+    process.on('exit', this.#endWithMe);
   }
 
   /**
@@ -57,10 +63,15 @@ export class Mosquitto {
       ...settings,
     ];
     const all = { ...files, ...tls, configuration: `${configuration.join('\n')}\n` };
-    for (const [name, text] of Object.entries(all))
-      await writeFile(join(folder, name), text, { mode: 0o600 });
     const broker = new Mosquitto(folder, port);
-    await broker.start();
+    try {
+      for (const [name, text] of Object.entries(all))
+        await writeFile(join(folder, name), text, { mode: 0o600 });
+      await broker.start();
+    } catch (error) {
+      await broker.remove();
+      throw error;
+    }
     return broker;
   }
 
@@ -81,7 +92,6 @@ export class Mosquitto {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.#process = child;
-    process.on('exit', this.#endWithMe);
     const isRunning = new Promise((resolve, reject) => {
       child.on('error', reject);
       child.on('close', () => reject(new Error(`mosquitto ended:\n${this.#log}`)));
@@ -107,18 +117,20 @@ export class Mosquitto {
 
   /** Resolves when everything that it knows now is on the disk. */
   async saved() {
-    // It logs the beginning of a save: once the next one begins, this one is over.
-    for (let saves = 0; saves < 2; saves++) {
-      const before = this.#log.split(SAVING).length;
+    // It writes a new file and then gives that the name of the old one. Its log may come later than what it tells of.
+    const watcher = watch(this.#folder);
+    try {
       this.#process?.kill('SIGUSR1');
-      const stderr = this.#process?.stderr;
-      while (stderr && this.#log.split(SAVING).length === before) await once(stderr, 'data');
+      const changes = on(watcher, 'change', { signal: AbortSignal.timeout(SAVE_MS) });
+      for await (const [, name] of changes) if (name === DATABASE) return;
+    } finally {
+      watcher.close();
     }
   }
 
   /** Takes its sessions and messages away, while it is stopped. */
   async forget() {
-    await rm(join(this.#folder, 'mosquitto.db'));
+    await rm(join(this.#folder, DATABASE));
   }
 
   /** Stops it in its tracks: the system still accepts and acknowledges bytes for it, and nobody answers. */
@@ -134,6 +146,7 @@ export class Mosquitto {
   /** Ends it for good. */
   async remove() {
     await this.kill();
+    process.off('exit', this.#endWithMe);
     await rm(this.#folder, { recursive: true });
   }
 
@@ -141,18 +154,23 @@ export class Mosquitto {
   async #end(signal) {
     const child = this.#process;
     this.#process = undefined;
-    process.off('exit', this.#endWithMe);
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const isOver = once(child, 'close');
     child.kill(signal);
     await isOver;
   }
 
-  #endWithMe = () => void this.#process?.kill('SIGKILL');
+  #endWithMe = () => {
+    this.#process?.kill('SIGKILL');
+    rmSync(this.#folder, { recursive: true, force: true });
+  };
 }
 
-/** What it logs when it begins to write what it knows to the disk. */
-const SAVING = 'Saving in-memory database';
+/** Where it keeps what it knows. */
+const DATABASE = 'mosquitto.db';
+
+/** How long a save may take. */
+const SAVE_MS = 5_000;
 
 const TLS_SETTINGS = [
   'cafile ca',
@@ -162,11 +180,19 @@ const TLS_SETTINGS = [
   'use_identity_as_username true',
 ];
 
-/** @returns {Promise<number>} */
+/**
+ * A port below those that systems give to whoever asks for any: nobody is given it while the broker is down.
+ *
+ * @returns {Promise<number>}
+ */
 async function freePort() {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = /** @type {net.AddressInfo} */ (server.address());
+  const port = randomInt(10_000, 32_768);
+  const server = net.createServer().listen(port, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+  } catch {
+    return freePort();
+  }
   server.close();
   await once(server, 'close');
   return port;
