@@ -24,7 +24,7 @@ export const protocolError = breach(0x82);
 /** A topic alias that was not set, or lies beyond what CONNECT allowed (MQTT-3.3.2-8, MQTT-3.3.2-9). */
 export const aliasInvalid = breach(0x94);
 
-/** A packet of more bytes than this side takes (MQTT-3.1.2-24). */
+/** A packet of more bytes than this side takes (MQTT 5 [MQTT-3.1.2-24]). */
 export function oversized(bytes: number, mostBytes: number): Breach {
   return { reasonCode: 0x95, error: (place) => packetTooLarge(bytes, mostBytes, place) };
 }

@@ -1,5 +1,6 @@
 import type { IConnackPacket } from 'mqtt-packet';
 import { MQTT_LIMITS } from '../protocol/limits.ts';
+import type { Caution, SessionFacts } from '../protocol/transport.ts';
 import { type Breach, protocolError } from './breach.ts';
 
 /** What the broker does not take. What 3.1.1 has no words for, it takes. */
@@ -19,11 +20,25 @@ export interface Accepted {
   readonly serverKeepAliveSeconds?: number;
 }
 
+/** What the machines get to know of it. */
+export function sessionFacts(
+  { limits: _, sessionPresent, ...facts }: Accepted,
+  clean: boolean,
+  caution: Caution | undefined,
+): SessionFacts {
+  return {
+    ...facts,
+    // A session that was to be forgotten cannot be there, whatever the broker says.
+    sessionPresent: sessionPresent && !clean,
+    ...(caution === undefined ? {} : { caution }),
+  };
+}
+
 type Properties = NonNullable<IConnackPacket['properties']>;
 type NumberProperty = 'receiveMaximum' | 'maximumPacketSize' | 'maximumQoS' | 'serverKeepAlive';
 
-/** Reads a CONNACK that accepts, of either version; or says what is wrong with it. */
-export function readAccepted(connack: IConnackPacket): Accepted | Breach {
+/** Reads a CONNACK that accepts the CONNECT with this client id, of either version; or says what is wrong with it. */
+export function readAccepted(connack: IConnackPacket, clientId: string): Accepted | Breach {
   const { properties = {} } = connack;
   const wrong = wrongWith(properties);
   if (wrong !== undefined) return protocolError(`CONNACK with a wrong ${wrong}`);
@@ -36,7 +51,8 @@ export function readAccepted(connack: IConnackPacket): Accepted | Breach {
       maximumQos: properties.maximumQoS ?? 2,
       retain: properties.retainAvailable ?? true,
     },
-    ...(assignedClientId === undefined ? {} : { assignedClientId }),
+    // A client that came with an id keeps it: no broker may assign another.
+    ...(assignedClientId === undefined || clientId !== '' ? {} : { assignedClientId }),
     ...(serverKeepAlive === undefined ? {} : { serverKeepAliveSeconds: serverKeepAlive }),
   };
 }

@@ -5,7 +5,7 @@ import { isWellFormed } from '../protocol/utf8.ts';
 /** User name and password of CONNECT, for brokers and custom authorizers that ask for them. */
 export interface CredentialOptions {
   readonly username?: string;
-  /** Only together with a user name (MQTT-3.1.2-22). */
+  /** Only together with a user name (MQTT 3.1.1 [MQTT-3.1.2-22]; MQTT 5 would allow it alone). */
   readonly password?: string;
 }
 

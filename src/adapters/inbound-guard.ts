@@ -21,11 +21,17 @@ export class InboundGuard {
   #length = 0;
   /** What of the packet is still to come behind its header. */
   #bodyLeft = 0;
+  #packets = 0;
 
   /** @param mostBytes of one packet, header and all. */
   constructor(protocolVersion: 4 | 5, mostBytes: number) {
     this.#firstBytes = FIRST_BYTES[protocolVersion];
     this.#mostBytes = mostBytes;
+  }
+
+  /** How many packets have begun that nothing is wrong with. */
+  get packets(): number {
+    return this.#packets;
   }
 
   /** Takes the bytes that came next. Returns what is wrong with them, if something is. */
@@ -58,7 +64,9 @@ export class InboundGuard {
     const bytes = this.#headerBytes + this.#length;
     this.#headerBytes = 0;
     this.#bodyLeft = this.#length;
-    return bytes > this.#mostBytes ? oversized(bytes, this.#mostBytes) : undefined;
+    if (bytes > this.#mostBytes) return oversized(bytes, this.#mostBytes);
+    this.#packets += 1;
+    return undefined;
   }
 }
 

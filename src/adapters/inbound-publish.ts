@@ -6,15 +6,26 @@ import { aliasInvalid, type Breach, malformed, protocolError } from './breach.ts
 /** How many topics a broker may give an alias. AWS IoT Core uses at most as many. */
 export const TOPIC_ALIASES = 8;
 
-/** Wildcards, NUL (MQTT-3.3.2-2, MQTT-1.5.4-2), and what a decoder writes for bytes that are no UTF-8 (MQTT-1.5.4-1). */
-const NOT_IN_A_TOPIC = /[+#\0\ufffd]/;
+/** Wildcards and NUL (MQTT-3.3.2-2, MQTT-1.5.4-2). */
+const NOT_IN_A_TOPIC = /[+#\0]/;
+/** What a decoder writes for bytes that are no UTF-8 (MQTT-1.5.4-1); but a character like any other when it was sent. */
+const REPLACEMENT = '\ufffd';
+const TOPIC_LENGTH_BYTES = 2;
+const PACKET_ID_BYTES = 2;
+/** MQTT 5 has a byte for the length of the properties, also when there are none. */
+const NO_PROPERTIES_BYTES = { 4: 0, 5: 1 } as const;
 
 /** What mqtt-packet found in a PUBLISH. It hardly checks: the values are what they should be, or an array, null, or -1. */
 type RawProperties = NonNullable<IPublishPacket['properties']>;
 
 /** Checks each PUBLISH of one line before it is handled, and knows the aliases that the broker set. */
 export class InboundPublishes {
+  readonly #protocolVersion: 4 | 5;
   readonly #topicOf = new Map<number, string>();
+
+  constructor(protocolVersion: 4 | 5) {
+    this.#protocolVersion = protocolVersion;
+  }
 
   /**
    * Gives the packet the topic that it means: mqtt.js looks an alias up and tells nobody what it found. Returns what is wrong
@@ -23,6 +34,9 @@ export class InboundPublishes {
   check(packet: IPublishPacket): Breach | undefined {
     const { topic, properties } = packet;
     if (NOT_IN_A_TOPIC.test(topic)) return malformed(`PUBLISH to ${describe(topic)}`);
+    if (topic.includes(REPLACEMENT) && !isAsSent(packet, this.#protocolVersion)) {
+      return malformed(`PUBLISH to a topic that is no UTF-8: ${describe(topic)}`);
+    }
     if (properties !== undefined) {
       return wrongWith(properties) ?? this.#resolveAlias(packet, properties);
     }
@@ -46,6 +60,19 @@ export class InboundPublishes {
 
 const WITHOUT_TOPIC = protocolError('PUBLISH without a topic');
 
+/**
+ * Whether the topic is what came. Broken UTF-8 seldom has as many bytes as what a decoder made of it: only a character of
+ * four bytes that lacks its last one does. With properties the bytes of the topic cannot be counted: then it is believed.
+ */
+function isAsSent(
+  { topic, payload, qos, length, properties }: IPublishPacket,
+  protocolVersion: 4 | 5,
+): boolean {
+  if (properties !== undefined || length === undefined) return true;
+  const besides = TOPIC_LENGTH_BYTES + (qos > 0 ? PACKET_ID_BYTES : 0) + NO_PROPERTIES_BYTES[protocolVersion];
+  return length - payload.length - besides === Buffer.byteLength(topic);
+}
+
 const isText = (value: unknown): boolean => typeof value === 'string';
 const isCount = (value: unknown): boolean => typeof value === 'number' && value >= 0;
 
@@ -54,7 +81,7 @@ const RIGHT: Readonly<Record<string, (value: unknown) => boolean>> = {
   payloadFormatIndicator: (value) => typeof value === 'boolean',
   messageExpiryInterval: isCount,
   topicAlias: isCount,
-  responseTopic: (value) => isText(value) && !NOT_IN_A_TOPIC.test(value as string),
+  responseTopic: isText,
   correlationData: (value) => value instanceof Uint8Array,
   contentType: isText,
   userProperties: (value) =>
@@ -76,16 +103,20 @@ export function incomingMessage(packet: IPublishPacket): IncomingMessage {
   return properties === undefined ? message : { ...message, properties };
 }
 
+/** Nobody can publish to it, which is no harm to the line: the message comes without it. U+FFFD may be broken UTF-8. */
+const isTopic = (text: string): boolean => !NOT_IN_A_TOPIC.test(text) && !text.includes(REPLACEMENT);
+
 function messageProperties(raw: RawProperties): MessageProperties | undefined {
   const { payloadFormatIndicator: isUtf8, messageExpiryInterval: seconds } = raw;
   const { contentType, responseTopic, correlationData, userProperties } = raw;
   const properties: MessageProperties = {
     ...(contentType === undefined ? {} : { contentType }),
     ...(isUtf8 === undefined ? {} : { payloadFormat: isUtf8 ? 'utf8' : 'bytes' }),
-    ...(responseTopic === undefined ? {} : { responseTopic }),
+    ...(responseTopic === undefined || !isTopic(responseTopic) ? {} : { responseTopic }),
     ...(correlationData === undefined ? {} : { correlationData }),
     ...(seconds === undefined ? {} : { messageExpirySeconds: seconds }),
-    // Without a prototype, as mqtt-packet makes it: a name may be `__proto__`.
+    // Without a prototype, as mqtt-packet makes it: a name may be `__proto__`. It loses the first of several values of a
+    // name when that is empty: `tag` and `tag=b` come as `b` alone.
     ...(userProperties === undefined ? {} : { userProperties }),
   };
   return Object.keys(properties).length === 0 ? undefined : properties;

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../protocol/clock.ts';
 import { IotError } from '../protocol/errors.ts';
+import { AWS_LIMITS } from '../protocol/limits.ts';
 
 /** How often to ping and how long to wait, all by `clock`. */
 export interface KeepAliveOptions {
@@ -24,13 +25,23 @@ export interface WatchedLine {
   sendPing(): void;
   /** The oldest publish that still has no PUBACK, the same object as long as it is that; undefined when there is none. */
   oldestUnacknowledged(): SentForAnswer | undefined;
-  /** How many bytes of publishes were written for which the PUBACK has not come: at most so many are still under way. */
-  unacknowledgedBytes(): number;
+  /** At most so many bytes of publishes are still under way: no PUBACK has come for them, or the socket has not taken them. */
+  bytesUnderWay(): number;
+  /** What the socket does not take at present, because it is full. */
+  waitingBytes(): number;
+  /** A number that grows when the socket takes bytes. */
+  takenBytes(): number;
   /** The line is dead. */
   giveUp(error: IotError): void;
 }
 
-/** The broker drops a client that was mute for one and a half keep-alives (MQTT-3.1.2-24). */
+/** A ping that waits for its verdict, and whether the line has lived since it went out. */
+interface Pinged {
+  readonly timer: Timer;
+  readonly hasLived: () => boolean;
+}
+
+/** The broker drops a client that was mute for one and a half keep-alives (MQTT 3.1.1 [MQTT-3.1.2-24]). */
 const BROKER_PATIENCE = 1.5;
 
 /**
@@ -46,20 +57,24 @@ const PUBACK_PATIENCE = 6;
  * it, and on a slower one only a longer `pingTimeoutMs` helps.
  */
 const SLOWEST_UPLINK_BYTES_PER_SECOND = 1_000;
-/** Nor is waited for more than this at a time: the largest payload that AWS takes, two minutes on that uplink. */
-const MOST_UNDER_WAY_BYTES = 131_072;
+/**
+ * Nor is waited for more than this at a time, the largest payload that AWS takes; or for longer than the broker would
+ * ({@link BROKER_PATIENCE}): after that it has dropped the line anyway.
+ */
+const MOST_UNDER_WAY_BYTES = AWS_LIMITS.payloadBytes;
 
 /**
  * Watches one live line. Pings when nothing was sent for the keep-alive, whatever is received; when nothing was received
  * for it, whatever is sent (publishes of QoS 0 into a dead line would else hide its death for a quarter of an hour, until
- * TCP gives up); and at once when a PUBACK is overdue. Gives the line up when no byte comes after a ping, and when a PUBACK
- * does not come although pings are answered. On the fast path it costs one reading of the clock a packet: its timers are
+ * TCP gives up); and at once when a PUBACK is overdue. Gives the line up when after a ping no byte comes and none is taken by
+ * a socket that was full, and when a PUBACK does not come although pings are answered. On the fast path it costs one reading of the clock a packet: its timers are
  * never moved, they look when they fire and wait for the rest.
  */
 export class KeepAlive {
   readonly #options: KeepAliveOptions;
   readonly #line: WatchedLine;
   readonly #keepAliveMs: number;
+  readonly #mostUnderWayMs: number;
   #lastSentAt: number;
   /** The progress that was seen last, and when it was first seen. */
   #heard: { readonly progress: number; readonly at: number };
@@ -68,8 +83,8 @@ export class KeepAlive {
   /** The publish that was the oldest when it was last looked, and the earliest time at which it can have become that. */
   #oldest: { readonly publish: SentForAnswer; readonly since: number } | undefined;
   #lookedAt = Number.NEGATIVE_INFINITY;
-  /** Undefined while no ping waits for its verdict. */
-  #pingTimer: Timer;
+  /** The ping that waits for its verdict. */
+  #pinged: Pinged | undefined;
   #verdict: NodeJS.Immediate | undefined;
   #stopped = false;
 
@@ -78,6 +93,8 @@ export class KeepAlive {
     this.#options = options;
     this.#line = line;
     this.#keepAliveMs = options.keepAliveSeconds * 1_000;
+    this.#mostUnderWayMs =
+      this.#keepAliveMs > 0 ? this.#keepAliveMs * BROKER_PATIENCE : Number.POSITIVE_INFINITY;
     this.#lastSentAt = options.clock.now();
     this.#heard = { progress: line.progress(), at: this.#lastSentAt };
     if (this.#keepAliveMs > 0) this.#waitUntilIdle(this.#keepAliveMs);
@@ -100,9 +117,10 @@ export class KeepAlive {
   stop(): void {
     this.#stopped = true;
     const { clock } = this.#options;
-    for (const timer of [this.#idleTimer, this.#operationTimer, this.#pingTimer]) {
+    for (const timer of [this.#idleTimer, this.#operationTimer]) {
       if (timer !== undefined) clock.clearTimeout(timer);
     }
+    this.#forgetPing();
     if (this.#verdict !== undefined) clearImmediate(this.#verdict);
   }
 
@@ -121,10 +139,11 @@ export class KeepAlive {
       return;
     }
     this.#waitUntilIdle(this.#keepAliveMs);
-    // A ping is out: its verdict is the one that counts.
-    if (this.#pingTimer !== undefined) return;
+    // A ping without an answer has its verdict, which counts. One that was answered long before that is not the last.
+    if (this.#pinged?.hasLived() === false) return;
+    this.#forgetPing();
     if (idleMs < this.#keepAliveMs * BROKER_PATIENCE) this.#ping();
-    else this.#judgeLifeAfterReads(this.#line.progress(), () => this.#ping(), overslept(idleMs));
+    else this.#judgeLifeAfterReads(this.#mark(), () => this.#ping(), overslept(idleMs));
   }
 
   #waitForAnswer(delayMs: number): void {
@@ -165,27 +184,53 @@ export class KeepAlive {
 
   /** Sends a ping, unless one is waiting for its verdict. */
   #ping(): void {
-    if (this.#pingTimer !== undefined || this.#verdict !== undefined) return;
-    const before = this.#line.progress();
+    if (this.#pinged !== undefined || this.#verdict !== undefined) return;
+    const hasLived = this.#mark();
     const timeoutMs = this.#options.pingTimeoutMs + this.#underWayMs();
-    this.#pingTimer = this.#options.clock.setTimeout(() => {
-      this.#pingTimer = undefined;
-      this.#judgeLifeAfterReads(before, () => {}, mute(timeoutMs));
+    const timer = this.#options.clock.setTimeout(() => {
+      this.#pinged = undefined;
+      this.#judgeLifeAfterReads(hasLived, () => this.#pingIfIdle(), mute(timeoutMs));
     }, timeoutMs);
+    this.#pinged = { timer, hasLived };
     this.sent();
     this.#line.sendPing();
   }
 
-  /** How long what is under way may take on the slowest uplink, in whole seconds: less is what the timeouts are for. */
-  #underWayMs(): number {
-    const bytes = Math.min(this.#line.unacknowledgedBytes(), MOST_UNDER_WAY_BYTES);
-    return Math.floor(bytes / SLOWEST_UPLINK_BYTES_PER_SECOND) * 1_000;
+  #forgetPing(): void {
+    if (this.#pinged !== undefined) this.#options.clock.clearTimeout(this.#pinged.timer);
+    this.#pinged = undefined;
   }
 
-  /** Gives the line up unless bytes came since `before`. */
-  #judgeLifeAfterReads(before: number, alive: () => void, death: string): void {
+  /** After a verdict that took long: the next look would take so long a silence for a sleep. */
+  #pingIfIdle(): void {
+    const idleMs = this.#options.clock.now() - this.#lastSentAt;
+    if (this.#keepAliveMs > 0 && idleMs >= this.#keepAliveMs) this.#ping();
+  }
+
+  /** How long what is under way may take on the slowest uplink, in whole seconds: less is what the timeouts are for. */
+  #underWayMs(): number {
+    const bytes = Math.min(this.#line.bytesUnderWay(), MOST_UNDER_WAY_BYTES);
+    const seconds = Math.floor(bytes / SLOWEST_UPLINK_BYTES_PER_SECOND);
+    return Math.min(seconds * 1_000, this.#mostUnderWayMs);
+  }
+
+  /**
+   * What it returns says whether the line has lived since: bytes came, or a socket that was full has taken more. One with room
+   * takes bytes for a dead line too, for a long time; a full one only when the other side reads. Node tells that when a whole
+   * write has been taken: a single huge publish that takes longer than the timeouts is not seen to progress.
+   */
+  #mark(): () => boolean {
+    const line = this.#line;
+    const heard = line.progress();
+    const taken = line.takenBytes();
+    const wasFull = line.waitingBytes() > 0;
+    return () => line.progress() !== heard || (wasFull && line.takenBytes() > taken);
+  }
+
+  /** Gives the line up unless it has lived. */
+  #judgeLifeAfterReads(hasLived: () => boolean, alive: () => void, death: string): void {
     this.#judgeAfterReads(() => {
-      if (this.#line.progress() !== before) alive();
+      if (hasLived()) alive();
       else this.#line.giveUp(new IotError('PING_TIMEOUT', death));
     });
   }

@@ -1,52 +1,47 @@
 import type { Duplex } from 'node:stream';
-import mqtt, { type MqttClient } from 'mqtt';
+import mqtt, { type MqttClient, type Store } from 'mqtt';
 import type { IConnackPacket, IDisconnectPacket, IPublishPacket, Packet } from 'mqtt-packet';
 import { IotError } from '../protocol/errors.ts';
 import {
   closedFailure,
   connackFailure,
   disconnectFailure,
-  type FailureStage,
+  type FailurePlace,
   internalFailure,
   networkFailure,
 } from '../protocol/failures.ts';
-import type {
-  AttachedWire,
-  LineEnd,
-  SessionFacts,
-  TransportFact,
-  TransportLine,
-} from '../protocol/transport.ts';
+import type { AttachedWire, LineEnd, TransportFact, TransportLine } from '../protocol/transport.ts';
 import type { OpenedStream } from './authentication.ts';
 import { type Breach, disconnectPacket, malformed, protocolError } from './breach.ts';
-import { type Accepted, readAccepted } from './connack.ts';
+import { type Accepted, readAccepted, sessionFacts } from './connack.ts';
 import { clientOptions } from './connect-options.ts';
 import { InboundGuard } from './inbound-guard.ts';
 import { InboundPublishes, incomingMessage } from './inbound-publish.ts';
 import { KeepAlive } from './keep-alive.ts';
+import { type Phase, placeIn, timeOfDay } from './line-phase.ts';
 import { type MqttTransportOptions, NO_BOUND_BYTES } from './mqtt-options.ts';
 import { MqttWire } from './mqtt-wire.ts';
 import type { Pace } from './pace.ts';
 import { wrongPacketId } from './packet-id.ts';
 import { textOf } from './property-text.ts';
 
-/** What a line does now. It only ever moves to the right, and `ended` is for good. */
-type Phase = 'signingIn' | 'dialing' | 'awaitingConnack' | 'connected' | 'disconnecting' | 'ended';
-
 /** DISCONNECT, the same in MQTT 3.1.1 (3.14) and, with reason code 0, in MQTT 5 (3.14.2.1). */
 const DISCONNECT = Buffer.from([0xe0, 0x00]);
 /** Given to mqtt.js, it keeps it from acknowledging the packet. */
 const NOT_BY_MQTTJS = new Error('not acknowledged by mqtt.js');
-// Certificates are judged by the time of day, which no monotonic clock knows.
-// eslint-disable-next-line no-restricted-properties
-const timeOfDay = Date.now;
+// Taken at once: an app's fake timers must not hold an end back.
+const atEndOfTurn = setImmediate;
 
 /** What outlives an attempt, for the next one of the same transport. */
 export interface Lasting {
   readonly pace: Pace;
   /** Empty until the broker has chosen one (MQTT 5). */
   clientId: string;
+  /** Messages of QoS 2 that wait for their PUBREL. It may come on the next line of the same session. */
+  unreleased: Store;
 }
+
+export const noneUnreleased = (): Store => new mqtt.Store({ clean: false });
 
 /**
  * One attempt, and the line that it becomes: one socket, one client of mqtt.js, one wire. mqtt.js sends CONNECT and parses
@@ -57,13 +52,17 @@ export class MqttLine implements TransportLine {
   readonly #lasting: Lasting;
   readonly #report: (fact: TransportFact) => void;
   readonly #abort = new AbortController();
-  readonly #publishes = new InboundPublishes();
+  readonly #publishes: InboundPublishes;
   #phase: Phase = 'signingIn';
   #stream: Duplex | undefined;
   #client: MqttClient | undefined;
   #wire: MqttWire | undefined;
   #keepAlive: KeepAlive | undefined;
   #attached: AttachedWire | undefined;
+  /** Packets that the parser found. */
+  #parsed = 0;
+  /** How many of them are in front of what broke the protocol, once something has. */
+  #sound = Number.POSITIVE_INFINITY;
   /** How it ended, once it has. */
   #ended: LineEnd | undefined;
   /** Set by `disconnect()`: then this is why the line ends, whatever else ends it first. */
@@ -73,6 +72,7 @@ export class MqttLine implements TransportLine {
     this.#options = options;
     this.#lasting = lasting;
     this.#report = report;
+    this.#publishes = new InboundPublishes(options.protocolVersion);
   }
 
   /** Begins the attempt. Reports nothing before it returns. */
@@ -139,6 +139,8 @@ export class MqttLine implements TransportLine {
     client.connect();
     // Not kept longer than it is needed.
     delete client.options.password;
+    // The guard looks after it: mqtt.js would destroy the stream, and what waits in it.
+    delete client.options.properties?.maximumPacketSize;
     stream.setMaxListeners(0);
   }
 
@@ -149,28 +151,36 @@ export class MqttLine implements TransportLine {
     stream.on('data', (bytes: Buffer) => {
       if (this.#is('ended')) return;
       const breach = guard.look(bytes);
-      if (breach !== undefined) this.#break(breach);
+      if (breach === undefined) return;
+      // A session may have good messages in front of it, the same on each line: mqtt.js handles them within this turn.
+      this.#sound = guard.packets;
+      stream.unpipe();
+      atEndOfTurn(() => this.#break(breach));
     });
   }
 
   #speakMqtt(opened: OpenedStream): MqttClient {
     const { stream, credentials } = opened;
-    const client = new mqtt.MqttClient(
-      () => stream,
-      clientOptions(this.#options, this.#lasting.clientId, credentials),
-    );
+    const { clientId, unreleased } = this.#lasting;
+    const client = new mqtt.MqttClient(() => stream, {
+      ...clientOptions(this.#options, clientId, credentials),
+      incomingStore: unreleased,
+    });
     this.#client = client;
     // Stream errors were taken above, so this is the parser. It stays on for good: an error event without a listener ends
     // the process.
-    client.on('error', (error) => this.#break(malformed(error.message, error)));
+    client.on('error', (error) => {
+      if (this.#sound === Number.POSITIVE_INFINITY) this.#break(malformed(error.message, error));
+    });
     client.on('packetreceive', (packet) => {
       try {
-        this.#receive(packet, opened);
+        this.#parsed += 1;
+        if (this.#parsed <= this.#sound) this.#receive(packet, opened);
       } catch (error) {
         this.#end(calledBackAndThrew(error));
       }
       // mqtt.js handles it next; but could throw over what is wrong with it, or answer after our DISCONNECT.
-      if (!this.#is('connected')) keepFromMqttjs(packet);
+      if (!this.#is('connected') || this.#parsed > this.#sound) keepFromMqttjs(packet);
     });
     client.handleMessage = (packet, callback) => {
       const taken = this.#deliver(packet);
@@ -234,7 +244,7 @@ export class MqttLine implements TransportLine {
       this.#end(connackFailure(code, this.#place(), textOf(reasonString), textOf(serverReference)));
       return;
     }
-    const accepted = readAccepted(connack);
+    const accepted = readAccepted(connack, this.#lasting.clientId);
     if ('reasonCode' in accepted) {
       this.#break(accepted);
       return;
@@ -245,34 +255,31 @@ export class MqttLine implements TransportLine {
     this.#attach(accepted, opened);
     if (this.#is('ended')) return;
     this.#phase = 'connected';
-    this.#tell({ type: 'transport.connected', session: this.#session(accepted) });
+    const session = sessionFacts(accepted, this.#options.clean, this.#attached?.caution);
+    if (!session.sessionPresent) this.#forgetUnreleased();
+    this.#tell({ type: 'transport.connected', session });
   }
 
-  #session({ limits: _, sessionPresent, ...facts }: Accepted): SessionFacts {
-    const caution = this.#attached?.caution;
-    return {
-      ...facts,
-      // A session that was to be forgotten cannot be there, whatever the broker says.
-      sessionPresent: sessionPresent && !this.#options.clean,
-      ...(caution === undefined ? {} : { caution }),
-    };
+  #forgetUnreleased(): void {
+    this.#lasting.unreleased = noneUnreleased();
+    if (this.#client !== undefined) this.#client.incomingStore = this.#lasting.unreleased;
   }
 
   #attach({ receiveMaximum, limits, serverKeepAliveSeconds }: Accepted, opened: OpenedStream): void {
     const { stream, bytesRead } = opened;
-    const { clock, keepAliveSeconds, pingTimeoutMs, operationTimeoutMs, protocolVersion } = this.#options;
-    const timing = { clock, pingTimeoutMs, operationTimeoutMs };
-    const keepAlive: KeepAlive = new KeepAlive(
-      { ...timing, keepAliveSeconds: serverKeepAliveSeconds ?? keepAliveSeconds },
-      {
-        progress: bytesRead,
-        sendPing: () => wire.sendPing(),
-        oldestUnacknowledged: () => wire.oldestUnacknowledged(),
-        unacknowledgedBytes: () => wire.unacknowledgedBytes(),
-        giveUp: (error) => this.#end(error),
-      },
-    );
-    const wire: MqttWire = new MqttWire({ stream, protocolVersion, receiveMaximum, limits, keepAlive });
+    const { clock, pingTimeoutMs, operationTimeoutMs, protocolVersion, warn = ignore } = this.#options;
+    const keepAliveSeconds = shorterInterval(this.#options.keepAliveSeconds, serverKeepAliveSeconds);
+    const timing = { clock, keepAliveSeconds, pingTimeoutMs, operationTimeoutMs };
+    const keepAlive: KeepAlive = new KeepAlive(timing, {
+      progress: bytesRead,
+      sendPing: () => wire.sendPing(),
+      oldestUnacknowledged: () => wire.oldestUnacknowledged(),
+      bytesUnderWay: () => wire.bytesUnderWay(),
+      waitingBytes: () => wire.waitingBytes(),
+      takenBytes: () => wire.takenBytes(),
+      giveUp: (error) => this.#end(error),
+    });
+    const wire: MqttWire = new MqttWire({ stream, protocolVersion, receiveMaximum, limits, keepAlive, warn });
     this.#keepAlive = keepAlive;
     this.#wire = wire;
     stream.on('drain', () => {
@@ -306,8 +313,9 @@ export class MqttLine implements TransportLine {
 
   /** Ends a line whose broker broke the protocol. MQTT 5 lets us say why (4.13.1); whether it arrives, we do not wait for. */
   #break(breach: Breach): void {
-    if (this.#options.protocolVersion === 5 && this.#is('connected'))
-      this.#stream?.end(disconnectPacket(breach));
+    // In either version it also sends what this turn holds back, the PUBACKs of what came before.
+    if (this.#is('connected'))
+      this.#stream?.end(this.#options.protocolVersion === 5 ? disconnectPacket(breach) : undefined);
     this.#end(breach.error(this.#place()));
   }
 
@@ -350,21 +358,20 @@ export class MqttLine implements TransportLine {
     return networkFailure(error, this.#place());
   }
 
-  #place() {
-    const { endpoint, port, wallClock = timeOfDay } = this.#options;
-    const stage: FailureStage =
-      this.#phase === 'signingIn' || this.#phase === 'dialing'
-        ? 'dialing'
-        : this.#phase === 'awaitingConnack'
-          ? 'awaitingConnack'
-          : 'live';
-    return { endpoint, port, stage, wallClock: wallClock() };
+  #place(): FailurePlace {
+    return placeIn(this.#phase, this.#options);
   }
 
   #is(phase: Phase): boolean {
     return this.#phase === phase;
   }
 }
+
+/**
+ * The keep-alive to ping by, when the broker wants one too; 0 is none at all. Not a longer one than ours: it says when the
+ * broker drops us, and ours says how soon we want to know that the line is dead.
+ */
+const shorterInterval = (ours: number, theirs = 0): number => Math.min(ours || theirs, theirs || ours);
 
 /** The broker, or something on the way, cut the connection: RST, or a write after it. */
 const isReset = (error: NodeJS.ErrnoException): boolean =>
@@ -374,6 +381,8 @@ const isReset = (error: NodeJS.ErrnoException): boolean =>
 const keepFromMqttjs = (packet: { cmd: string }): void => {
   packet.cmd = 'handled';
 };
+
+const ignore = (): void => {};
 
 const calledBackAndThrew = (error: unknown): IotError =>
   internalFailure('a callback of the transport threw', error);

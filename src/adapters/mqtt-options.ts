@@ -26,9 +26,17 @@ export interface MqttTransportOptions {
   /** A longer packet ends the line before it is read, and MQTT 5 announces the bound. Default: what MQTT allows. */
   readonly maximumPacketBytes?: number;
   readonly will?: Will;
-  /** What CONNECT tells the broker, and when this side pings. */
+  /** What CONNECT tells the broker, and when this side pings: or sooner, when a broker of MQTT 5 sets a shorter one. */
   readonly keepAliveSeconds: number;
+  /**
+   * How long after a ping the line may stay mute. A line with publishes under way has up to one and a half keep-alives more:
+   * the ping may have to wait behind them.
+   */
   readonly pingTimeoutMs: number;
+  /**
+   * A QoS 1 publish without PUBACK for this long gets the line pinged, for six times as long ends it; with publishes under way
+   * for up to one and a half keep-alives more.
+   */
   readonly operationTimeoutMs: number;
   readonly clock: Clock;
   /** Milliseconds that lie between two CONNECTs of this transport at least. AWS allows one a second for a client id. */

@@ -52,6 +52,8 @@ export interface MqttWireOptions {
   readonly limits: BrokerLimits;
   /** Is told of each packet that is sent. */
   readonly keepAlive: KeepAlive;
+  /** Told when the broker does not end a subscription. */
+  readonly warn: (message: string) => void;
 }
 
 const LOWEST_REFUSAL = 0x80;
@@ -69,6 +71,7 @@ export class MqttWire implements Wire {
   readonly #stream: Duplex;
   readonly #keepAlive: KeepAlive;
   readonly #limits: BrokerLimits;
+  readonly #warn: (message: string) => void;
   readonly #format: { readonly protocolVersion: 4 | 5 };
   readonly #unacknowledged = new Map<number, Unacknowledged>();
   readonly #unanswered = new Map<number, Unanswered>();
@@ -76,18 +79,23 @@ export class MqttWire implements Wire {
   #unacknowledgedBytes = 0;
   #awaitingDrain: (() => void)[] = [];
   #lastPacketId = 0;
+  /** All that was ever given to the stream. */
+  #sentBytes = 0;
   /** The stream holds back what is written until the end of this turn. */
   #corked = false;
+  /** What the socket had not taken when this turn began to write. */
+  #waitingBeforeTurn = 0;
   /** Why nothing may be sent any more. */
   #closed: IotError | undefined;
   /** Nothing is called back any more. */
   #over = false;
 
-  constructor({ stream, protocolVersion, receiveMaximum, limits, keepAlive }: MqttWireOptions) {
+  constructor({ stream, protocolVersion, receiveMaximum, limits, keepAlive, warn }: MqttWireOptions) {
     this.receiveMaximum = receiveMaximum;
     this.#stream = stream;
     this.#keepAlive = keepAlive;
     this.#limits = limits;
+    this.#warn = warn;
     this.#format = { protocolVersion };
   }
 
@@ -132,7 +140,7 @@ export class MqttWire implements Wire {
   unsubscribe(filters: readonly string[]): Promise<void> {
     // Only MQTT 5 answers with codes (3.11.3).
     const expected = this.#format.protocolVersion === 5 ? filters.length : 0;
-    return this.#ask('unsuback', expected, (answer) => throwFirstRefusal(filters, answer), {
+    return this.#ask('unsuback', expected, (answer) => this.#warnOfRefusals(filters, answer), {
       cmd: 'unsubscribe',
       unsubscriptions: [...filters],
     });
@@ -176,8 +184,19 @@ export class MqttWire implements Wire {
     return this.#unacknowledged.values().next().value;
   }
 
-  unacknowledgedBytes(): number {
-    return this.#unacknowledgedBytes;
+  /** At most so many bytes are still on their way: neither acknowledged, nor taken by the socket when nobody will do that. */
+  bytesUnderWay(): number {
+    return Math.max(this.#unacknowledgedBytes, this.#stream.writableLength);
+  }
+
+  /** What the socket did not take, because it is full; not what this turn holds back. */
+  waitingBytes(): number {
+    return this.#corked ? this.#waitingBeforeTurn : this.#stream.writableLength;
+  }
+
+  /** A number that grows as the socket takes what is sent. */
+  takenBytes(): number {
+    return this.#sentBytes - this.#stream.writableLength;
   }
 
   /** The filters of each SUBSCRIBE that has no SUBACK yet. */
@@ -253,6 +272,16 @@ export class MqttWire implements Wire {
     });
   }
 
+  /** A refused filter was answered: asked again, on this line or the next, the broker would refuse it again. */
+  #warnOfRefusals(filters: readonly string[], { codes, reason }: Answer): void {
+    for (const [index, filter] of filters.entries()) {
+      const code = codes[index] ?? 0;
+      if (code < LOWEST_REFUSAL) continue;
+      const { message } = unsubscriptionRefused(filter, code, reason);
+      this.#warn(`${message}; it goes on sending what matches`);
+    }
+  }
+
   #nextPacketId(): number {
     do this.#lastPacketId = (this.#lastPacketId % MQTT_LIMITS.packetId) + 1;
     while (this.#unacknowledged.has(this.#lastPacketId) || this.#unanswered.has(this.#lastPacketId));
@@ -260,19 +289,21 @@ export class MqttWire implements Wire {
   }
 
   #write(packet: Packet): void {
-    mqttPacket.writeToStream(packet, this.#stream, this.#format);
+    this.#send(mqttPacket.generate(packet, this.#format));
   }
 
   /** Writes bytes; all that one turn of the event loop writes goes to the socket together. */
   #send(bytes: Buffer): boolean {
     if (!this.#corked) {
       this.#corked = true;
+      this.#waitingBeforeTurn = this.#stream.writableLength;
       this.#stream.cork();
       atEndOfTurn(() => {
         this.#corked = false;
         this.#stream.uncork();
       });
     }
+    this.#sentBytes += bytes.byteLength;
     return this.#stream.write(bytes);
   }
 }
@@ -283,10 +314,4 @@ function answersTo(requests: readonly FilterRequest[], { codes, reason }: Answer
     if (code >= LOWEST_REFUSAL) return { filter, error: subscriptionRefused(filter, code, reason) };
     return { filter, grantedQos: Math.min(code, qos) as QoS };
   });
-}
-
-function throwFirstRefusal(filters: readonly string[], { codes, reason }: Answer): void {
-  const refused = codes.findIndex((code) => code >= LOWEST_REFUSAL);
-  if (refused === -1) return;
-  throw unsubscriptionRefused(filters[refused] ?? '', codes[refused] ?? LOWEST_REFUSAL, reason);
 }

@@ -9,8 +9,11 @@ export type { BackoffPolicy } from '../protocol/backoff.ts';
 export type { DrainPolicy } from '../protocol/drain.ts';
 export { Handle } from '../protocol/handle.ts';
 export type {
+  AttachedWire,
   AttachWire,
+  Caution,
   FilterAnswer,
+  LineEnd,
   OpenTransport,
   SessionFacts,
   TransportFact,

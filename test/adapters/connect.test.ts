@@ -140,6 +140,18 @@ describe('an empty client id', () => {
     expect(session).toEqual({ sessionPresent: true, receiveMaximum: 65_535 });
   });
 
+  test('a client that has an id keeps it, whatever the broker assigns', async () => {
+    await using peer = await ScriptedBroker.start({ automatic: false });
+    const transport = testTransport({ port: peer.port, protocolVersion: 5, clientId: 'mine' });
+    for (let attempt = 0; attempt < 2; attempt++) {
+      using line = transport.open();
+      const there = await peer.connection();
+      const connect = await there.accept({ properties: { assignedClientIdentifier: 'yours' } });
+      expect(connect.clientId).toBe('mine');
+      expect((await line.until('transport.connected')).session).not.toHaveProperty('assignedClientId');
+    }
+  });
+
   test('an id that came with a refusal is not kept', async () => {
     await using peer = await ScriptedBroker.start({ automatic: false });
     const transport = testTransport({ port: peer.port, protocolVersion: 5, clientId: '' });
@@ -174,25 +186,32 @@ describe('CONNACK', () => {
     expect(connection.line.live.receiveMaximum).toBe(1);
   });
 
-  test("fault:B-18 the broker's keep-alive stands in place of ours", async () => {
+  test.each([
+    ['shorter than ours stands in its place', 30, 7, 7],
+    ['longer than ours changes nothing: ours says how soon a dead line is found', 30, 600, 30],
+    ['of 0 changes nothing', 30, 0, 30],
+    ['stands when we asked for none', 0, 7, 7],
+  ])("fault:B-18 the broker's keep-alive: one %s", async (_, keepAliveSeconds, serverKeepAlive, seconds) => {
     const clock = new VirtualClock();
-    const options = { protocolVersion: 5, clock, keepAliveSeconds: 30 } as const;
-    await using connection = await liveLine(options, { properties: { serverKeepAlive: 7 } });
-    expect((await connection.line.until('transport.connected')).session.serverKeepAliveSeconds).toBe(7);
-    clock.advance(6_999);
+    await using connection = await liveLine(
+      { protocolVersion: 5, clock, keepAliveSeconds },
+      { properties: { serverKeepAlive } },
+    );
+    const { session } = await connection.line.until('transport.connected');
+    expect(session.serverKeepAliveSeconds).toBe(serverKeepAlive);
+    clock.advance(seconds * 1_000 - 1);
     await turns();
     expect(connection.there.count('pingreq')).toBe(0);
     clock.advance(1);
     await connection.there.next('pingreq');
   });
 
-  test("fault:B-18 a broker's keep-alive of 0 switches pings off", async () => {
+  test('without a keep-alive on either side there are no pings', async () => {
     const clock = new VirtualClock();
-    await using connection = await liveLine(
-      { protocolVersion: 5, clock },
+    await using _ = await liveLine(
+      { protocolVersion: 5, clock, keepAliveSeconds: 0 },
       { properties: { serverKeepAlive: 0 } },
     );
-    expect((await connection.line.until('transport.connected')).session.serverKeepAliveSeconds).toBe(0);
     expect(clock.pending).toBe(0);
   });
 
@@ -311,7 +330,7 @@ describe('user name and password', () => {
   });
 
   test.each<[string, unknown]>([
-    ['MQTT-3.1.2-22 a password alone', { password: 'canary' }],
+    ['MQTT 3.1.1 [MQTT-3.1.2-22] a password alone', { password: 'canary' }],
     ['a user name that is no text', { username: 7 }],
     ['a user name with NUL in it', { username: 'canary\0' }],
     ['a user name with half a character', { username: 'canary\ud800' }],

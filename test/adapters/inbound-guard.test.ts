@@ -2,8 +2,9 @@ import fc from 'fast-check';
 import mqttPacket, { type Packet } from 'mqtt-packet';
 import { describe, expect, test } from 'vitest';
 import { InboundGuard } from '../../src/adapters/inbound-guard.ts';
+import { connack } from '../../src/testing/broker-connection.ts';
 import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
-import { liveLine, settled, turn } from './live-line.ts';
+import { liveLine, settled, turn, turns } from './live-line.ts';
 import { openTestLine } from './test-line.ts';
 
 const MOST = 268_435_460;
@@ -166,6 +167,83 @@ describe('on a line', () => {
     expect(await line.error('transport.closed')).toMatchObject({ code: 'PACKET_TOO_LARGE' });
     await there.closed;
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(16 * 1_048_576);
+  });
+
+  const good = {
+    cmd: 'publish',
+    topic: 'good',
+    payload: 'x',
+    qos: 1,
+    messageId: 1,
+    dup: false,
+    retain: false,
+  } as const;
+  const large = { ...good, topic: 'large', payload: Buffer.alloc(2_000), messageId: 2 };
+
+  describe.each([4, 5] as const)('what is in front of a breach, version %i', (protocolVersion) => {
+    const bound = { protocolVersion, maximumPacketBytes: 1_000 };
+
+    test('is taken and acknowledged; the breach and what is behind it is not', async () => {
+      await using connection = await liveLine(bound);
+      const { line, there } = connection;
+      there.send(good, { ...good, messageId: 7 }, large, { ...good, messageId: 3 });
+      expect(await line.error('transport.closed')).toMatchObject({ code: 'PACKET_TOO_LARGE' });
+      await there.closed;
+      expect(line.messages.map(({ topic }) => topic)).toEqual(['good', 'good']);
+      const acknowledged = there.received.filter(({ cmd }) => cmd === 'puback');
+      expect(acknowledged.map(({ messageId }) => messageId)).toEqual([1, 7]);
+      expect(there.received.at(-1)).toMatchObject(
+        protocolVersion === 5 ? { cmd: 'disconnect', reasonCode: 0x95 } : { cmd: 'puback' },
+      );
+    });
+
+    test('is taken in front of bytes that begin no packet too', async () => {
+      await using connection = await liveLine(bound);
+      const { line, there } = connection;
+      there.raw(Buffer.concat([there.bytesOf(good), Uint8Array.of(0, 0), there.bytesOf(good)]));
+      expect(await line.error('transport.closed')).toMatchObject({ code: 'PROTOCOL_ERROR' });
+      await there.closed;
+      expect(line.messages.map(({ topic }) => topic)).toEqual(['good']);
+      expect(there.count('puback')).toBe(1);
+    });
+
+    test('is taken when it came in parts, and when the breach did', async () => {
+      await using connection = await liveLine(bound);
+      const { line, there } = connection;
+      const bytes = Buffer.concat([there.bytesOf(good), there.bytesOf(large)]);
+      for (const [from, to] of [
+        [0, 5],
+        [5, there.bytesOf(good).length + 1],
+        [there.bytesOf(good).length + 1, bytes.length],
+      ]) {
+        there.raw(bytes.subarray(from, to));
+        await turns();
+      }
+      expect(await line.error('transport.closed')).toMatchObject({ code: 'PACKET_TOO_LARGE' });
+      expect(line.messages.map(({ topic }) => topic)).toEqual(['good']);
+    });
+
+    test('is taken when it is the CONNACK: the line was there', async () => {
+      await using peer = await ScriptedBroker.start({ automatic: false });
+      using line = openTestLine({ port: peer.port, ...bound });
+      const there = await peer.connection();
+      await there.next('connect');
+      there.send(connack(), good, large);
+      expect(await line.error('transport.closed')).toMatchObject({ code: 'PACKET_TOO_LARGE' });
+      await there.closed;
+      expect(line.story).toEqual([
+        ...['transport.signedIn', 'attach', 'transport.connected', 'detach', 'transport.closed'],
+      ]);
+      expect(line.messages).toHaveLength(1);
+      expect(there.count('puback')).toBe(1);
+    });
+
+    test('ends the line itself when it is wrong', async () => {
+      await using connection = await liveLine(bound);
+      connection.there.send({ ...good, topic: 'a/#' }, good, large);
+      expect(await connection.line.error('transport.closed')).toMatchObject({ code: 'PROTOCOL_ERROR' });
+      expect(connection.line.messages).toEqual([]);
+    });
   });
 
   test('fault:A-22 before CONNACK too: an answer in HTTP fails the attempt at its first byte', async () => {

@@ -53,6 +53,16 @@ describe.each([4, 5] as const)('a PUBLISH, version %i', (protocolVersion) => {
     ['fault:B-11 to a topic with NUL in it', { topic: 'a\0b' }, 129],
     ['fault:B-11 to a topic of bytes that are no UTF-8', { topic: [97, 0xff, 98] }, 129],
     ['fault:B-11 to a topic with half a character', { topic: [0xed, 0xa0, 0x80] }, 129],
+    [
+      'fault:B-11 to a topic of bytes that are no UTF-8, with payload and QoS 1,',
+      { topic: [97, 0xff], payload: 'xyz', qos: 1 },
+      129,
+    ],
+    [
+      'fault:B-11 to a topic with U+FFFD as it should be and as it should not',
+      { topic: [0xef, 0xbf, 0xbd, 0xff] },
+      129,
+    ],
     ['MQTT-2.2.1-2 of QoS 1 whose packet id is 0', { qos: 1, id: 0 }, 129],
     ['MQTT-2.2.1-2 of QoS 2 whose packet id is 0', { qos: 2, id: 0 }, 129],
   ])('%s ends the line, and nothing is delivered', async (_, wrong, code) => {
@@ -82,9 +92,16 @@ describe.each([4, 5] as const)('a PUBLISH, version %i', (protocolVersion) => {
     expect(connection.line.messages).toHaveLength(1);
   });
 
-  test.each(['a b/ü/$/😀', '/', 'a//b', ' '])('to %j is taken', async (topic) => {
+  test.each(['a b/ü/$/😀', '/', 'a//b', ' ', 'a\ufffd', '\ufffd/\ufffd'])('to %j is taken', async (topic) => {
     connection.there.raw(publish(protocolVersion, { topic }));
     expect((await connection.line.message(0)).topic).toBe(topic);
+  });
+
+  test.each([0, 1, 2] as const)('to a topic with U+FFFD is taken with QoS %i and a payload', async (qos) => {
+    const { line, there } = connection;
+    there.raw(publish(protocolVersion, { topic: 'a\ufffd', payload: 'x', qos }));
+    if (qos === 2) there.send({ cmd: 'pubrel', messageId: 1 });
+    expect(await line.message(0)).toMatchObject({ topic: 'a\ufffd', qos });
   });
 
   test('fault:B-13 of QoS 2 is delivered once, however often it is sent and released', async () => {
@@ -237,7 +254,6 @@ describe('the properties of a PUBLISH', () => {
     ['two expiries', [0x02, 0, 0, 0, 1, 0x02, 0, 0, 0, 2], 130],
     ['two aliases', [...alias(1), ...alias(2)], 130],
     ['two pieces of correlation data', [0x09, 0, 1, 7, 0x09, 0, 1, 7], 130],
-    ['a response topic with a wildcard (MQTT-3.3.2-14)', text(0x08, 'a/#'), 130],
     ['a content type that is cut off', [0x03, 0, 200, 97], 129],
     ['a user property without its value', text(0x26, 'name'), 130],
     ['a property that nobody knows', [0x7f, 1], 129],
@@ -247,6 +263,19 @@ describe('the properties of a PUBLISH', () => {
     expect(await closing()).toBe(code);
     expect(await connection.line.error('transport.closed')).toMatchObject({ code: 'PROTOCOL_ERROR' });
     expect(connection.line.messages).toEqual([]);
+  });
+
+  test.each(['a/#', '+', 'a\0', 'a\ufffd'])(
+    'a response topic that is none, %j, is left out',
+    async (topic) => {
+      connection.there.raw(publish(5, { properties: [...text(0x08, topic), ...text(0x03, 'json')] }));
+      expect((await connection.line.message(0)).properties).toEqual({ contentType: 'json' });
+    },
+  );
+
+  test('with them a topic with U+FFFD is taken', async () => {
+    connection.there.raw(publish(5, { topic: 'a\ufffd', properties: text(0x03, 'json') }));
+    expect((await connection.line.message(0)).topic).toBe('a\ufffd');
   });
 
   test('of QoS 2 come with it when it is released', async () => {

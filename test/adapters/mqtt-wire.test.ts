@@ -249,20 +249,6 @@ describe('unsubscribe', () => {
     there.send({ cmd: 'unsuback', messageId: messageId as number } as never);
     await done;
   });
-
-  test('mqttjs:B16 a code of MQTT 5 can refuse it; "no subscription existed" does not', async () => {
-    await using connection = await live(5);
-    const { wire, there } = connection;
-    const outcomes = Promise.allSettled([wire.unsubscribe(['a']), wire.unsubscribe(['b'])]);
-    for (const code of [0x11, 0x87]) {
-      const { messageId } = await there.next('unsubscribe');
-      there.send({ cmd: 'unsuback', messageId: messageId as number, granted: [code] });
-    }
-    expect(await outcomes).toMatchObject([
-      { status: 'fulfilled' },
-      { status: 'rejected', reason: { code: 'SUBSCRIPTION_REFUSED' } },
-    ]);
-  });
 });
 
 describe('what the broker sends', () => {

@@ -33,6 +33,50 @@ describe('one line after the other', () => {
     expect(called).toBe(0);
   });
 
+  describe('a message of QoS 2 whose PUBREC was the last of its line', () => {
+    const two = { ...incoming, qos: 2, messageId: 9 } as const;
+
+    /** What is delivered when its PUBREL comes on the line after the next. */
+    async function released(clean: boolean, ...present: readonly boolean[]): Promise<readonly string[]> {
+      await using peer = await ScriptedBroker.start({ automatic: false });
+      const transport = testTransport({ port: peer.port, clean });
+      using first = transport.open();
+      const there = await peer.connection();
+      await there.accept();
+      there.send(two);
+      await there.next('pubrec');
+      there.end();
+      await first.until('transport.closed');
+      for (const sessionPresent of present) {
+        using between = transport.open();
+        const next = await peer.connection();
+        await next.accept({ sessionPresent });
+        next.end();
+        await between.until('transport.closed');
+      }
+      using last = transport.open();
+      const next = await peer.connection();
+      await next.accept({ sessionPresent: true });
+      next.send({ cmd: 'pubrel', messageId: 9 }, { cmd: 'pubrel', messageId: 9 });
+      await next.next('pubcomp');
+      await next.next('pubcomp');
+      return last.messages.map(({ topic }) => topic);
+    }
+
+    test('fault:B-13 is delivered, once, at its PUBREL on a later line of the session', async () => {
+      expect(await released(false)).toEqual(['a']);
+      expect(await released(false, true)).toEqual(['a']);
+    });
+
+    test('is forgotten when the broker has forgotten the session', async () => {
+      expect(await released(false, false)).toEqual([]);
+    });
+
+    test('is forgotten with a clean session, whatever the broker says', async () => {
+      expect(await released(true)).toEqual([]);
+    });
+  });
+
   test('mqttjs:B24 nothing can be sent before CONNACK: there is no wire', async () => {
     await using peer = await ScriptedBroker.start({ automatic: false });
     using line = openTestLine({ port: peer.port });
