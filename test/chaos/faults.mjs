@@ -18,6 +18,9 @@ export function seeded(/** @type {number} */ seed) {
   };
 }
 
+/** Whoever is live when one of these begins loses the line. */
+export const BREAKING = new Set(['cut', 'end', 'refuse', 'blackHole', 'restart', 'kill']);
+
 /**
  * Disturbs the line every 2 to 10 seconds until the signal says stop; then all is well again.
  *

@@ -1,6 +1,6 @@
 // @ts-check
 // Chaos: an ordinary program on a line that breaks every few seconds. At the end the faults stop; then the device must be
-// live, and every message that it accepted must have arrived, in order.
+// live, and every message that it accepted must have arrived, in order. A run without an outage proves nothing, and fails.
 //   npm run chaos -- --minutes 10 --seed 42 --broker local|mosquitto --mqtt 4|5
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { checkHistory } from 'aws-iot-machines/testing';
 import { BROKERS } from './brokers.mjs';
 import { publishNumbers } from './device.mjs';
-import { disturb, seeded } from './faults.mjs';
+import { BREAKING, disturb, seeded } from './faults.mjs';
 
 /** How long everything may take to be well again, once the faults have stopped. */
 const RECOVERY_MS = 30_000;
@@ -24,14 +24,19 @@ const { values } = parseArgs({
 });
 const minutes = Number(values.minutes);
 const seed = Number(values.seed);
+const protocolVersion = Number(values.mqtt);
+// The local core speaks MQTT 3.1.1 only.
+const isSpoken = protocolVersion === 4 || (protocolVersion === 5 && values.broker !== 'local');
 const startBroker = new Map(Object.entries(BROKERS)).get(values.broker);
-if (!(minutes > 0) || !Number.isInteger(seed) || startBroker === undefined) {
+if (!(minutes > 0) || !Number.isInteger(seed) || startBroker === undefined || !isSpoken) {
   console.error(
-    'usage: npm run chaos -- [--minutes 10] [--seed 42] [--broker local|mosquitto] [--mqtt 4|5] [--verbose]',
+    'usage: npm run chaos -- [--minutes 10] [--seed 42] [--broker local|mosquitto] [--mqtt 4, with mosquitto also 5] [--verbose]',
   );
   process.exit(2);
 }
-console.log(`chaos on ${values.broker}, protocol version ${values.mqtt}, ${minutes} minutes, seed ${seed}`);
+console.log(
+  `chaos on ${values.broker}, protocol version ${protocolVersion}, ${minutes} minutes, seed ${seed}`,
+);
 
 const began = performance.now();
 const say = (/** @type {string} */ text) => {
@@ -43,12 +48,14 @@ const say = (/** @type {string} */ text) => {
 const history = [];
 /** @type {Map<string, number>} */
 const faults = new Map();
+/** The fault that must still break the device's line, and those that did not. @type {{ now?: string, failed: string[] }} */
+const breaking = { failed: [] };
 const outages = { count: 0, longestMs: 0, since: 0 };
 const world = await startBroker();
 const over = new AbortController();
 let isJudged = false;
 const { device, listener } = await publishNumbers(
-  (/** @type {string} */ clientId) => ({ ...world.options(clientId), protocolVersion: Number(values.mqtt) }),
+  (/** @type {string} */ clientId) => ({ ...world.options(clientId), protocolVersion }),
   (/** @type {any} */ op, /** @type {string} */ id, /** @type {Error | undefined} */ error) => {
     if (isJudged) return;
     history.push({ t: performance.now(), op, id });
@@ -58,6 +65,7 @@ const { device, listener } = await publishNumbers(
 );
 device.on('status', ({ state, ...status }) => {
   say(`device ${state}${'reason' in status && status.reason ? `: ${status.reason.code}` : ''}`);
+  if (state === 'backingOff') delete breaking.now;
   if (state === 'backingOff' && outages.since === 0) outages.since = performance.now();
   if (state !== 'live' || outages.since === 0) return;
   outages.count += 1;
@@ -75,6 +83,9 @@ await disturb(
   seeded(seed),
   (fault) => {
     faults.set(fault, (faults.get(fault) ?? 0) + 1);
+    if (breaking.now !== undefined) breaking.failed.push(breaking.now);
+    if (BREAKING.has(fault) && device.status.state === 'live') breaking.now = fault;
+    else delete breaking.now;
     say(fault);
   },
   over.signal,
@@ -97,7 +108,9 @@ console.log(`faults     ${[...faults].map(([name, count]) => `${name} ${count}`)
 console.log(`outages    ${outages.count}, the longest ${(outages.longestMs / 1_000).toFixed(1)} s`);
 console.log(`messages   ${accepted} accepted, ${rejected} rejected, ${duplicates} came twice or more`);
 for (const [what, found] of wrong) console.log(`${what.padEnd(10)} ${JSON.stringify(found)}`);
-const isWell = settled && rejected === 0 && wrong.length === 0;
+if (breaking.failed.length > 0) console.log(`no outage  after ${breaking.failed.join(', ')}`);
+const isProof = accepted > 0 && outages.count > 0 && breaking.failed.length === 0;
+const isWell = settled && rejected === 0 && wrong.length === 0 && isProof;
 console.log(
   isWell ? 'live, 0 lost, in order' : `FAILED with seed ${seed}; the device is ${device.status.state}`,
 );
