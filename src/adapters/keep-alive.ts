@@ -13,6 +13,12 @@ export interface KeepAliveOptions {
   readonly operationTimeoutMs: number;
 }
 
+/**
+ * The keep-alive to ping by, when the broker wants one too; 0 is none at all. Not a longer one than ours: it says when the
+ * broker drops us, and ours says how soon we want to know that the line is dead.
+ */
+export const shorterInterval = (ours: number, theirs = 0): number => Math.min(ours || theirs, theirs || ours);
+
 /** A publish that has no PUBACK yet. */
 export interface SentForAnswer {
   readonly sentAt: number;

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import mqtt, { type MqttClient, type Store } from 'mqtt';
+import mqtt, { type MqttClient } from 'mqtt';
 import type { IConnackPacket, IDisconnectPacket, IPublishPacket, Packet } from 'mqtt-packet';
 import { IotError } from '../protocol/errors.ts';
 import {
@@ -17,11 +17,11 @@ import { type Accepted, readAccepted, sessionFacts } from './connack.ts';
 import { clientOptions } from './connect-options.ts';
 import { InboundGuard } from './inbound-guard.ts';
 import { InboundPublishes, incomingMessage } from './inbound-publish.ts';
-import { KeepAlive } from './keep-alive.ts';
+import { KeepAlive, shorterInterval } from './keep-alive.ts';
+import { type Lasting, noneUnreleased } from './lasting.ts';
 import { type Phase, placeIn, timeOfDay } from './line-phase.ts';
 import { type MqttTransportOptions, NO_BOUND_BYTES } from './mqtt-options.ts';
 import { MqttWire } from './mqtt-wire.ts';
-import type { Pace } from './pace.ts';
 import { wrongPacketId } from './packet-id.ts';
 import { textOf } from './property-text.ts';
 
@@ -31,17 +31,6 @@ const DISCONNECT = Buffer.from([0xe0, 0x00]);
 const NOT_BY_MQTTJS = new Error('not acknowledged by mqtt.js');
 // Taken at once: an app's fake timers must not hold an end back.
 const atEndOfTurn = setImmediate;
-
-/** What outlives an attempt, for the next one of the same transport. */
-export interface Lasting {
-  readonly pace: Pace;
-  /** Empty until the broker has chosen one (MQTT 5). */
-  clientId: string;
-  /** Messages of QoS 2 that wait for their PUBREL. It may come on the next line of the same session. */
-  unreleased: Store;
-}
-
-export const noneUnreleased = (): Store => new mqtt.Store({ clean: false });
 
 /**
  * One attempt, and the line that it becomes: one socket, one client of mqtt.js, one wire. mqtt.js sends CONNECT and parses
@@ -366,12 +355,6 @@ export class MqttLine implements TransportLine {
     return this.#phase === phase;
   }
 }
-
-/**
- * The keep-alive to ping by, when the broker wants one too; 0 is none at all. Not a longer one than ours: it says when the
- * broker drops us, and ours says how soon we want to know that the line is dead.
- */
-const shorterInterval = (ours: number, theirs = 0): number => Math.min(ours || theirs, theirs || ours);
 
 /** The broker, or something on the way, cut the connection: RST, or a write after it. */
 const isReset = (error: NodeJS.ErrnoException): boolean =>

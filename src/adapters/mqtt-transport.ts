@@ -1,5 +1,6 @@
 import type { OpenTransport } from '../protocol/transport.ts';
-import { type Lasting, MqttLine, noneUnreleased } from './mqtt-line.ts';
+import { type Lasting, noneUnreleased } from './lasting.ts';
+import { MqttLine } from './mqtt-line.ts';
 import type { MqttTransportOptions } from './mqtt-options.ts';
 import { Pace } from './pace.ts';
 
