@@ -63,13 +63,18 @@ export interface IotClientOptions {
    * 1,200 on AWS, 1 to 65,535 elsewhere. Default 30.
    */
   readonly keepAliveSeconds?: number;
-  /** How long the answer to a ping may take before the line is given up. Default 5,000. */
+  /**
+   * How long the answer to a ping may take before the line is given up. While publishes are under way it may take longer, as
+   * if they went at 1,000 bytes a second, but no longer than one and a half keep-alives: a slow uplink is no death. Default
+   * 5,000.
+   */
   readonly pingTimeoutMs?: number;
   /** How long one attempt may take, from reading the certificates to CONNACK. Default 15,000. */
   readonly attemptTimeoutMs?: number;
   /**
    * How long an acknowledgement may take before the line is suspected and pinged. A QoS 1 publish that has none after six
-   * times as long is sent again on a new line, with `OPERATION_TIMEOUT` as the reason. Default 5,000.
+   * times as long is sent again on a new line, with `OPERATION_TIMEOUT` as the reason; a slow uplink has the same allowance
+   * as for `pingTimeoutMs`. Default 5,000.
    */
   readonly operationTimeoutMs?: number;
   /** Progressive backoff. Default `{ baseMs: 1_000, maxMs: 32_000, stableMs: 20_000, jitter: 'equal', firstRetryWithinMs: 0 }`. */

@@ -6,7 +6,7 @@ import { KNOWN, type Scene } from './every-state-support.ts';
 export const RESTING = 'idle slow failed';
 export const TRYING = 'signingIn dialing connack backingOff once';
 /** Whatever is asked now, the broker answers. */
-export const ASKED = 'resubscribing draining live stable';
+const ASKED = 'resubscribing draining live stable';
 export const UP = `quiet ${ASKED}`;
 export const ENDING = 'flushing forGood';
 export const RETURNING = 'renewing again';

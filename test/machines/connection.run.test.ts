@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { fromCallback } from 'xstate';
 import { type ConnectionPorts, connectionMachine } from '../../src/machines/index.ts';
 import type { TransportFact } from '../../src/protocol/transport.ts';
-import { type ConnectionSetup, closed, connected, failed, runConnection } from './support.ts';
+import { type ConnectionSetup, closed, error, connected, failed, runConnection } from './support.ts';
 
 type Run = ReturnType<typeof runConnection>;
 const runs: Run[] = [];
@@ -387,7 +387,7 @@ describe('the backoff', () => {
     const it = run();
     delaysOf(it, 3);
     it.transports.last.accept();
-    it.transports.last.report({ ...closed(), isMended: true });
+    it.transports.last.report({ type: 'transport.closed', error: error('CONNECTION_LOST'), isMended: true });
     expect(it.clock.nextIn).toBe(1_000);
     it.clock.advance(1_000);
     it.transports.last.accept();
