@@ -26,6 +26,8 @@ export default defineConfig({
           name: 'source',
           include: ['test/**/*.test.ts'],
           exclude: [...builtTests, ...packageTests, ...interopTests],
+          // By itself the runner leaves a core free, which of two is half.
+          maxWorkers: 2,
         },
       },
       {
