@@ -45,6 +45,7 @@ const OVER_NO_PACKET: ReadonlySet<IotErrorCode> = new Set([
 /** The same, where the code alone does not say it: keep-alive timeout, administrative action, maximum connect time. */
 const REASONS_OVER_NO_PACKET: ReadonlySet<number | undefined> = new Set([141, 152, 160]);
 
+const NO_FILTERS: ReadonlySet<string> = new Set();
 const NETWORK = { kind: 'network' } as const;
 const PACKET = { kind: 'packet' } as const;
 
@@ -67,11 +68,12 @@ export class EarlyCloseClassifier<P extends object> {
   /** What the present line finds out; undefined on an ordinary one. */
   #inquiry: Inquiry<P> | undefined;
   /** What had no answer at the last close. The publishes weakly: the next close may be months away. */
-  #lastPublishes = new WeakSet<P>();
-  #lastFilters: ReadonlySet<string> = new Set();
-  #suspects = new Set<P>();
+  #lastPublishes: WeakSet<P> | undefined;
+  #lastFilters = NO_FILTERS;
+  /** Undefined on almost every client, for life: sets cost memory. */
+  #suspects: Set<P> | undefined;
   /** The filters that had no answer at each close since they became suspects. */
-  #suspectFilters: ReadonlySet<string> = new Set();
+  #suspectFilters = NO_FILTERS;
   #filtersPerSubscribe: number = ALL_FILTERS;
   #quietMs = LEAST_QUIET_MS;
   #trials: { readonly over: P | 'filters'; readonly closes: number } | undefined;
@@ -88,12 +90,13 @@ export class EarlyCloseClassifier<P extends object> {
    */
   opened(isOpen: (publish: P) => boolean): Inquiry<P> | undefined {
     this.#openedAt = this.#now();
-    this.#suspects = new Set([...this.#suspects].filter(isOpen));
+    const publishes = new Set([...(this.#suspects ?? [])].filter(isOpen));
+    this.#suspects = publishes.size > 0 ? publishes : undefined;
     const filtersPerSubscribe = this.#filtersPerSubscribe;
     this.#inquiry =
-      this.#suspects.size === 0 && this.#suspectFilters.size === 0
+      publishes.size === 0 && this.#suspectFilters.size === 0
         ? undefined
-        : { publishes: this.#suspects, filtersPerSubscribe, quietMs: this.#quietMs };
+        : { publishes, filtersPerSubscribe, quietMs: this.#quietMs };
     return this.#inquiry;
   }
 
@@ -180,17 +183,17 @@ export class EarlyCloseClassifier<P extends object> {
   /** Compares what is open with what was open at the last close: what is in both is a suspect. */
   #suspicion({ end, publishes }: ClosedLine<P>): Verdict<P> | undefined {
     const { unansweredFilters: filters, error } = end;
-    const suspects = publishes.filter((publish) => this.#lastPublishes.has(publish));
+    const suspects = publishes.filter((publish) => this.#lastPublishes?.has(publish));
     const suspectFilters = filters.filter((filter) => this.#lastFilters.has(filter));
-    this.#lastPublishes = new WeakSet(publishes);
-    this.#lastFilters = new Set(filters);
+    this.#lastPublishes = publishes.length === 0 ? undefined : new WeakSet(publishes);
+    this.#lastFilters = filters.length === 0 ? NO_FILTERS : new Set(filters);
     if (suspects.length === 0 && suspectFilters.length === 0) {
       // MQTT 5 says of a packet that the policy denies what it says of a client: it is the packet, as long as there is one.
       const isDenied = error.code === 'NOT_AUTHORIZED' && publishes.length + filters.length > 0;
       return isDenied ? PACKET : undefined;
     }
     // Those of before too: they may not have had their turn.
-    this.#suspects = new Set([...this.#suspects, ...suspects]);
+    this.#suspects = new Set([...(this.#suspects ?? []), ...suspects]);
     if (suspectFilters.length > 0) this.#suspectFiltersAre(suspectFilters, filters.length);
     this.#trials = undefined;
     return PACKET;
@@ -198,21 +201,21 @@ export class EarlyCloseClassifier<P extends object> {
 
   /** @param asked how many were asked for at once when the line ended: the next lines ask for half of them */
   #suspectFiltersAre(filters: readonly string[], asked: number): void {
-    this.#suspectFilters = new Set(filters);
+    this.#suspectFilters = filters.length === 0 ? NO_FILTERS : new Set(filters);
     const half = Math.max(1, Math.floor(Math.min(asked, ALL_FILTERS) / 2));
     this.#filtersPerSubscribe = filters.length === 0 ? ALL_FILTERS : half;
   }
 
   /** The line ended by itself: so may its predecessors have done. */
   #acquit(): void {
-    this.#suspects = new Set();
-    this.#lastPublishes = new WeakSet();
+    this.#suspects = undefined;
+    this.#lastPublishes = undefined;
     this.#trials = undefined;
     this.#forgetFilters();
   }
 
   #forgetFilters(): void {
     this.#suspectFiltersAre([], 0);
-    this.#lastFilters = new Set();
+    this.#lastFilters = NO_FILTERS;
   }
 }
