@@ -73,8 +73,8 @@ const MOST_UNDER_WAY_BYTES = AWS_LIMITS.payloadBytes;
  * Watches one live line. Pings when nothing was sent for the keep-alive, whatever is received; when nothing was received
  * for it, whatever is sent (publishes of QoS 0 into a dead line would else hide its death for a quarter of an hour, until
  * TCP gives up); and at once when a PUBACK is overdue. Gives the line up when after a ping no byte comes and none is taken by
- * a socket that was full, and when a PUBACK does not come although pings are answered. On the fast path it costs one reading of the clock a packet: its timers are
- * never moved, they look when they fire and wait for the rest.
+ * a socket that was full, and when a PUBACK does not come although pings are answered. On the fast path it costs one reading
+ * of the clock a packet: its timers are never moved, they look when they fire and wait for the rest.
  */
 export class KeepAlive {
   readonly #options: KeepAliveOptions;
