@@ -32,6 +32,16 @@ const ALL: Required<MessageProperties> = {
   userProperties: { unit: '°C', tag: ['a', 'b'], empty: '' },
 };
 
+/** The same, as MQTT calls them. */
+const ALL_ON_THE_WIRE = {
+  payloadFormatIndicator: true,
+  messageExpiryInterval: 60,
+  contentType: 'application/json',
+  responseTopic: 'answers/1',
+  correlationData: Buffer.of(1, 2, 3),
+  userProperties: { unit: '°C', tag: ['a', 'b'], empty: '' },
+};
+
 function offline(options: Partial<IotClientOptions> = FIVE): IotClient {
   return judged(
     createIotClient({ endpoint: 'broker.local', clientId: 'lamp', auth: plainTcp(), ...options }),
@@ -72,12 +82,7 @@ describe('CONNECT of MQTT 5', () => {
           topic: 'gone',
           properties: {
             willDelayInterval: 30,
-            payloadFormatIndicator: true,
-            messageExpiryInterval: 60,
-            contentType: 'application/json',
-            responseTopic: 'answers/1',
-            correlationData: Buffer.of(1, 2, 3),
-            userProperties: { unit: '°C', tag: ['a', 'b'], empty: '' },
+            ...ALL_ON_THE_WIRE,
           },
         },
       },
@@ -136,16 +141,7 @@ describe('the properties of a publish', () => {
     await using peer = await startPeer();
     const { client, there } = await live(peer);
     await client.publish('a', 'x', { properties: ALL });
-    expect(onTheWire((await there.next('publish')).properties)).toEqual(
-      onTheWire({
-        payloadFormatIndicator: true,
-        messageExpiryInterval: 60,
-        contentType: 'application/json',
-        responseTopic: 'answers/1',
-        correlationData: Buffer.of(1, 2, 3),
-        userProperties: { unit: '°C', tag: ['a', 'b'], empty: '' },
-      }),
-    );
+    expect(onTheWire((await there.next('publish')).properties)).toEqual(onTheWire(ALL_ON_THE_WIRE));
   });
 
   it.each<[string, MessageProperties | undefined]>([
@@ -362,12 +358,7 @@ describe('the properties of a message', () => {
     there.send({
       ...publish,
       properties: {
-        payloadFormatIndicator: true,
-        messageExpiryInterval: 60,
-        contentType: 'application/json',
-        responseTopic: 'answers/1',
-        correlationData: Buffer.of(1, 2, 3),
-        userProperties: { unit: '°C', tag: ['a', 'b'], empty: '' },
+        ...ALL_ON_THE_WIRE,
       },
     });
     const { properties } = await got;

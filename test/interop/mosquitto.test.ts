@@ -20,6 +20,17 @@ describe.each(VERSIONS)('on mosquitto, $name', ({ version }) => {
     world = await startMosquitto();
   });
 
+  /** A lamp behind a proxy, and a listener of its traffic that is not. */
+  const overProxy = async () => {
+    const proxy = await world.proxy();
+    const listener = await client('listener');
+    const lamp = await client('lamp', { port: proxy.port });
+    await Promise.all([listener.connect(), lamp.connect()]);
+    const traffic = new Traffic('numbers');
+    await traffic.receive(listener);
+    return { proxy, lamp, traffic };
+  };
+
   it.each([0, 1] as const)('carries messages with QoS %i, byte for byte', async (qos) => {
     const lamp = await client('lamp');
     const button = await client('button');
@@ -148,12 +159,7 @@ describe.each(VERSIONS)('on mosquitto, $name', ({ version }) => {
   });
 
   it.each(['cut', 'end'] as const)('delivers all in order over lines that it loses by %s', async (fault) => {
-    const proxy = await world.proxy();
-    const listener = await client('listener');
-    const lamp = await client('lamp', { port: proxy.port });
-    await Promise.all([listener.connect(), lamp.connect()]);
-    const traffic = new Traffic('numbers');
-    await traffic.receive(listener);
+    const { proxy, lamp, traffic } = await overProxy();
     traffic.publish(lamp, 2_000);
     for (const arrived of [100, 700, 1_300]) {
       await traffic.arrived(arrived);
@@ -165,12 +171,7 @@ describe.each(VERSIONS)('on mosquitto, $name', ({ version }) => {
   });
 
   it('delivers all in order over connections that are cut in the middle of a packet', async () => {
-    const proxy = await world.proxy();
-    const listener = await client('listener');
-    const lamp = await client('lamp', { port: proxy.port });
-    await Promise.all([listener.connect(), lamp.connect()]);
-    const traffic = new Traffic('numbers');
-    await traffic.receive(listener);
+    const { proxy, lamp, traffic } = await overProxy();
     for (const [round, direction] of (['toBroker', 'toClient'] as const).entries()) {
       await lamp.when('live');
       const isLost = nextReason(lamp);

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { checkHistory, cleanHistory } from '../../src/testing/history-checker.ts';
 import { ClientWorld, type ClientWorldOptions, type Reception } from './client-world.ts';
 import { error } from './support.ts';
+import { seeded } from '../support/seeded.ts';
 
 const RUNS = 2_000;
 const BATCH = 250;
@@ -9,17 +10,6 @@ const STEPS = 45;
 const FILTERS = Array.from({ length: 12 }, (_, n) => `f${n}`);
 
 type Random = () => number;
-
-/** Numbers in [0, 1) that a seed repeats (mulberry32). */
-function randomOf(seed: number): Random {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d_2b_79_f5) | 0;
-    let bits = Math.imul(state ^ (state >>> 15), 1 | state);
-    bits = (bits + Math.imul(bits ^ (bits >>> 7), 61 | bits)) ^ bits;
-    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 const pick = <T>(random: Random, items: readonly T[]): T => items[Math.floor(random() * items.length)] as T;
 
@@ -130,7 +120,7 @@ function optionsOf(random: Random): ClientWorldOptions {
 }
 
 async function run(seed: number): Promise<void> {
-  const random = randomOf(seed);
+  const random = seeded(seed);
   const world = new ClientWorld(optionsOf(random));
   const names = Object.keys(STEPS_BY_WEIGHT).flatMap((name) =>
     Array.from({ length: STEPS_BY_WEIGHT[name]?.[0] ?? 0 }, () => name),

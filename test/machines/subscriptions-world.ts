@@ -1,3 +1,4 @@
+import { afterEach, expect } from 'vitest';
 import { createActor, fromTransition } from 'xstate';
 import {
   Handle,
@@ -70,7 +71,7 @@ export async function settled(settle: () => void): Promise<void> {
   for (let turn = 0; turn < 5; turn++) await Promise.resolve();
 }
 
-export function runSubscriptions() {
+function runSubscriptions() {
   const clock = new VirtualClock();
   const broker = new FakeBroker();
   const facts: SubscriptionsFact[] = [];
@@ -116,5 +117,21 @@ export function runSubscriptions() {
       actor.stop();
       listener.stop();
     },
+  };
+}
+
+/** Runs machines for the tests of a file. After each test they are stopped, and no timer may be left. */
+export function useSubscriptions(): () => ReturnType<typeof runSubscriptions> {
+  const runs: ReturnType<typeof runSubscriptions>[] = [];
+  afterEach(() => {
+    for (const it of runs.splice(0)) {
+      it.stop();
+      expect(it.clock.pending).toBe(0);
+    }
+  });
+  return () => {
+    const it = runSubscriptions();
+    runs.push(it);
+    return it;
   };
 }

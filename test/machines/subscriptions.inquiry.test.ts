@@ -1,20 +1,8 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { SubscriptionOptions } from '../../src/protocol/message.ts';
-import { refuse, runSubscriptions } from './subscriptions-world.ts';
+import { refuse, useSubscriptions } from './subscriptions-world.ts';
 
-const runs: ReturnType<typeof runSubscriptions>[] = [];
-const run = () => {
-  const it = runSubscriptions();
-  runs.push(it);
-  return it;
-};
-
-afterEach(() => {
-  for (const it of runs.splice(0)) {
-    it.stop();
-    expect(it.clock.pending).toBe(0);
-  }
-});
+const run = useSubscriptions();
 
 describe('a process that was blocked for longer than an answer may take', () => {
   test('fault:E-8 reads a SUBACK that came meanwhile before it calls the line sick', async () => {

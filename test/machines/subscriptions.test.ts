@@ -1,20 +1,8 @@
-import { afterEach, describe, expect, test } from 'vitest';
-import { grant, refuse, runSubscriptions, settled } from './subscriptions-world.ts';
+import { describe, expect, test } from 'vitest';
+import { grant, refuse, settled, useSubscriptions } from './subscriptions-world.ts';
 import { error } from './support.ts';
 
-const runs: ReturnType<typeof runSubscriptions>[] = [];
-const run = () => {
-  const it = runSubscriptions();
-  runs.push(it);
-  return it;
-};
-
-afterEach(() => {
-  for (const it of runs.splice(0)) {
-    it.stop();
-    expect(it.clock.pending).toBe(0);
-  }
-});
+const run = useSubscriptions();
 
 describe('subscribing', () => {
   test('what is wanted is asked for, granted, told and settled', async () => {

@@ -6,6 +6,7 @@ import { leaksIn, strayConnections } from '../../support/invariants.ts';
 import { corePlace, type Place, scriptedPlace } from './places.ts';
 import { type Printed, watchPrinting } from './printing.ts';
 import { WatchedClient } from './watched-client.ts';
+import { seeded } from '../../support/seeded.ts';
 
 export interface WorldOptions {
   /** `real`: time passes by itself. Default `virtual`: it passes when the test says so. */
@@ -200,16 +201,5 @@ async function tlsParts() {
     tls: { ...server, ca: authority.cert, requestCert: true },
     signIn: { auth: mutualTls({ ...device, passphrase }), ca: authority.cert },
     secrets: [passphrase, ...keyLines],
-  };
-}
-
-/** Numbers in [0, 1) that a seed repeats (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
 }
