@@ -1,0 +1,29 @@
+import { IotError } from './errors.ts';
+
+/** A package that only some apps need, and that they install themselves. */
+export interface OptionalPeer {
+  readonly name: string;
+  /** What of ours needs it, to begin a sentence with. */
+  readonly neededBy: string;
+  /** The one command that installs it. */
+  readonly install: string;
+}
+
+/** Loads an optional peer; one that is not installed is an error that names the one command to run. */
+export async function loadOptionalPeer<T>(peer: OptionalPeer, load: () => Promise<T>): Promise<T> {
+  try {
+    return await load();
+  } catch (cause) {
+    if (!isMissing(cause, peer.name)) throw cause;
+    throw new IotError(
+      'MISSING_PACKAGE',
+      `${peer.neededBy} needs the package ${peer.name}, which is not installed`,
+      { remediation: `run: ${peer.install}`, cause },
+    );
+  }
+}
+
+function isMissing(error: unknown, name: string): boolean {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  return code === 'ERR_MODULE_NOT_FOUND' && String(message).includes(`'${name}'`);
+}
