@@ -49,11 +49,12 @@ export interface HistoryReport {
 
 export interface HistoryRules {
   /**
-   * At least once: a QoS 1 message may be received as often as it was written. QoS 0 may never be received twice.
+   * At least once: a QoS 1 message may be received as often as it was written. A number is for a history that does not tell
+   * what was written: so many receipts more than one each, of all QoS 1 messages together. QoS 0 may never be received twice.
    * Without it, every second receipt is reported.
    * @default false
    */
-  readonly allowResends?: boolean;
+  readonly allowResends?: boolean | number;
 }
 
 /**
@@ -70,9 +71,11 @@ export function checkHistory(lines: readonly HistoryLine[], rules: HistoryRules 
   const pick = (wrong: (fate: Fate) => boolean) => accepted.filter(wrong).map((fate) => fate.id);
   return {
     lost: pick((fate) => fate.qos === 1 && fate.received === 0 && (fate.delivered || fate.acknowledged)),
-    duplicated: accepted
-      .filter((fate) => isDuplicate(fate, rules))
-      .map(({ id, received, written }) => ({ id, received, written })),
+    duplicated: findDuplicated(accepted, rules).map(({ id, received, written }) => ({
+      id,
+      received,
+      written,
+    })),
     reordered: findReordered(accepted),
     phantom: [...fates.values()].filter((fate) => fate.isPhantom).map((fate) => fate.id),
     stranded: pick((fate) => fate.ends === 0),
@@ -175,9 +178,17 @@ function readLine(fate: Fate, line: HistoryLine, number: number): void {
   }
 }
 
-function isDuplicate(fate: Fate, rules: HistoryRules): boolean {
-  if (fate.received < 2) return false;
-  return !(rules.allowResends === true && fate.qos === 1 && fate.received <= fate.written);
+function findDuplicated(accepted: readonly Fate[], { allowResends = false }: HistoryRules): readonly Fate[] {
+  const repeated = accepted.filter((fate) => fate.received > 1);
+  const resent = repeated.filter((fate) => fate.qos === 1);
+  const resends = resent.reduce((sum, fate) => sum + fate.received - 1, 0);
+  const isAllowed = (fate: Fate): boolean => {
+    if (fate.qos === 0) return false;
+    return typeof allowResends === 'number'
+      ? resends <= allowResends
+      : allowResends && fate.received <= fate.written;
+  };
+  return repeated.filter((fate) => !isAllowed(fate));
 }
 
 /** Walks QoS 1 in the order of first receipt, and keeps the latest of the calls that it has met. */

@@ -1,18 +1,22 @@
 // @ts-check
-import { setTimeout as sleep } from 'node:timers/promises';
-import { plainTcp } from 'aws-iot-machines';
 import { startLocalIotCore } from 'aws-iot-machines/local';
 import { FaultProxy } from 'aws-iot-machines/testing';
 import { Mosquitto } from '../support/mosquitto.mjs';
+import { HOST, TOPIC } from './line.mjs';
 
-const HOST = '127.0.0.1';
+/** How often the core is asked what came: before it forgets any of it. */
+const COLLECT_MS = 50;
 
 /**
  * @typedef {import('./faults.mjs').World & {
- *   options: (clientId: string) => import('aws-iot-machines').IotClientOptions,
- *   arrivals?: () => string[],
+ *   line: (clientId: string) => Promise<Omit<import('./line.mjs').Line, 'protocolVersion'>>,
+ *   arrivals: () => string[],
+ *   keepsOrder: boolean,
  *   stop: () => Promise<void>,
- * }} Broker `arrivals` in the order in which the broker took them, where it does not keep that order for a session
+ * }} Broker
+ *
+ * `arrivals`: the message ids in the order in which the broker took them; one that came twice is there twice.
+ * `keepsOrder`: whether it gives them to a session in that order.
  */
 
 /**
@@ -24,17 +28,26 @@ export const BROKERS = {
   local: async () => {
     const core = await startLocalIotCore();
     const proxy = await FaultProxy.start({ to: { host: HOST, port: core.port } });
+    const journal = collect(core);
     return {
       proxy,
-      options: (clientId) => ({
-        ...core.deviceOptions(clientId),
-        endpoint: HOST,
-        port: proxy.port,
-      }),
-      brokerFaults: { restart: (downMs) => core.restart({ downMs }) },
+      line: async (clientId) => {
+        const { ca, cert, key } = await core.deviceCredentials(clientId);
+        return { clientId, port: proxy.port, tls: { ca, cert, key } };
+      },
+      brokerFaults: {
+        restart: async (lasting) => {
+          core.faults.stopListening();
+          await core.faults.dropConnections();
+          await lasting();
+          await core.faults.listen();
+        },
+      },
+      arrivals: journal.read,
       // What comes while it empties the queue of a session overtakes that queue.
-      arrivals: () => core.received.map(({ payload }) => payload.toString()),
+      keepsOrder: false,
       stop: async () => {
+        journal.stop();
         await proxy.stop();
         await core.stop();
       },
@@ -46,29 +59,30 @@ export const BROKERS = {
     const proxy = await FaultProxy.start({ to: { host: HOST, port: broker.port } });
     return {
       proxy,
-      options: (clientId) => ({
-        clientId,
-        endpoint: HOST,
-        port: proxy.port,
-        auth: plainTcp(),
-      }),
+      line: async (clientId) => ({ clientId, port: proxy.port }),
       brokerFaults: {
-        restart: async (downMs) => {
+        restart: async (lasting) => {
           await broker.stop();
-          await sleep(downMs);
+          await lasting();
           await broker.start();
         },
-        kill: async (downMs) => {
+        kill: async (lasting) => {
           // It acknowledges before it writes to the disk: what it says last must not arrive, or it loses what it promised.
           proxy.freeze('toClient');
           await broker.saved();
           await broker.kill();
           proxy.cut();
           proxy.thaw();
-          await sleep(downMs);
+          await lasting();
           await broker.start();
         },
       },
+      arrivals: () =>
+        Array.from(
+          broker.log.matchAll(/Received PUBLISH from \S+ \(.*'numbers\/(\S+)'/g),
+          ([, id = '']) => id,
+        ),
+      keepsOrder: true,
       stop: async () => {
         await proxy.stop();
         await broker.remove();
@@ -76,3 +90,20 @@ export const BROKERS = {
     };
   },
 };
+
+/** @param {import('aws-iot-machines/local').LocalIotCore} core */
+function collect(core) {
+  /** @type {string[]} */
+  const ids = [];
+  /** @type {(typeof core.received)[number] | undefined} */
+  let newest;
+  const read = () => {
+    const { received } = core;
+    const since = newest === undefined ? 0 : received.lastIndexOf(newest) + 1;
+    for (const { topic } of received.slice(since)) ids.push(topic.slice(TOPIC.length));
+    newest = received.at(-1);
+    return ids;
+  };
+  const timer = setInterval(read, COLLECT_MS);
+  return { read, stop: () => clearInterval(timer) };
+}

@@ -1,71 +1,82 @@
 // @ts-check
-import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
  * @typedef {object} World
  * @property {import('aws-iot-machines/testing').FaultProxy} proxy between the clients and the broker
- * @property {Readonly<Record<string, (downMs: number) => Promise<void>>>} brokerFaults ways for the broker itself to go
+ * @property {Readonly<Record<string, (lasting: () => Promise<unknown>) => Promise<void>>>} brokerFaults ways for the broker
+ *   itself to go
  */
 
-/** A seed gives the same numbers in [0, 1) on every machine (mulberry32). */
-export function seeded(/** @type {number} */ seed) {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+/**
+ * @typedef {object} Fault Times are numbers of messages: what a seed draws does not depend on how fast a machine is.
+ * @property {string} name
+ * @property {number} at how many are published before it begins
+ * @property {number} until how many when it ends, for those that last
+ * @property {number} bytes that still pass, for those that count them
+ * @property {'toBroker' | 'toClient'} direction of those bytes
+ */
 
 /** Whoever is live when one of these begins loses the line. */
 export const BREAKING = new Set(['cut', 'end', 'refuse', 'blackHole', 'restart', 'kill']);
 
 /**
- * Disturbs the line every 2 to 10 seconds until the signal says stop; then all is well again.
+ * Faults over so many messages, one after the other.
  *
  * @param {World} world
  * @param {() => number} random
- * @param {(fault: string) => void} tell
- * @param {AbortSignal} signal
+ * @param {{ faults: number, messages: number }} size
+ * @returns {Fault[]}
  */
-export async function disturb(world, random, tell, signal) {
-  const faults = faultsOf(world, random);
-  const names = Object.keys(faults);
-  while (!signal.aborted) {
-    // All of it is drawn at once, so that the faults of a seed do not depend on how long one takes.
-    const name = names[Math.floor(random() * names.length)] ?? '';
-    const gapMs = 2_000 + 8_000 * random();
-    const lastsMs = gapMs * (0.1 + 0.8 * random());
-    const began = performance.now();
-    tell(name);
-    await faults[name]?.(() => wait(lastsMs, signal), lastsMs);
-    await wait(gapMs - (performance.now() - began), signal);
+export function drawFaults(world, random, size) {
+  const names = Object.keys(faultsOf(world));
+  const share = size.messages / size.faults;
+  // Two of them are a fifth of a share apart at least: the first has shown by then what it does.
+  const starts = Array.from({ length: size.faults }, (_, index) => (index + 0.1 + 0.8 * random()) * share);
+  return starts.map((start, index) => {
+    const next = starts[index + 1] ?? size.messages;
+    return {
+      name: names[Math.floor(random() * names.length)] ?? '',
+      at: Math.floor(start),
+      until: Math.floor(start + (0.1 + 0.8 * random()) * (next - start)),
+      bytes: 1 + Math.floor(400 * random()),
+      direction: random() < 0.5 ? 'toBroker' : 'toClient',
+    };
+  });
+}
+
+/**
+ * Disturbs the line as drawn; then all is well again.
+ *
+ * @param {World} world
+ * @param {readonly Fault[]} faults
+ * @param {(count: number) => Promise<unknown>} published resolves when so many messages are
+ * @param {(name: string) => void} tell
+ */
+export async function disturb(world, faults, published, tell) {
+  const all = faultsOf(world);
+  for (const fault of faults) {
+    await published(fault.at);
+    tell(fault.name);
+    await all[fault.name]?.(() => published(fault.until), fault);
   }
 }
 
 /**
  * @param {World} world
- * @param {() => number} random
- * @returns {Record<string, (lasting: () => Promise<void>, lastsMs: number) => Promise<void>>}
+ * @returns {Record<string, (lasting: () => Promise<unknown>, fault: Fault) => Promise<void>>}
  */
-function faultsOf({ proxy, brokerFaults }, random) {
+function faultsOf({ proxy, brokerFaults }) {
   const frozen =
     (/** @type {'toBroker' | 'toClient' | 'both'} */ direction) =>
-    async (/** @type {() => Promise<void>} */ lasting) => {
+    async (/** @type {() => Promise<unknown>} */ lasting) => {
       proxy.freeze(direction);
       await lasting();
       proxy.thaw();
     };
-  const brokerAway = Object.entries(brokerFaults).map(([name, fault]) => [
-    name,
-    (/** @type {unknown} */ _lasting, /** @type {number} */ lastsMs) => fault(lastsMs / 2),
-  ]);
   return {
     cut: async () => proxy.cut(),
     end: async () => proxy.end(),
-    cutInPacket: async () =>
-      proxy.cutAfterBytes(1 + Math.floor(400 * random()), random() < 0.5 ? 'toBroker' : 'toClient'),
+    cutInPacket: async (_, { bytes, direction }) => proxy.cutAfterBytes(bytes, direction),
     freeze: frozen('both'),
     freezeToBroker: frozen('toBroker'),
     freezeToClient: frozen('toClient'),
@@ -86,11 +97,6 @@ function faultsOf({ proxy, brokerFaults }, random) {
       await lasting();
       proxy.throttle({ bytesPerSecond: Number.POSITIVE_INFINITY });
     },
-    ...Object.fromEntries(brokerAway),
+    ...brokerFaults,
   };
-}
-
-/** @param {number} delayMs @param {AbortSignal} signal */
-async function wait(delayMs, signal) {
-  await sleep(Math.max(0, delayMs), undefined, { signal }).catch(() => {});
 }

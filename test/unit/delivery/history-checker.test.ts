@@ -95,4 +95,18 @@ describe('the history checker', () => {
     expect(checkHistory(history(`accepted a, ${twice}, received a`), rules).duplicated.length).toBe(1);
     expect(checkHistory(history(`accepted a qos0, ${twice}`), rules).duplicated.length).toBe(1);
   });
+
+  it('allows so many resends in all, of QoS 1 only, and reports all of them when there were more', () => {
+    const lines = history('accepted a, received a, received a, received a, delivered a');
+    const more = history('accepted b, received b, received b, delivered b');
+    expect(checkHistory([...lines, ...more], { allowResends: 3 })).toEqual(cleanHistory);
+    expect(checkHistory([...lines, ...more], { allowResends: 2 }).duplicated).toEqual([
+      { id: 'a', received: 3, written: 0 },
+      { id: 'b', received: 2, written: 0 },
+    ]);
+    const qos0 = history('accepted c qos0, received c, received c, delivered c');
+    expect(checkHistory([...lines, ...qos0], { allowResends: 3 }).duplicated).toEqual([
+      { id: 'c', received: 2, written: 0 },
+    ]);
+  });
 });
