@@ -1,10 +1,11 @@
+import { deepStrictEqual } from 'node:assert';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeRecord, encodeEndedRange, encodeMessage } from '../../../src/delivery/record.ts';
 import type { MessageProperties } from '../../../src/protocol/message.ts';
 import type { DurableMessage } from '../../../src/protocol/queue-store.ts';
 
-const text = fc.string({ unit: 'binary' }).map((given) => given.toWellFormed());
+const text = fc.string({ unit: 'binary' });
 const bytes = fc.uint8Array({ maxLength: 300 });
 const userProperties = fc.dictionary(
   fc.oneof(text, fc.constantFrom('__proto__', 'constructor', '')),
@@ -46,7 +47,8 @@ describe('a record of the journal', () => {
   it('gives back every message as it was kept', () => {
     fc.assert(
       fc.property(durableMessage, (given) => {
-        expect(decodeRecord(1, encodeMessage(given))).toStrictEqual(given);
+        // Not the runner's comparison: a user property named `constructor` confuses it.
+        deepStrictEqual(decodeRecord(1, encodeMessage(given)), given);
       }),
       { numRuns: 2_000 },
     );
