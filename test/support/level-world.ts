@@ -1,0 +1,140 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { lstat, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { onTestFinished } from 'vitest';
+
+import { levelStore } from '../../src/delivery/level-store.ts';
+import type { SyncPolicy } from '../../src/delivery/level-syncing.ts';
+import type { OpenStore, StoreChange, StoreRecord } from '../../src/protocol/queue-store.ts';
+import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+
+/** The path of a queue that is not there yet, in a folder that goes with the test. */
+export async function freshPath(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'aws-iot-machines-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  return join(folder, 'queue');
+}
+
+export async function openAt(
+  directory: string,
+  sync: SyncPolicy = 'never',
+  clock = new VirtualClock(),
+): Promise<OpenStore> {
+  const store = await levelStore({ directory, sync }).open(clock);
+  onTestFinished(() => store.close());
+  return store;
+}
+
+export const put = (number: number, text: string): StoreChange => ({ number, value: Buffer.from(text) });
+export const drop = (number: number): StoreChange => ({ number, value: undefined });
+
+export async function recordsOf(store: OpenStore): Promise<StoreRecord[]> {
+  const records: StoreRecord[] = [];
+  for await (const some of store.read()) records.push(...some);
+  return records;
+}
+
+/** What is in it: the text of each number. */
+export async function textsOf(store: OpenStore): Promise<[number, string][]> {
+  return (await recordsOf(store)).map(({ number, value }) => [number, Buffer.from(value).toString()]);
+}
+
+/** The same of the store at a path that nobody has open. */
+export async function textsAt(directory: string): Promise<[number, string][]> {
+  const store = await openAt(directory);
+  const texts = await textsOf(store);
+  await store.close();
+  return texts;
+}
+
+/** Files of LevelDB with this ending, the newest last. */
+export async function levelFiles(directory: string, ending: '.log' | '.ldb'): Promise<string[]> {
+  const messages = join(directory, 'messages');
+  const names = (await readdir(messages)).filter((name) => name.endsWith(ending)).sort();
+  return names.map((name) => join(messages, name));
+}
+
+export async function newestLog(directory: string): Promise<string> {
+  return (await levelFiles(directory, '.log')).at(-1)!;
+}
+
+/** Everything below a path: its mode, when it was changed, and its bytes. */
+export async function everythingIn(folder: string): Promise<Record<string, string>> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const paths = [folder, ...entries.map((entry) => join(entry.parentPath, entry.name))];
+  const described = paths.map(async (path) => {
+    const status = await lstat(path, { bigint: true });
+    const bytes = status.isFile() ? await readFile(path, 'base64') : '';
+    return [
+      relative(folder, path),
+      `${status.mode.toString(8)} ${status.mtimeNs} ${status.ctimeNs} ${bytes}`,
+    ] as const;
+  });
+  return Object.fromEntries(await Promise.all(described));
+}
+
+export interface StoreProcess {
+  readonly pid: number;
+  /** Resolves when it has shown this line; rejects when it ends before. */
+  shows(line: string): Promise<void>;
+  kill(signal: NodeJS.Signals): void;
+  readonly end: Promise<{ readonly exitCode: number | null; readonly output: string }>;
+}
+
+const MODULES = {
+  levelStore: new URL('../../src/delivery/level-store.ts', import.meta.url),
+  systemClock: new URL('../../src/protocol/clock.ts', import.meta.url),
+};
+
+/** Runs these statements in another process, with `levelStore` and `systemClock` there. */
+export function startStoreProcess(code: string): StoreProcess {
+  const hooks = new URL('./typescript-hooks.mjs', import.meta.url);
+  const imports = Object.entries(MODULES).map(([name, url]) => `import { ${name} } from '${url.href}';`);
+  const register = `import { register } from 'node:module'; register('${hooks.href}');`;
+  const program = [...imports, code].join('\n');
+  const child = spawn(
+    process.execPath,
+    [
+      '--import',
+      `data:text/javascript,${encodeURIComponent(register)}`,
+      '--input-type=module',
+      '-e',
+      program,
+    ],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  onTestFinished(() => ended(child));
+  let output = '';
+  for (const pipe of [child.stdout, child.stderr]) {
+    pipe.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+  }
+  const end = once(child, 'close').then(([exitCode]) => ({ exitCode: exitCode as number | null, output }));
+  return {
+    pid: child.pid!,
+    async shows(line) {
+      while (!output.includes(`${line}\n`)) {
+        const isOver = await Promise.race([once(child.stdout, 'data'), end]).then(
+          () => child.exitCode !== null,
+        );
+        if (isOver && !output.includes(`${line}\n`)) throw new Error(`it ended without ${line}:\n${output}`);
+      }
+    },
+    kill: (signal) => void child.kill(signal),
+    end,
+  };
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill('SIGKILL');
+  await once(child, 'close');
+}
+
+/** Where writing fails because there is no room, on each system that has it. */
+export const FULL_DEVICE = '/dev/full';
+export const hasFullDevice = existsSync(FULL_DEVICE);
