@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { IotClient, Message } from '../../src/index.ts';
 import { answer, type ScriptedBroker } from '../../src/testing/index.ts';
-import { inWorld, type World } from '../faults/support/world.ts';
+import { inWorld } from '../faults/support/world.ts';
 
 const PERSISTENT = { session: 'persistent', reconnect: { jitter: 'none' } } as const;
 const BROKEN = new Error('handler broke');
@@ -45,7 +45,7 @@ async function take(iterator: AsyncIterator<Message, undefined>, count: number):
 describe('the PUBACK of a message of QoS 1', () => {
   /** A handler that ends the line in the middle of a message: what is acknowledged before, the broker gets before its end. */
   const ending =
-    (world: World, client: IotClient, got: string[], at: string) =>
+    (client: IotClient, got: string[], at: string) =>
     (message: Message): void => {
       got.push(message.text());
       if (message.text() !== at || got.filter((text) => text === at).length > 1) return;
@@ -64,7 +64,7 @@ describe('the PUBACK of a message of QoS 1', () => {
       client.on('handlerError', () => undefined);
       const got: string[] = [];
       for (const handler of before) await client.subscribe('news', { qos: 1 }, handler);
-      await client.subscribe('news', { qos: 1 }, ending(world, client, got, '2'));
+      await client.subscribe('news', { qos: 1 }, ending(client, got, '2'));
       for (const text of ['1', '2', '3']) broker.publish('news', text, { qos: 1 });
       await client.when('idle');
       expect(got).toEqual(['1', '2']);
@@ -81,7 +81,7 @@ describe('the PUBACK of a message of QoS 1', () => {
       const client = await world.liveClient(PERSISTENT);
       const got: string[] = [];
       await client.subscribe('news', { qos: 1 }, () => undefined);
-      client.on('message', ending(world, client, got, '1'));
+      client.on('message', ending(client, got, '1'));
       broker.publish('news', '1', { qos: 1 });
       await client.when('idle');
       expect(acknowledged(broker)).toEqual([]);

@@ -50,24 +50,4 @@ describe('a loop over messages()', () => {
       expect(broker.connections[1]!.count('subscribe')).toBe(0);
     }),
   );
-
-  it('fault:B-15 has a burst of 20,000 within its bound, and the line stays', () =>
-    inWorld(async (world, broker) => {
-      const client = await world.liveClient();
-      let lost = 0;
-      client.on('overflow', ({ dropped }) => {
-        lost = dropped;
-      });
-      const stream = client.messages('news', { qos: 1 })[Symbol.asyncIterator]();
-      const first = stream.next();
-      await broker.when(() => broker.subscriptionsOf('device-1').has('news'));
-      for (let number = 0; number < 20_000; number++) broker.publish('news', `${number}`, { qos: 1 });
-      await first;
-      await broker.when(() => broker.connections[0]!.count('puback') === 20_000);
-      expect(lost).toBe(20_000 - 1 - 1_000);
-      expect((await stream.next()).value?.text()).toBe('19000');
-      expect(client.status.state).toBe('live');
-      expect(broker.connections).toHaveLength(1);
-      await stream.return?.();
-    }));
 });
