@@ -19,12 +19,17 @@ export type {
   SubscribeOptions,
 } from './client/iot-client.ts';
 export type { Overflow } from './client/message-queue.ts';
-export type { IotClientOptions, OfflineQueueOptions } from './client/options.ts';
+export type { OfflineQueue, QueuedMessage } from './client/offline-queue.ts';
+export type { IotClientOptions } from './client/options.ts';
 export type { PublishReceipt } from './client/publication.ts';
+export type { OfflineQueueOptions, QueueChanges } from './client/queue-options.ts';
 export type { SessionOption } from './client/session.ts';
 export type { Status, StatusState } from './client/status.ts';
 export type { MessageHandler, Subscription } from './client/subscription.ts';
 export type { WillOptions } from './client/will.ts';
+export { memoryStore } from './delivery/memory-store.ts';
+export type { QueueLimits } from './delivery/outbox-options.ts';
+export type { RateLimit } from './delivery/publish-rate.ts';
 export type { BackoffPolicy } from './protocol/backoff.ts';
 export type { Clock, Timer } from './protocol/clock.ts';
 export type { DrainPolicy } from './protocol/drain.ts';
@@ -37,4 +42,13 @@ export {
 } from './protocol/errors.ts';
 export type { MessageProperties, QoS, SubscriptionOptions, UserProperties } from './protocol/message.ts';
 export type { PayloadInput } from './protocol/payload.ts';
+export type {
+  DurableStore,
+  MemoryStore,
+  OpenStore,
+  QueueStore,
+  RecoveredMessages,
+  StoreChange,
+  StoreRecord,
+} from './protocol/queue-store.ts';
 export { Message } from './protocol/received-message.ts';

@@ -33,3 +33,8 @@ export function functionOf(field: string, value: unknown): void {
 export function needsMqtt5(field: string): IotError {
   return new IotError('INVALID_ARGUMENT', `${field} needs protocolVersion 5`);
 }
+
+export function hasMethods(value: unknown, names: readonly string[]): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function');
+}

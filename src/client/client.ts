@@ -1,11 +1,16 @@
-import { createActor } from 'xstate';
+import { type ActorRefFrom, createActor } from 'xstate';
+import type { Entry } from '../delivery/entry.ts';
+import type { Journal } from '../delivery/journal.ts';
 import type { Outbox } from '../delivery/outbox.ts';
 import { ACTOR, type ClientActorRef } from '../machines/actor-of.ts';
 import { clientMachine } from '../machines/client.machine.ts';
-import type { ClientCommand, ClientFact } from '../machines/client.types.ts';
+import type { ClientCommand, ClientFact, ClientPorts } from '../machines/client.types.ts';
+import type { ConnectionMachine } from '../machines/connection.machine.ts';
+import type { SubscriptionsMachine } from '../machines/subscriptions.machine.ts';
 import { IotError, type IotErrorCode } from '../protocol/errors.ts';
 import { checkFields } from '../protocol/fields.ts';
 import { Handle } from '../protocol/handle.ts';
+import type { OutgoingMessage } from '../protocol/message.ts';
 import type { PayloadInput } from '../protocol/payload.ts';
 import { Message } from '../protocol/received-message.ts';
 import { validateAwsTopic, validateTopicFilter } from '../protocol/topics.ts';
@@ -24,10 +29,12 @@ import type {
 } from './iot-client.ts';
 import { MessageQueue, type Overflow } from './message-queue.ts';
 import { NetworkWatch } from './network-watch.ts';
+import { type OfflineQueue, QueueView } from './offline-queue.ts';
 import { type IotClientOptions, type ResolvedOptions, resolveOptions } from './options.ts';
 import { checkPublish, outgoingMessage } from './outgoing.ts';
 import { createPorts } from './ports.ts';
-import { Publication, type PublishReceipt, type TellUndelivered } from './publication.ts';
+import { Publication, type PublishReceipt } from './publication.ts';
+import { QueueNews } from './queue-news.ts';
 import { STATES, type Status, type StatusState } from './status.ts';
 import { StatusWatch } from './status-watch.ts';
 import type { MessageHandler, Subscription, SubscriptionRequest } from './subscription.ts';
@@ -42,6 +49,9 @@ import { Subscriptions } from './subscriptions.ts';
 export function createIotClient(options: IotClientOptions): IotClient {
   return new DeviceClient(resolveOptions(options));
 }
+
+type ConnectionRef = ActorRefFrom<ConnectionMachine>;
+type SubscriptionsRef = ActorRefFrom<SubscriptionsMachine>;
 
 /** A line is there, and nothing is asked on it yet. */
 const QUIET = { line: { connected: { session: { up: 'quiet' } } } } as const;
@@ -60,44 +70,58 @@ class DeviceClient implements IotClient {
   readonly #subscriptions: Subscriptions;
   /** Undefined with a clean session: nothing comes for it that was not asked for on this line. */
   readonly #held: HeldMessages | undefined;
+  readonly #warn = (message: string): void => this.#emitter.emit('warning', { message });
+  readonly #news = new QueueNews(this.#emitter, () => this.#queue.queued);
   readonly #network = new NetworkWatch(() => this.networkOnline());
   #clientId: string;
-  readonly #tellUndelivered: TellUndelivered;
   readonly #closed: Promise<void>;
+  readonly #queue: QueueView;
   /** Whether calls are still taken, as the machine says: not from `close()` on. */
   #isRunning = true;
 
   constructor(options: ResolvedOptions) {
     this.#options = options;
     this.#clientId = options.clientId;
-    const { clock, reconnect, attemptTimeoutMs, operationTimeoutMs, drain } = options;
-    const warn = (message: string): void => this.#emitter.emit('warning', { message });
-    const deliver = (message: Message): boolean => this.#deliver(message);
-    this.#held = options.clean ? undefined : new HeldMessages({ clock, deliver, warn });
-    const { outbox, ports } = createPorts(options, {
+    const { clock } = options;
+    this.#held = options.clean
+      ? undefined
+      : new HeldMessages({ clock, deliver: (message) => this.#deliver(message), warn: this.#warn });
+    const { outbox, journal, ports } = createPorts(options, {
       onMessage: (incoming) => this.#received(new Message(incoming)),
-      warn,
+      warn: this.#warn,
       onPoisonFilter: (filter, error) => this.#send({ type: 'filter.poisoned', filter, error }),
       reportError: (error) => this.#emitter.report(error),
       clientId: () => this.#clientId,
+      queueNews: this.#news,
     });
     this.#outbox = outbox;
-    const actor = createActor(clientMachine, {
-      clock,
-      input: {
-        ports: new Handle(ports),
-        connection: { backoff: reconnect, attemptTimeoutMs },
-        drain,
-        operationTimeoutMs,
-      },
-    });
+    const actor = clientActor(options, ports);
     this[ACTOR] = actor;
-    actor.on('*', (fact) => this.#observe(fact));
-    this.#closed = new Promise((resolve) => {
+    const { connection, queue, subscriptions } = actor.getSnapshot().children;
+    if (connection === undefined || queue === undefined || subscriptions === undefined)
+      throw new IotError('INTERNAL', 'a machine is missing');
+    this.#watch = new StatusWatch(connection, outbox, this.#emitter, clock);
+    this.#calls = this.#connectionCalls(connection);
+    this.#subscriptions = this.#subscriptionCalls(connection, subscriptions);
+    this.#queue = new QueueView({
+      outbox,
+      recovered: () => this.#news.opening.promise,
+      drain: () => queue.getSnapshot().context.drain,
+      repace: (drain) => this.#send({ type: 'repace', drain }),
+    });
+    if (journal === undefined) this.#news.opening.resolve({ messages: 0, missing: 0 });
+    this.#closed = this.#run(actor, journal);
+    journal?.open();
+  }
+
+  /** Starts the machines. Resolves when they have ended, and nothing is open any more. */
+  async #run(actor: ReturnType<typeof clientActor>, journal: Journal | undefined): Promise<void> {
+    await new Promise<void>((resolve) => {
       const closed = (error: IotError): void => {
         this.#end(error);
         resolve();
       };
+      actor.on('*', (fact) => this.#observe(fact));
       actor.subscribe({
         next: (snapshot) => {
           this.#isRunning = snapshot.matches({ open: 'running' });
@@ -107,15 +131,15 @@ class DeviceClient implements IotClient {
           closed(actor.getSnapshot().context.failure ?? new IotError('CLOSED', 'the client was closed')),
         error: (cause) => closed(new IotError('INTERNAL', 'the client machine failed', { cause })),
       });
+      actor.start();
     });
-    const { connection, subscriptions } = actor.getSnapshot().children;
-    if (connection === undefined || subscriptions === undefined)
-      throw new IotError('INTERNAL', 'a machine is missing');
-    const send = (command: ClientCommand): void => this.#send(command);
-    this.#watch = new StatusWatch(connection, outbox, this.#emitter, clock);
-    this.#calls = new ConnectionCalls({
-      clock,
-      send,
+    await journal?.close();
+  }
+
+  #connectionCalls(connection: ConnectionRef): ConnectionCalls {
+    return new ConnectionCalls({
+      clock: this.#options.clock,
+      send: (command) => this.#send(command),
       status: () => this.status,
       isRunning: () => this.#isRunning,
       isRefused: () => {
@@ -124,22 +148,26 @@ class DeviceClient implements IotClient {
       },
       lastFailure: () => connection.getSnapshot().context.failure,
     });
-    this.#subscriptions = new Subscriptions({
-      clock,
+  }
+
+  #subscriptionCalls(connection: ConnectionRef, subscriptions: SubscriptionsRef): Subscriptions {
+    return new Subscriptions({
+      clock: this.#options.clock,
       emitter: this.#emitter,
-      send,
+      send: (command) => this.#send(command),
       isUp: () => isUp(this.status) && !connection.getSnapshot().matches(QUIET),
       isWanted: (filter) => subscriptions.getSnapshot().context.wanted.has(filter),
       held: (filter) => this.#held?.wanted(filter),
       left: (filter) => this.#held?.unwanted(filter),
     });
-    this.#tellUndelivered = ({ topic, qos }, error) =>
-      this.#emitter.emit('undelivered', { topic, qos, error });
-    actor.start();
   }
 
   get clientId(): string {
     return this.#clientId;
+  }
+
+  get queue(): OfflineQueue {
+    return this.#queue;
   }
 
   get status(): Status {
@@ -191,8 +219,8 @@ class DeviceClient implements IotClient {
       if (options !== undefined) checkPublish(options);
       this.#throwIfClosed();
       const message = outgoingMessage(topic, payload, options, this.#options);
-      const publication = new Publication(message, this.#tellUndelivered, resolve, reject);
-      const entry = this.#outbox.add(message, publication, options);
+      const publication = new Publication(message, this.#news, resolve, reject);
+      const entry = this.#accept(message, publication, options);
       if (options === undefined || publication.isEnded) return;
       publication.release = watchCall('publish()', options, this.#options.clock, ({ reason, error }) => {
         if (reason !== error) publication.abortReason = { value: reason };
@@ -244,6 +272,15 @@ class DeviceClient implements IotClient {
     return remove;
   }
 
+  #accept(message: OutgoingMessage, publication: Publication, options: PublishOptions | undefined): Entry {
+    try {
+      return this.#outbox.add(message, publication, options);
+    } catch (error) {
+      if (IotError.is(error) && error.code === 'QUEUE_FULL') this.#news.dropped(message, error);
+      throw error;
+    }
+  }
+
   #received(message: Message): void {
     this.#held?.deliverDue();
     if (!this.#deliver(message)) this.#held?.hold(message);
@@ -280,6 +317,9 @@ class DeviceClient implements IotClient {
       case 'filter.released':
         this.#subscriptions.released(fact.filter);
         break;
+      case 'queue.drained':
+        this.#emitter.emit('drained', { inFlight: this.status.inFlight });
+        break;
       case 'queue.endless':
         this.#emitter.emit('endlessDrain', { queued: this.status.queued });
         break;
@@ -293,6 +333,7 @@ class DeviceClient implements IotClient {
     this.#network.stop();
     this.#held?.close();
     this.#outbox.close(error);
+    this.#news.opening.reject(error);
     this.#subscriptions.close(error);
     this.#calls.close(error);
     this.#watch.close();
@@ -332,6 +373,19 @@ class DeviceClient implements IotClient {
   #throwIfClosed(): void {
     if (!this.#isRunning) throw new IotError('CLOSED', 'the client is closed');
   }
+}
+
+function clientActor(options: ResolvedOptions, ports: ClientPorts) {
+  const { clock, reconnect, attemptTimeoutMs, operationTimeoutMs, drain } = options;
+  return createActor(clientMachine, {
+    clock,
+    input: {
+      ports: new Handle(ports),
+      connection: { backoff: reconnect, attemptTimeoutMs },
+      drain,
+      operationTimeoutMs,
+    },
+  });
 }
 
 /** The other ends of a subscription (unsubscribed, closed) end an iterator too, but are no error of it. */

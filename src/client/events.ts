@@ -1,5 +1,6 @@
 import type { IotError } from '../protocol/errors.ts';
 import type { QoS } from '../protocol/message.ts';
+import type { RecoveredMessages } from '../protocol/queue-store.ts';
 import type { Message } from '../protocol/received-message.ts';
 import type { Status } from './status.ts';
 
@@ -12,6 +13,21 @@ export interface ClientEvents {
    * because nobody took them (`session` in the options of the client).
    */
   message: Message;
+  /** A publish waits, because there is no live line; `queued` do so now. With a durable store: once the store has it. */
+  queued: { readonly topic: string; readonly qos: QoS; readonly queued: number };
+  /**
+   * There was no room for a publish: it was refused (`QUEUE_FULL`), or it was the oldest and made way (`QUEUE_EVICTED`).
+   */
+  dropped: { readonly topic: string; readonly qos: QoS; readonly error: IotError };
+  /** All that had waited for this line was sent; `inFlight` of it, and of what came since, are not acknowledged yet. */
+  drained: { readonly inFlight: number };
+  /** The durable store was opened: so many messages of an earlier process are sent now, and so many cannot be found. */
+  recovered: RecoveredMessages;
+  /**
+   * The durable store cannot be opened or written (QoS 1 publishes reject meanwhile; it is tried again), or some of its messages
+   * cannot be found.
+   */
+  storeError: { readonly error: IotError };
   /** A publish that had been accepted and queued ended without the broker's acknowledgement; `delivered` rejects with it. */
   undelivered: { readonly topic: string; readonly qos: QoS; readonly error: IotError };
   /** The broker refused a filter, or closes line after line over it (`POISON_SUBSCRIPTION`); its subscriptions have ended. */
@@ -33,6 +49,11 @@ export interface ClientEvents {
 export const EVENTS = [
   'status',
   'message',
+  'queued',
+  'dropped',
+  'drained',
+  'recovered',
+  'storeError',
   'undelivered',
   'subscriptionRefused',
   'overflow',

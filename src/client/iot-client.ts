@@ -4,6 +4,7 @@ import type { Message } from '../protocol/received-message.ts';
 import type { CallOptions } from './deadline.ts';
 import type { ClientEvents } from './events.ts';
 import type { Overflow } from './message-queue.ts';
+import type { OfflineQueue } from './offline-queue.ts';
 import type { PublishReceipt } from './publication.ts';
 import type { Status, StatusState } from './status.ts';
 import type { MessageHandler, Subscription } from './subscription.ts';
@@ -58,6 +59,9 @@ export interface IotClient extends AsyncDisposable {
    */
   readonly clientId: string;
 
+  /** What was accepted and is not delivered yet. */
+  readonly queue: OfflineQueue;
+
   /** Where the connection stands now. */
   readonly status: Status;
 
@@ -83,7 +87,10 @@ export interface IotClient extends AsyncDisposable {
    */
   disconnect(options?: EndOptions): Promise<void>;
 
-  /** Ends the client for good. What is still queued is rejected with `CLOSED`; so is everything that is called later. */
+  /**
+   * Ends the client for good. What is still queued is rejected with `CLOSED`; so is everything that is called later. What a
+   * durable store has accepted stays there, and the next process sends it.
+   */
   close(options?: EndOptions): Promise<void>;
 
   /**
@@ -94,10 +101,11 @@ export interface IotClient extends AsyncDisposable {
 
   /**
    * Publishes. Text and bytes go out as they are, numbers, booleans and objects as JSON. Resolves with `delivered` when
-   * the broker has it (QoS 1) or the socket has (QoS 0), with `queued` when there is no live line and the client keeps it.
+   * the broker has it (QoS 1) or the socket has (QoS 0), with `queued` when there is no live line and the client keeps it;
+   * with a durable store: once the store has it (QoS 1).
    *
    * Rejects with `QUEUE_FULL`, `QUEUE_EVICTED`, `NOT_CONNECTED` (offline queue switched off), `PUBLISH_REFUSED`,
-   * `POISON_PUBLISH`, `MESSAGE_EXPIRED`, `TIMEOUT`, `CLOSED`, `INVALID_ARGUMENT`, or the signal's reason. A message that was
+   * `POISON_PUBLISH`, `MESSAGE_EXPIRED`, `STORE_FULL` and the other codes of the store, `TIMEOUT`, `CLOSED`, `INVALID_ARGUMENT`, or the signal's reason. A message that was
    * on the wire when it ended is not sent again, and `outcomeUnknown` says so.
    */
   publish(topic: string, payload: PayloadInput, options?: PublishOptions): Promise<PublishReceipt>;

@@ -1,30 +1,19 @@
 import type { Authentication, PemSource } from '../adapters/authentication.ts';
 import { PemOption } from '../adapters/certificates.ts';
+import type { RateLimit } from '../delivery/publish-rate.ts';
 import { type BackoffPolicy, DEFAULT_BACKOFF, validateBackoff } from '../protocol/backoff.ts';
-import { type Clock, MAX_DELAY_MS, systemClock, systemRandom } from '../protocol/clock.ts';
-import { DEFAULT_DRAIN, type DrainPolicy } from '../protocol/drain.ts';
+import { type Clock, systemClock, systemRandom } from '../protocol/clock.ts';
 import { isAwsEndpoint } from '../protocol/endpoint.ts';
 import { invalid, invalidSecret } from '../protocol/errors.ts';
 import { checkFields } from '../protocol/fields.ts';
 import { AWS_LIMITS, MQTT_LIMITS } from '../protocol/limits.ts';
 import type { Will } from '../protocol/message.ts';
-import { functionOf, oneOf, positiveMs, wholeNumber } from './checks.ts';
+import { functionOf, hasMethods, oneOf, positiveMs, wholeNumber } from './checks.ts';
 import { resolveClientId } from './client-id.ts';
+import { type OfflineQueueOptions, type ResolvedQueue, resolveQueue, resolveRate } from './queue-options.ts';
 import { type ResolvedSession, resolveSession, type SessionOption } from './session.ts';
 import { VERSION } from './version.ts';
 import { resolveWill, type WillOptions } from './will.ts';
-
-/** Messages that are published while there is no live line. */
-export interface OfflineQueueOptions {
-  /** How many may wait; `Infinity` for any number. Default 20. */
-  readonly maxMessages?: number;
-  /** How many bytes (topics, payloads, properties) may wait, also on a live line. Default 64 MiB. */
-  readonly maxBytes?: number;
-  /** Who loses when it is full: the new message (its publish rejects with `QUEUE_FULL`) or the oldest. Default `dropNewest`. */
-  readonly overflow?: 'dropNewest' | 'dropOldest';
-  /** How what waited is let go when the line is back. Default `{ perSecond: 2, adaptive: true }`. */
-  readonly drain?: Partial<DrainPolicy>;
-}
 
 export interface IotClientOptions {
   /** The host name of the broker: for AWS the account's `…-ats.iot.<region>.amazonaws.com`. */
@@ -82,6 +71,12 @@ export interface IotClientOptions {
   /** What happens to publishes while there is no live line; `false`: they are refused with `NOT_CONNECTED`. */
   readonly offlineQueue?: OfflineQueueOptions | false;
   /**
+   * How much is published in any second, at most; more waits, in its order, and what is sent again counts again. `false`: no
+   * limit. Default on AWS, which discards what is more: `{ publishesPerSecond: 100, bytesPerSecond: 524_288 }`. Default
+   * elsewhere: `false`.
+   */
+  readonly rateLimit?: Partial<RateLimit> | false;
+  /**
    * The largest packet that is taken from the broker, in bytes, from 1,024 to 268,435,455. MQTT 5 tells the broker
    * (3.1.2.11.4); a larger one ends the line with `PACKET_TOO_LARGE`. Default 262,144 on AWS, where no packet is larger, and
    * 16,777,216 elsewhere.
@@ -101,7 +96,7 @@ export interface IotClientOptions {
 }
 
 /** Options with every default filled in. */
-export interface ResolvedOptions extends ResolvedSession {
+export interface ResolvedOptions extends ResolvedSession, ResolvedQueue {
   readonly endpoint: string;
   readonly isAws: boolean;
   readonly port: number;
@@ -115,8 +110,7 @@ export interface ResolvedOptions extends ResolvedSession {
   readonly attemptTimeoutMs: number;
   readonly operationTimeoutMs: number;
   readonly reconnect: BackoffPolicy;
-  readonly queue: Required<Omit<OfflineQueueOptions, 'drain'>> & { readonly enabled: boolean };
-  readonly drain: DrainPolicy;
+  readonly rate: RateLimit | undefined;
   readonly maximumPacketBytes: number;
   /** What is appended to the user name of CONNECT. */
   readonly userNameSuffix: string | undefined;
@@ -139,6 +133,7 @@ const FIELDS = [
   'operationTimeoutMs',
   'reconnect',
   'offlineQueue',
+  'rateLimit',
   'maximumPacketBytes',
   'metrics',
   'will',
@@ -191,8 +186,8 @@ export function resolveOptions(options: IotClientOptions): ResolvedOptions {
     attemptTimeoutMs: positiveMs('attemptTimeoutMs', attemptTimeoutMs),
     operationTimeoutMs: positiveMs('operationTimeoutMs', operationTimeoutMs),
     reconnect: resolveReconnect(options.reconnect),
-    queue: resolveQueue(offlineQueue),
-    drain: resolveDrain(offlineQueue === false ? undefined : offlineQueue.drain),
+    ...resolveQueue(offlineQueue),
+    rate: resolveRate(options.rateLimit, isAws),
     maximumPacketBytes: checkMaximumPacket(options.maximumPacketBytes, isAws),
     userNameSuffix: resolveMetrics(options.metrics, isAws),
     will: options.will === undefined ? undefined : resolveWill(options.will, { isAws, protocolVersion }),
@@ -236,11 +231,6 @@ function checkClock(clock: unknown): void {
   }
 }
 
-function hasMethods(value: unknown, names: readonly string[]): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function');
-}
-
 function checkKeepAlive(seconds: number, isAws: boolean): number {
   const { min, max } = isAws ? AWS_LIMITS.keepAliveSeconds : { min: 1, max: 65_535 };
   return wholeNumber('keepAliveSeconds', seconds, min, max);
@@ -252,39 +242,6 @@ function resolveReconnect(given: Partial<BackoffPolicy> = {}): BackoffPolicy {
   const policy: Record<keyof BackoffPolicy, unknown> = { ...DEFAULT_BACKOFF, ...Object.fromEntries(set) };
   validateBackoff(policy, 'reconnect');
   return policy;
-}
-
-function resolveQueue(given: OfflineQueueOptions | false): ResolvedOptions['queue'] {
-  const queue = given === false ? {} : given;
-  if (typeof queue !== 'object' || (queue as unknown) === null)
-    throw invalid('offlineQueue', 'an object, or false', queue);
-  checkFields('offlineQueue', queue, ['maxMessages', 'maxBytes', 'overflow', 'drain']);
-  const { maxMessages = 20, maxBytes = 64 * 1024 * 1024, overflow = 'dropNewest' } = queue;
-  checkBound('offlineQueue.maxMessages', maxMessages);
-  checkBound('offlineQueue.maxBytes', maxBytes);
-  oneOf('offlineQueue.overflow', overflow, ['dropNewest', 'dropOldest']);
-  return { enabled: given !== false, maxMessages, maxBytes, overflow };
-}
-
-function checkBound(field: string, value: unknown): void {
-  if (value === Infinity || (Number.isSafeInteger(value) && (value as number) >= 1)) return;
-  throw invalid(field, 'a whole number from 1, or Infinity', value);
-}
-
-function resolveDrain(given: Partial<DrainPolicy> = {}): DrainPolicy {
-  checkFields('offlineQueue.drain', given, ['perSecond', 'adaptive']);
-  const { perSecond = DEFAULT_DRAIN.perSecond, adaptive = DEFAULT_DRAIN.adaptive } = given;
-  // Below this the beat would be longer than a timer can be.
-  const slowest = 1_000 / MAX_DELAY_MS;
-  if (typeof perSecond !== 'number' || !(perSecond >= slowest)) {
-    throw invalid(
-      'offlineQueue.drain.perSecond',
-      'a positive number of messages a second, or Infinity',
-      perSecond,
-    );
-  }
-  oneOf('offlineQueue.drain.adaptive', adaptive, [true, false]);
-  return { perSecond, adaptive };
 }
 
 function checkMaximumPacket(bytes: number | undefined, isAws: boolean): number {

@@ -1,4 +1,5 @@
 import { createMqttTransport } from '../adapters/mqtt-transport.ts';
+import { Journal } from '../delivery/journal.ts';
 import { Outbox } from '../delivery/outbox.ts';
 import type { ClientPorts } from '../machines/client.types.ts';
 import { type IotError, invalid } from '../protocol/errors.ts';
@@ -7,6 +8,7 @@ import type { IncomingMessage } from '../protocol/message.ts';
 import type { Wire } from '../protocol/transport.ts';
 import { EarlyCloses } from './early-closes.ts';
 import type { ResolvedOptions } from './options.ts';
+import type { QueueNews } from './queue-news.ts';
 
 /** What the world tells the client, outside of the machines: messages on the fast path, and what must be said aloud. */
 export interface WorldHooks {
@@ -15,6 +17,7 @@ export interface WorldHooks {
   /** The broker closes the line over this filter. */
   readonly onPoisonFilter: (filter: string, error: IotError) => void;
   readonly reportError: (error: unknown) => void;
+  readonly queueNews: QueueNews;
   /** The client id in use. */
   readonly clientId: () => string;
 }
@@ -23,9 +26,9 @@ export interface WorldHooks {
 export function createPorts(
   options: ResolvedOptions,
   hooks: WorldHooks,
-): { outbox: Outbox; ports: ClientPorts } {
-  const { clock, random, queue } = options;
-  const outbox = new Outbox({ clock, ...queue, reportError: hooks.reportError });
+): { outbox: Outbox; journal: Journal | undefined; ports: ClientPorts } {
+  const { clock, random } = options;
+  const { outbox, journal } = createOutbox(options, hooks);
   const earlyCloses = new EarlyCloses({
     outbox,
     now: () => clock.now(),
@@ -71,6 +74,7 @@ export function createPorts(
   });
   return {
     outbox,
+    journal,
     ports: {
       openTransport: earlyCloses.watch(openTransport),
       outbox,
@@ -80,6 +84,32 @@ export function createPorts(
       now: () => clock.now(),
     },
   };
+}
+
+/** The outbox, and the journal that keeps what it accepts, if there is a durable store. */
+function createOutbox(
+  { clock, queue, store, rate }: ResolvedOptions,
+  { queueNews, reportError }: WorldHooks,
+): { outbox: Outbox; journal: Journal | undefined } {
+  const journal =
+    store &&
+    new Journal({
+      store,
+      clock,
+      recovered(found, missing) {
+        outbox.recover(found, (message) => queueNews.observe(message));
+        queueNews.recovered({ messages: found.length, missing });
+      },
+      failed: (error) => queueNews.storeFailed(error),
+    });
+  const outbox: Outbox = new Outbox({
+    clock,
+    ...queue,
+    ...(journal === undefined ? {} : { journal }),
+    ...(rate === undefined ? {} : { rate }),
+    reportError,
+  });
+  return { outbox, journal };
 }
 
 /**

@@ -19,8 +19,15 @@ export interface PublishReceipt {
   readonly delivered: Promise<void>;
 }
 
-/** Tells that a message which had been accepted as queued was not delivered. */
-export type TellUndelivered = (message: OutgoingMessage, error: IotError) => void;
+/** What is told of a publish to others than its caller. */
+export interface PublicationNews {
+  /** It waits. */
+  queued(message: OutgoingMessage): void;
+  /** It made way for a newer one. */
+  dropped(message: OutgoingMessage, error: IotError): void;
+  /** It had been accepted as queued, and was not delivered. */
+  undelivered(message: OutgoingMessage, error: IotError): void;
+}
 
 /**
  * Turns what the outbox tells of one message into the promises of its publish: that of the call ends at the first thing
@@ -28,7 +35,7 @@ export type TellUndelivered = (message: OutgoingMessage, error: IotError) => voi
  */
 export class Publication implements DeliveryObserver {
   readonly #message: OutgoingMessage;
-  readonly #tellUndelivered: TellUndelivered;
+  readonly #news: PublicationNews;
   readonly #resolveCall: (receipt: PublishReceipt) => void;
   readonly #rejectCall: (reason: unknown) => void;
   #state: PublishReceipt['state'] | 'open' = 'open';
@@ -41,12 +48,12 @@ export class Publication implements DeliveryObserver {
 
   constructor(
     message: OutgoingMessage,
-    tellUndelivered: TellUndelivered,
+    news: PublicationNews,
     resolveCall: (receipt: PublishReceipt) => void,
     rejectCall: (reason: unknown) => void,
   ) {
     this.#message = message;
-    this.#tellUndelivered = tellUndelivered;
+    this.#news = news;
     this.#resolveCall = resolveCall;
     this.#rejectCall = rejectCall;
   }
@@ -54,6 +61,7 @@ export class Publication implements DeliveryObserver {
   queued(): void {
     this.#state = 'queued';
     this.#resolveCall(new Receipt(this));
+    this.#news.queued(this.#message);
   }
 
   delivered(): void {
@@ -69,12 +77,13 @@ export class Publication implements DeliveryObserver {
     this.#state = 'undelivered';
     this.#failure = this.abortReason === undefined ? error : this.abortReason.value;
     this.release?.();
+    if (error.code === 'QUEUE_EVICTED') this.#news.dropped(this.#message, error);
     if (wasOpen) {
       this.#rejectCall(this.#failure);
       return;
     }
     this.#outcome?.reject(this.#failure);
-    this.#tellUndelivered(this.#message, error);
+    this.#news.undelivered(this.#message, error);
   }
 
   get state(): PublishReceipt['state'] {

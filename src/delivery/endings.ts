@@ -41,6 +41,22 @@ export function expiredError(entry: Entry): IotError {
   });
 }
 
+export function missingError(count: number): IotError {
+  const what =
+    count === 1
+      ? '1 message that was kept cannot be found'
+      : `${count} messages that were kept cannot be found`;
+  return new IotError('STORE_FAILED', `${what} in the durable store: it was damaged`, {
+    remediation: 'Look at the disk, or how the power is cut; the other messages are sent.',
+  });
+}
+
+export function requestLostError(): IotError {
+  return new IotError('CONNECTION_LOST', 'the connection ended before the request was acknowledged', {
+    outcomeUnknown: true,
+  });
+}
+
 export function wireFailedError(cause: unknown): IotError {
   return new IotError('CONNECTION_LOST', 'the connection failed while the message was written', {
     outcomeUnknown: true,

@@ -51,14 +51,23 @@ export class EntryList {
 
   /** Puts a new entry behind all others; it waits. */
   append(entry: Entry): void {
-    entry.previous = this.#last;
-    if (this.#last === undefined) this.#first = entry;
-    else this.#last.next = entry;
-    this.#last = entry;
+    this.#link(entry, this.#last, undefined);
     this.#next ??= entry;
     this.#firstWaiting ??= entry;
-    this.#count.waiting++;
-    this.#waitingBytes += entry.bytes;
+  }
+
+  /** Puts new entries before all that wait, in this order; they wait. */
+  insertBeforeWaiting(entries: readonly Entry[]): void {
+    const after = this.#firstWaiting;
+    for (const entry of entries) this.#link(entry, after === undefined ? this.#last : after.previous, after);
+    const [first] = entries;
+    if (this.#next === after) this.#next = first ?? after;
+    this.#firstWaiting = first ?? after;
+  }
+
+  /** All of them, in their order. The list must not change meanwhile. */
+  *[Symbol.iterator](): IterableIterator<Entry> {
+    for (let entry = this.#first; entry !== undefined; entry = entry.next) yield entry;
   }
 
   /** `next` is in flight now. */
@@ -86,6 +95,17 @@ export class EntryList {
     else entry.next.previous = entry.previous;
     entry.previous = undefined;
     entry.next = undefined;
+  }
+
+  #link(entry: Entry, previous: Entry | undefined, next: Entry | undefined): void {
+    entry.previous = previous;
+    entry.next = next;
+    if (previous === undefined) this.#first = entry;
+    else previous.next = entry;
+    if (next === undefined) this.#last = entry;
+    else next.previous = entry;
+    this.#count.waiting++;
+    this.#waitingBytes += entry.bytes;
   }
 
   #leavePlace(entry: Entry, from: Exclude<Place, 'ended'>, to: Place): void {

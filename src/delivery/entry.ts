@@ -3,18 +3,12 @@ import type { IotError } from '../protocol/errors.ts';
 import type { OutgoingMessage } from '../protocol/message.ts';
 import { payloadBytes } from '../protocol/payload.ts';
 import { propertiesBytes } from '../protocol/property-bytes.ts';
-import type { Wire } from '../protocol/transport.ts';
 import { utf8Bytes } from '../protocol/utf8.ts';
+import type { Kept } from './journal.ts';
+import type { Line } from './line.ts';
 
-/**
- * Hears how one message fares: `queued` at most once, then exactly one of `delivered` and `failed`.
- *
- * Nothing is ever called inside a call of the wire or inside another observer's call, so each of the three may call
- * the outbox. `queued` may come before the `add` that caused it has returned.
- */
-export interface DeliveryObserver {
-  /** It cannot go now, and is kept. */
-  queued(): void;
+/** Hears how one message ends: one of the two is called, once. */
+export interface EndObserver {
   /**
    * QoS 1: the broker acknowledged it. QoS 0: it was handed to the wire, which is all that QoS 0 promises: when the line
    * ends before the socket took it, it still ends here, because sending it again could deliver it twice.
@@ -24,22 +18,15 @@ export interface DeliveryObserver {
   failed(error: IotError): void;
 }
 
-/** A wire from attach to detach, and what it can still take. */
-export interface Line {
-  readonly wire: Wire;
-  /** How many QoS 1 publishes may be unacknowledged. */
-  readonly window: number;
-  /** How many more may be so. */
-  slots: number;
-  /**
-   * Present while it has to be found out who closes the lines: then nothing is sent before the flow opens, and each of these
-   * goes alone. Once the flow is open and they have ended, it is as good as any line.
-   */
-  readonly suspects: Set<Entry> | undefined;
-  /** How many more bytes of QoS 0 the wire may hold that the socket has not taken; the last publish may exceed it. */
-  untakenRoom: number;
-  /** The wire threw: nothing more is written to it, so that nothing overtakes the message that it did not take. */
-  stopped: boolean;
+/**
+ * Hears how one message fares: `queued` at most once, then exactly one of `delivered` and `failed`.
+ *
+ * Nothing is ever called inside a call of the wire or inside another observer's call, so each of the three may call
+ * the outbox. `queued` may come before the `add` that caused it has returned.
+ */
+export interface DeliveryObserver extends EndObserver {
+  /** It cannot go now, and is kept: with a durable store, once the store has it. */
+  queued(): void;
 }
 
 /** Where an entry stands in the order `[in flight | to resend | waiting]`. */
@@ -60,8 +47,12 @@ export class Entry {
   writes = 0;
   /** The line whose answer is still to come. It outlives the entry's end: an aborted message keeps its slot. */
   line: Line | undefined = undefined;
-  /** Whether the observer was told `queued`. */
+  /** Whether it had to wait for a line, so that the observer is told `queued`. */
   announced = false;
+  /** What the journal calls it; undefined without one, and for QoS 0. */
+  kept: Kept | undefined = undefined;
+  /** Whether it is accepted, and may be written: the journal has it, or need not have it. */
+  isAccepted = true;
   expiresAt = Number.POSITIVE_INFINITY;
   timer: Timer = undefined;
 

@@ -1,15 +1,25 @@
 import type { Clock } from '../protocol/clock.ts';
+import type { Journal } from './journal.ts';
+import type { RateLimit } from './publish-rate.ts';
 
-export interface OutboxOptions {
-  readonly clock: Clock;
-  /** Whether messages may be added without a live line. What was accepted with one is resent in any case. */
-  readonly enabled: boolean;
+/** How much may wait, and what happens to more. */
+export interface QueueLimits {
   /** How many messages may wait. Does not bind while the flow is free. */
   readonly maxMessages: number;
   /** How many bytes (topics, payloads, properties) may wait, also while the flow is free and only the window holds them. */
   readonly maxBytes: number;
   /** Who loses when there is no room: the message that is added, or the oldest ones that wait. */
   readonly overflow: 'dropNewest' | 'dropOldest';
+}
+
+export interface OutboxOptions extends QueueLimits {
+  readonly clock: Clock;
+  /** Whether messages may be added without a live line. What was accepted with one is resent in any case. */
+  readonly enabled: boolean;
+  /** Has every QoS 1 message before it is written. Default: none. */
+  readonly journal?: Pick<Journal, 'keep' | 'release' | 'retry'>;
+  /** How much may be written in a second. Default: no limit. */
+  readonly rate?: RateLimit;
   /**
    * How many QoS 1 publishes may be unacknowledged; the broker's receive maximum binds too.
    * @default 100, as many as AWS IoT Core takes

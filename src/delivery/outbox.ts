@@ -1,4 +1,3 @@
-import { MAX_DELAY_MS } from '../protocol/clock.ts';
 import type { IotError } from '../protocol/errors.ts';
 import type { Flow, FlowPort } from '../protocol/flow.ts';
 import { AWS_LIMITS } from '../protocol/limits.ts';
@@ -13,9 +12,14 @@ import {
   wireFailedError,
   withOutcome,
 } from './endings.ts';
-import { type DeliveryObserver, Entry, type Line, sizeOf } from './entry.ts';
+import { type DeliveryObserver, type EndObserver, Entry, sizeOf } from './entry.ts';
 import { EntryList } from './entry-list.ts';
-import type { AddOptions, OutboxOptions } from './outbox-options.ts';
+import { Expiry } from './expiry.ts';
+import type { Kept } from './journal.ts';
+import { Line } from './line.ts';
+import { Notices } from './notices.ts';
+import type { AddOptions, OutboxOptions, QueueLimits } from './outbox-options.ts';
+import { Pacer } from './pacer.ts';
 
 /** Eight of the largest publishes that AWS takes: more than a socket takes at a time, and little for a device's memory. */
 const MAX_UNTAKEN_BYTES = 8 * AWS_LIMITS.payloadBytes;
@@ -26,29 +30,38 @@ const MAX_UNTAKEN_BYTES = 8 * AWS_LIMITS.payloadBytes;
  * It keeps one order, `[in flight | to resend | waiting]`. While a {@link Wire} is attached and its window has room, it
  * writes what is to be resent, whatever the flow is, and then what waits: all while the flow is `free`, what was
  * released while it is `paced`. Suspects, publishes over which the broker may close the line, go one at a time. QoS 0 needs
- * no slot of the window, but a socket that takes it: while the wire holds too much that is untaken, it waits, and QoS 1
- * behind it too, because nothing overtakes. An entry ends when it is delivered, refused, evicted, expired, ended by its
- * caller, or by `close`; nothing else removes it.
+ * no slot of the window, but a socket that takes it: while the wire holds too much that is untaken, it waits. So does QoS 1
+ * until the journal has it, if there is one; and everything while the rate is used up. Nothing overtakes what waits, but for
+ * requests. An entry ends when it is delivered, refused, evicted, expired, ended by its caller, or by `close`; nothing else
+ * removes it.
  *
  * Each command runs to its end before any observer hears of it: first the writes, then the calls, in order, one at a
  * time. The flow is `closed` at first.
  */
 export class Outbox implements FlowPort {
   readonly #options: OutboxOptions;
+  #limits: QueueLimits;
+  readonly #pacer: Pacer | undefined;
+  readonly #expiry: Expiry;
   readonly #list = new EntryList();
+  readonly #notices: Notices;
   #line: Line | undefined;
   #flow: Flow = 'closed';
   /** How many of the waiting entries were released and not yet written. Never more than wait. */
   #released = 0;
   #joined = 0;
   #closedBy: IotError | undefined;
-  #notices: (() => void)[] = [];
   readonly #flushWaiters = new Set<{ readonly callback: () => void }>();
+  readonly #requestWaiters = new Set<{ readonly message: OutgoingMessage; readonly callback: () => void }>();
   #isWriting = false;
-  #isTelling = false;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
+    this.#limits = options;
+    const { rate, clock } = options;
+    this.#pacer = rate === undefined ? undefined : new Pacer(rate, clock, () => this.#settle());
+    this.#expiry = new Expiry(clock, (entry) => this.#expired(entry));
+    this.#notices = new Notices(options.reportError);
   }
 
   /** Entries that wait for their first write. */
@@ -71,6 +84,21 @@ export class Outbox implements FlowPort {
     return this.#list.waitingBytes;
   }
 
+  get limits(): QueueLimits {
+    const { maxMessages, maxBytes, overflow } = this.#limits;
+    return { maxMessages, maxBytes, overflow };
+  }
+
+  /** Bounds what is added from now on. What waits already stays, also when it is more. */
+  set limits(limits: QueueLimits) {
+    this.#limits = limits;
+  }
+
+  /** All that has not ended, in the order in which it is sent, as it is now. */
+  entries(): readonly Entry[] {
+    return [...this.#list];
+  }
+
   get backlog(): number {
     return this.#list.waiting - this.#released;
   }
@@ -90,13 +118,73 @@ export class Outbox implements FlowPort {
     const entry = new Entry(message, observer);
     if (!this.#goesAtOnce(entry)) this.#makeRoom(entry);
     this.#list.append(entry);
+    if (options?.expiresInMs !== undefined) entry.expiresAt = this.#expiry.after(options.expiresInMs);
+    this.#expiry.watch(entry);
+    if (this.#mustBeKept(entry)) this.#keep(entry);
     if (!this.#isOpen()) this.#announce(entry);
-    if (options?.expiresInMs !== undefined) {
-      entry.expiresAt = this.#options.clock.now() + options.expiresInMs;
-      this.#armExpiry(entry);
-    }
     this.#settle();
     return entry;
+  }
+
+  /**
+   * Takes up what an earlier process left in the journal: it waits, before all that was added here, and counts against no limit.
+   *
+   * @param observe who hears of its end
+   */
+  recover(found: readonly Kept[], observe: (message: OutgoingMessage) => EndObserver): void {
+    const entries = found.map((kept) => {
+      const observer = observe(kept.message);
+      const entry = new Entry(kept.message, {
+        queued: () => undefined,
+        delivered: () => observer.delivered(),
+        failed: (error) => observer.failed(error),
+      });
+      entry.kept = kept;
+      entry.announced = true;
+      entry.bytes = sizeOf(kept.message);
+      // The earlier process may have sent it.
+      entry.writes = 1;
+      entry.expiresAt = kept.expiresAt;
+      return entry;
+    });
+    this.#list.insertBeforeWaiting(entries);
+    for (const entry of entries) this.#expiry.watch(entry);
+    this.#settle();
+  }
+
+  /**
+   * Writes a message now, past all that waits, if there is a line whose window and whose rate have room for it; it never waits
+   * and is never sent again. When the line ends without an answer, its observer hears `CONNECTION_LOST`.
+   *
+   * @returns whether it was written; if not, nothing is ever heard of it, and `onRoom` tells when to ask again
+   */
+  request(message: OutgoingMessage, observer: EndObserver): boolean {
+    const line = this.#line;
+    if (line === undefined || this.#isWriting || !this.#hasRoomForRequest(line, message)) return false;
+    this.#pacer?.sent(message);
+    this.#isWriting = true;
+    try {
+      line.request(message, observer, (call) => {
+        this.#notices.note(call);
+        this.#settle();
+      });
+    } catch (error) {
+      line.isStopped = true;
+      this.#notices.report(error);
+    }
+    this.#isWriting = false;
+    this.#settle();
+    return true;
+  }
+
+  /** Calls back once, as soon as this message may be written as a request; what waits lets it pass. The result takes it back. */
+  onRoom(message: OutgoingMessage, callback: () => void): () => void {
+    const waiter = { message, callback };
+    this.#requestWaiters.add(waiter);
+    this.#settle();
+    return () => {
+      if (this.#requestWaiters.delete(waiter)) this.#settle();
+    };
   }
 
   /**
@@ -118,10 +206,11 @@ export class Outbox implements FlowPort {
   attach(wire: Wire, suspects?: Set<Entry>): void {
     this.#dropLine();
     const window = Math.min(this.#options.window ?? AWS_LIMITS.unacknowledgedPublishes, wire.receiveMaximum);
-    const untakenRoom = this.#options.maxUntakenBytes ?? MAX_UNTAKEN_BYTES;
+    const maxUntakenBytes = this.#options.maxUntakenBytes ?? MAX_UNTAKEN_BYTES;
     // One that has ended, now or before, would never end again.
     for (const entry of suspects ?? []) if (entry.place === 'ended') suspects?.delete(entry);
-    this.#line = { wire, window, slots: window, suspects, untakenRoom, stopped: false };
+    this.#line = new Line({ wire, window, maxUntakenBytes, suspects });
+    this.#options.journal?.retry();
     this.#settle();
   }
 
@@ -153,10 +242,14 @@ export class Outbox implements FlowPort {
     this.#settle();
   }
 
-  /** Ends everything that is left with `error`, in order. Nothing can be added afterwards; calling it twice is harmless. */
+  /**
+   * Ends everything that is left with `error`, in order; what the journal has accepted stays there, for the next process.
+   * Nothing can be added afterwards; calling it twice is harmless.
+   */
   close(error: IotError): void {
     if (this.#closedBy !== undefined) return;
     this.#closedBy = error;
+    this.#pacer?.rest();
     for (let entry = this.#list.first; entry !== undefined; entry = this.#list.first) {
       this.#finish(entry, withOutcome(error, entry.writes > 0));
     }
@@ -179,33 +272,52 @@ export class Outbox implements FlowPort {
   }
 
   #goesAtOnce(entry: Entry): boolean {
-    return this.#isOpen() && !this.#isWriting && this.#list.next === undefined && this.#hasSlot(entry);
-  }
-
-  /** Nothing acknowledges QoS 0: what makes room for it is that the socket takes what is before it. */
-  #hasSlot(entry: Entry): boolean {
     const line = this.#line;
-    if (line === undefined || line.stopped) return false;
-    if (line.suspects !== undefined && !this.#mayTry(line, line.suspects)) return false;
-    return (entry.message.qos === 0 ? line.untakenRoom : line.slots) > 0;
+    if (line === undefined || !this.#isOpen() || this.#isWriting || this.#list.next !== undefined)
+      return false;
+    if (this.#mustBeKept(entry)) return false;
+    return line.hasSlot(entry.message.qos, this.#flow) && this.#allows(entry.message);
   }
 
-  /** On a line that finds out who closes it: not before its subscriptions are settled, and suspects only alone. */
-  #mayTry({ window, slots }: Line, suspects: ReadonlySet<Entry>): boolean {
-    if (this.#flow === 'closed') return false;
-    return suspects.size === 0 || slots === window;
+  #mustBeKept({ message }: Entry): boolean {
+    return this.#options.journal !== undefined && message.qos === 1;
+  }
+
+  #keep(entry: Entry): void {
+    entry.isAccepted = false;
+    entry.kept = this.#options.journal?.keep(entry.message, entry.expiresAt, (error) => {
+      if (entry.place === 'ended') return;
+      if (error !== undefined) {
+        this.#finish(entry, error);
+      } else {
+        entry.isAccepted = true;
+        if (entry.announced) this.#notices.note(() => entry.observer.queued());
+      }
+      this.#settle();
+    });
+  }
+
+  /** Whether the rate lets this message go now; if not, it is looked at again when it may. */
+  #allows(message: OutgoingMessage): boolean {
+    return this.#pacer?.allows(message) ?? true;
   }
 
   /** Throws, or evicts what must go so that the entry may wait. */
   #makeRoom(entry: Entry): void {
-    const { maxBytes, overflow } = this.#options;
-    const maxMessages = this.#isOpen() ? Number.POSITIVE_INFINITY : this.#options.maxMessages;
+    const { maxBytes, overflow } = this.#limits;
+    const list = this.#list;
+    const maxMessages = this.#isOpen() ? Number.POSITIVE_INFINITY : this.#limits.maxMessages;
     entry.bytes = sizeOf(entry.message);
-    const fits = () => this.#list.waiting < maxMessages && this.#list.waitingBytes + entry.bytes <= maxBytes;
+    // What waits since the limits were wider only makes way for as much as comes.
+    const most = {
+      messages: Math.max(maxMessages, list.waiting),
+      bytes: Math.max(maxBytes, list.waitingBytes),
+    };
+    const fits = () => list.waiting < most.messages && list.waitingBytes + entry.bytes <= most.bytes;
     if (fits()) return;
     if (overflow === 'dropNewest' || maxMessages < 1 || entry.bytes > maxBytes) throw queueFullError();
     while (!fits()) {
-      const oldest = this.#list.firstWaiting;
+      const oldest = list.firstWaiting;
       if (oldest === undefined) return;
       this.#finish(oldest, evictedError());
     }
@@ -221,7 +333,7 @@ export class Outbox implements FlowPort {
     if (this.#isWriting) return;
     this.#isWriting = true;
     for (let entry = this.#nextToWrite(); entry !== undefined; entry = this.#nextToWrite()) {
-      if (this.#isExpired(entry)) this.#finish(entry, expiredError(entry));
+      if (this.#expiry.isOver(entry)) this.#finish(entry, expiredError(entry));
       else this.#write(entry);
     }
     this.#isWriting = false;
@@ -229,9 +341,21 @@ export class Outbox implements FlowPort {
 
   #nextToWrite(): Entry | undefined {
     const entry = this.#list.next;
-    if (entry === undefined || !this.#hasSlot(entry)) return undefined;
+    const line = this.#line;
+    if (entry === undefined || line === undefined || !line.hasSlot(entry.message.qos, this.#flow))
+      return undefined;
     if (entry.place === 'waiting' && this.#flow !== 'free' && this.#released === 0) return undefined;
-    return entry;
+    if (!entry.isAccepted || this.#isKeptFree(line)) return undefined;
+    return this.#expiry.isOver(entry) || this.#allows(entry.message) ? entry : undefined;
+  }
+
+  /** Whoever asked to be told of room comes first, or a busy line would never have any. */
+  #isKeptFree(line: Line): boolean {
+    return this.#requestWaiters.size > 0 && line.takesRequests(this.#flow);
+  }
+
+  #hasRoomForRequest(line: Line, message: OutgoingMessage): boolean {
+    return line.takesRequests(this.#flow) && line.hasSlot(message.qos, this.#flow) && this.#allows(message);
   }
 
   /** All books are kept before the wire is called: it may answer, or end, inside of the call. */
@@ -240,6 +364,7 @@ export class Outbox implements FlowPort {
     if (line === undefined) return;
     if (entry.place === 'waiting' && this.#released > 0) this.#released--;
     this.#list.advance();
+    this.#pacer?.sent(entry.message);
     entry.writes++;
     entry.line = line;
     if (entry.message.qos === 1) line.slots--;
@@ -273,8 +398,8 @@ export class Outbox implements FlowPort {
    * neither resent (it might arrive twice) nor called delivered, so it fails.
    */
   #wireThrew(entry: Entry, line: Line, cause: unknown): void {
-    line.stopped = true;
-    this.#report(cause);
+    line.isStopped = true;
+    this.#notices.report(cause);
     if (entry.message.qos === 0 && entry.line === line && entry.place === 'inFlight') {
       this.#finish(entry, wireFailedError(cause));
     }
@@ -283,6 +408,8 @@ export class Outbox implements FlowPort {
   #dropLine(): Entry[] {
     const wasOpen = this.#isOpen();
     const unacknowledged: Entry[] = [];
+    this.#line?.end((call) => this.#notices.note(call));
+    this.#pacer?.rest();
     this.#line = undefined;
     for (let entry = this.#list.first; entry?.place === 'inFlight'; ) {
       const next: Entry | undefined = entry.next;
@@ -298,40 +425,28 @@ export class Outbox implements FlowPort {
   #loseLine(entry: Entry): void {
     entry.line = undefined;
     if (entry.message.qos === 0) this.#finish(entry, undefined);
-    else if (this.#isExpired(entry)) this.#finish(entry, expiredError(entry));
+    else if (this.#expiry.isOver(entry)) this.#finish(entry, expiredError(entry));
     else this.#announce(entry);
   }
 
-  #armExpiry(entry: Entry): void {
-    const { clock } = this.#options;
-    const delay = Math.min(entry.expiresAt - clock.now(), MAX_DELAY_MS);
-    entry.timer = clock.setTimeout(() => this.#expiryTimer(entry), delay);
-  }
-
-  #expiryTimer(entry: Entry): void {
-    entry.timer = undefined;
-    if (!this.#isExpired(entry)) {
-      this.#armExpiry(entry);
-    } else if (entry.place !== 'inFlight') {
-      // In flight the PUBACK decides, or `detach`, which looks at the time itself.
-      this.#finish(entry, expiredError(entry));
-      this.#settle();
-    }
-  }
-
-  #isExpired(entry: Entry): boolean {
-    return entry.expiresAt !== Number.POSITIVE_INFINITY && entry.expiresAt <= this.#options.clock.now();
+  #expired(entry: Entry): void {
+    // In flight the PUBACK decides, or `detach`, which looks at the time itself.
+    if (entry.place === 'inFlight') return;
+    this.#finish(entry, expiredError(entry));
+    this.#settle();
   }
 
   /** The only way out of the list. Without an error the message was delivered. */
   #finish(entry: Entry, error: IotError | undefined): void {
     const { observer } = entry;
     this.#list.remove(entry);
+    // Closed: what was accepted stays in the journal, for the next process.
+    const isLeft = this.#closedBy !== undefined && entry.isAccepted;
+    if (entry.kept !== undefined && !isLeft) this.#options.journal?.release(entry.kept);
     this.#line?.suspects?.delete(entry);
     if (this.#released > this.#list.waiting) this.#released = this.#list.waiting;
-    if (entry.timer !== undefined) this.#options.clock.clearTimeout(entry.timer);
-    entry.timer = undefined;
-    this.#notices.push(error === undefined ? () => observer.delivered() : () => observer.failed(error));
+    this.#expiry.forget(entry);
+    this.#notices.note(error === undefined ? () => observer.delivered() : () => observer.failed(error));
   }
 
   #announceWaiting(): void {
@@ -343,53 +458,34 @@ export class Outbox implements FlowPort {
     entry.announced = true;
     if (entry.place === 'waiting') this.#joined++;
     const { observer } = entry;
-    this.#notices.push(() => observer.queued());
+    // One that is not accepted yet hears of it when it is.
+    if (entry.isAccepted) this.#notices.note(() => observer.queued());
   }
 
   #tellAll(): void {
-    if (this.#isWriting || this.#isTelling) return;
-    this.#isTelling = true;
-    for (let batch = this.#takeNotices(); batch.length > 0; batch = this.#takeNotices()) {
-      for (const tell of batch) this.#contain(tell);
-    }
-    this.#isTelling = false;
+    if (!this.#isWriting) this.#notices.tellAll(this.#nextWaiter);
   }
 
-  /** What is to be told next: all that is noted or, when nothing is, one flush callback that has come true. */
-  #takeNotices(): readonly (() => void)[] {
-    if (this.#notices.length > 0) {
-      const notices = this.#notices;
-      this.#notices = [];
-      return notices;
+  /** Whose turn it is when nothing else is to be told: one that waits for room, or for the end of all that is under way. */
+  readonly #nextWaiter = (): (() => void) | undefined => {
+    const line = this.#line;
+    const [asking] = this.#requestWaiters;
+    if (asking !== undefined && line !== undefined && this.#hasRoomForRequest(line, asking.message)) {
+      this.#requestWaiters.delete(asking);
+      return () => {
+        asking.callback();
+        this.#writeAll();
+      };
     }
-    if (this.#flushWaiters.size === 0 || !this.#isFlushed()) return NO_NOTICES;
-    const [waiter] = this.#flushWaiters;
-    if (waiter === undefined) return NO_NOTICES;
-    this.#flushWaiters.delete(waiter);
-    return [waiter.callback];
-  }
+    const [flushing] = this.#flushWaiters;
+    if (flushing === undefined || !this.#isFlushed()) return undefined;
+    this.#flushWaiters.delete(flushing);
+    return flushing.callback;
+  };
 
   /** What is to be resent is not waited for on a line that finds out who closes it: a closed flow holds it back there. */
   #isFlushed(): boolean {
     const isHeld = this.#line?.suspects !== undefined && this.#flow === 'closed';
     return this.#list.inFlight === 0 && (isHeld || this.#list.toResend === 0);
   }
-
-  #contain(call: () => void): void {
-    try {
-      call();
-    } catch (error) {
-      this.#report(error);
-    }
-  }
-
-  #report(error: unknown): void {
-    const { reportError } = this.#options;
-    queueMicrotask(() => {
-      if (reportError === undefined) throw error;
-      reportError(error);
-    });
-  }
 }
-
-const NO_NOTICES: readonly (() => void)[] = [];

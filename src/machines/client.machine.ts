@@ -102,6 +102,10 @@ const _clientMachine = setup({
     endSession: sendTo('subscriptions', { type: 'session.ended' }),
     drainQueue: sendTo('queue', { type: 'drain' }),
     holdQueue: sendTo('queue', { type: 'hold' }),
+    toQueue: sendTo('queue', ({ event }) => {
+      assertEvent(event, 'repace');
+      return event;
+    }),
     /** Passes a child's fact on to whoever listens to the client. */
     pass: emit(({ event }) => {
       assertEvent(event, FACTS);
@@ -185,6 +189,7 @@ const _clientMachine = setup({
             subscribe: { actions: 'toSubscriptions' },
             unsubscribe: { actions: 'toSubscriptions' },
             'filter.poisoned': { actions: 'toSubscriptions' },
+            repace: { actions: 'toQueue' },
             close: { target: 'closing', actions: ['forgetAsks', 'endLine'] },
           },
         },

@@ -1,4 +1,12 @@
-import { type ErrorActorEvent, type EventObject, enqueueActions, sendTo, setup } from 'xstate';
+import {
+  assertEvent,
+  assign,
+  type ErrorActorEvent,
+  type EventObject,
+  enqueueActions,
+  sendTo,
+  setup,
+} from 'xstate';
 import { DEFAULT_DRAIN, type DrainPolicy } from '../protocol/drain.ts';
 import type { IotError } from '../protocol/errors.ts';
 import type { FlowPort } from '../protocol/flow.ts';
@@ -104,9 +112,16 @@ const _offlineQueueMachine = setup({
   },
   guards: {
     isUnpaced: ({ context }) => context.drain.perSecond === Infinity,
+    isToBeUnpaced: ({ event }) => event.type === 'repace' && event.drain.perSecond === Infinity,
   },
   actions: {
     beat: sendTo('pacing', { type: 'beat' }),
+    rememberDrain: assign({
+      drain: ({ event }) => {
+        assertEvent(event, 'repace');
+        return event.drain;
+      },
+    }),
     tell: enqueueActions(({ context, enqueue }, { fact }: { fact: ToldFact }) => {
       tell(context, enqueue, { type: fact });
     }),
@@ -124,6 +139,7 @@ const _offlineQueueMachine = setup({
   }),
   on: {
     'flow.failed': { target: '.buffering', actions: 'tellFailed' },
+    repace: { actions: 'rememberDrain' },
   },
   initial: 'buffering',
   states: {
@@ -139,6 +155,10 @@ const _offlineQueueMachine = setup({
       },
       on: {
         hold: 'buffering',
+        repace: [
+          { guard: 'isToBeUnpaced', target: 'open', actions: 'rememberDrain' },
+          { target: 'draining', reenter: true, actions: 'rememberDrain' },
+        ],
         'backlog.finished': 'open',
         'backlog.endless': { actions: { type: 'tell', params: { fact: 'queue.endless' } } },
       },

@@ -26,7 +26,9 @@ export type OfflineQueueCommand =
   /** There is a line, and it is resubscribed: let go what waits. */
   | { readonly type: 'drain' }
   /** There is no line, or it is about to end: let nothing go. */
-  | { readonly type: 'hold' };
+  | { readonly type: 'hold' }
+  /** From now on what waits is let go at this pace. A drain that is under way goes on with it. */
+  | { readonly type: 'repace'; readonly drain: DrainPolicy };
 
 export type OfflineQueueEvent =
   | OfflineQueueCommand

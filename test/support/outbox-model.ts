@@ -80,7 +80,12 @@ export class OutboxModel {
     };
     const atOnce =
       this.#isOpen() && this.count('waiting') + this.count('toResend') === 0 && this.#hasSlot(qos);
-    const fits = () => this.count('waiting') + 1 <= maxMessages && this.bytes + bytes <= maxBytes;
+    // What waits since it was allowed to only makes way for as much as comes.
+    const most = {
+      messages: Math.max(maxMessages, this.count('waiting')),
+      bytes: Math.max(maxBytes, this.bytes),
+    };
+    const fits = () => this.count('waiting') + 1 <= most.messages && this.bytes + bytes <= most.bytes;
     if (!atOnce && !fits()) {
       if (overflow === 'dropNewest' || maxMessages < 1 || bytes > maxBytes) return 'QUEUE_FULL';
       while (!fits()) this.#finish(this.#waiting()[0] as ModelEntry, 'QUEUE_EVICTED');

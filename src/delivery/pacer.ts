@@ -1,0 +1,39 @@
+import type { Clock, Timer } from '../protocol/clock.ts';
+import type { OutgoingMessage } from '../protocol/message.ts';
+import { sizeOf } from './entry.ts';
+import { PublishRate, type RateLimit } from './publish-rate.ts';
+
+/** Holds messages back while their rate is used up, and says when to look again. */
+export class Pacer {
+  readonly #clock: Clock;
+  readonly #rate: PublishRate;
+  readonly #lookAgain: () => void;
+  #timer: Timer;
+
+  constructor(limit: RateLimit, clock: Clock, lookAgain: () => void) {
+    this.#rate = new PublishRate(limit);
+    this.#clock = clock;
+    this.#lookAgain = lookAgain;
+  }
+
+  /** Whether this message may go now. If not, `lookAgain` is called when it may. */
+  allows(message: OutgoingMessage): boolean {
+    const delayMs = this.#rate.waitMs(this.#clock.now(), sizeOf(message));
+    if (delayMs === 0) return true;
+    this.#timer ??= this.#clock.setTimeout(() => {
+      this.#timer = undefined;
+      this.#lookAgain();
+    }, delayMs);
+    return false;
+  }
+
+  sent(message: OutgoingMessage): void {
+    this.#rate.sent(this.#clock.now(), sizeOf(message));
+  }
+
+  /** There is nothing to look at any more. */
+  rest(): void {
+    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+}
