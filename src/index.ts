@@ -27,6 +27,7 @@ export type { SessionOption } from './client/session.ts';
 export type { Status, StatusState } from './client/status.ts';
 export type { MessageHandler, Subscription } from './client/subscription.ts';
 export type { WillOptions } from './client/will.ts';
+export { type LevelStoreOptions, levelStore } from './delivery/level-store.ts';
 export { memoryStore } from './delivery/memory-store.ts';
 export type { QueueLimits } from './delivery/outbox-options.ts';
 export type { RateLimit } from './delivery/publish-rate.ts';
