@@ -29,6 +29,7 @@ const ROUTES: readonly Row[] = [
     event('filter.poisoned', { filter: 'a', error: error('POISON_SUBSCRIPTION') }),
     ['tell subscriptions filter.poisoned'],
   ],
+  [event('repace', { drain: { perSecond: 1, adaptive: true } }), ['tell queue repace']],
   [CONNECTED, ['emit connection.connected']],
   [USABLE, ['tell subscriptions session.started', 'emit connection.usable']],
   [KEPT, ['tell subscriptions session.started', 'emit connection.usable']],
@@ -66,6 +67,7 @@ const COMMANDS = new Set([
   'subscribe',
   'unsubscribe',
   'filter.poisoned',
+  'repace',
 ]);
 
 test('begins with its three children', () => {

@@ -121,6 +121,8 @@ describe('one step', () => {
   const OPEN = [...DRAINING, { type: 'backlog.finished' }];
   const failure = { type: 'flow.failed', error: error('INTERNAL') };
   const beat = { type: 'xstate.after.beat.offlineQueue.draining.betweenBeats' };
+  const slower = { type: 'repace', drain: { perSecond: 1, adaptive: true } };
+  const free = { type: 'repace', drain: { perSecond: Number.POSITIVE_INFINITY, adaptive: true } };
   const NAMED = { buffering: [], 'draining.betweenBeats': DRAINING, open: OPEN };
 
   test.each([
@@ -129,6 +131,15 @@ describe('one step', () => {
     ['buffering', { type: 'backlog.finished' }, 'buffering', []],
     ['buffering', { type: 'flow.freed' }, 'buffering', []],
     ['buffering', failure, 'buffering', ['emit queue.failed']],
+    ['buffering', slower, 'buffering', []],
+    [
+      'draining.betweenBeats',
+      slower,
+      'draining.betweenBeats',
+      ['stop pacing', 'start pacing', 'timer beat 1000'],
+    ],
+    ['draining.betweenBeats', free, 'open', ['stop pacing', 'start freeFlow']],
+    ['open', slower, 'open', []],
     ['draining.betweenBeats', { type: 'hold' }, 'buffering', ['stop pacing']],
     ['draining.betweenBeats', { type: 'drain' }, 'draining.betweenBeats', []],
     ['draining.betweenBeats', beat, 'draining.betweenBeats', ['tell pacing beat', 'timer beat 500']],
@@ -150,6 +161,12 @@ describe('one step', () => {
     expect(start()).toMatchObject({ place: 'buffering', effects: [] });
   });
 
+  test('a new pace holds from the next drain on too', () => {
+    const { snapshot } = afterEvents([slower, { type: 'drain' }]);
+    expect(snapshot.context.drain).toEqual(slower.drain);
+    expect(afterEvents([free, { type: 'drain' }])).toMatchObject({ place: 'open' });
+  });
+
   test('without a pace, draining is skipped', () => {
     expect(unpaced.afterEvents(DRAINING)).toMatchObject({ place: 'open', effects: ['start freeFlow'] });
   });
@@ -159,6 +176,7 @@ describe('invariants', () => {
   const model = createPathModel(offlineQueueMachine, {
     input: { ports: new Handle({ outbox: new FakeOutbox(() => 0) }) },
     payloads: [
+      { type: 'repace', drain: { perSecond: 2, adaptive: true } },
       { type: 'flow.failed', error: error('INTERNAL') },
       { type: 'xstate.error.actor.pacing', error: new Error('test') },
       { type: 'xstate.error.actor.freeFlow', error: new Error('test') },
@@ -168,7 +186,7 @@ describe('invariants', () => {
 
   test('are claimed of all there is', () => {
     expect(states.map(placeOf).sort()).toEqual(['buffering', 'draining.betweenBeats', 'open']);
-    expect({ edges: edges.length, paths: model.getShortestPaths().length }).toEqual({ edges: 12, paths: 1 });
+    expect({ edges: edges.length, paths: model.getShortestPaths().length }).toEqual({ edges: 15, paths: 1 });
   });
 
   test('the flow is paced exactly while it drains, free exactly while it is open', () => {

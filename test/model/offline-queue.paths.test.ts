@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ActorRefFrom, createActor, type EventObject, fromCallback, type InspectionEvent } from 'xstate';
-import { createIotClient, type IotClient } from '../../src/index.ts';
+import { createIotClient, type DrainPolicy, type IotClient } from '../../src/index.ts';
 import { type LocalIotCore, startLocalIotCore } from '../../src/local/index.ts';
 import {
   actorOf,
@@ -24,13 +24,19 @@ const HOLDS = [
   { type: 'hold', by: 'disconnect' },
 ];
 
+/** A drain that is under way goes on at a new pace; without one it is over at once. */
+const PACES = [
+  { type: 'repace', drain: { perSecond: 2, adaptive: false } },
+  { type: 'repace', drain: { perSecond: Number.POSITIVE_INFINITY, adaptive: false } },
+];
+
 const paths = createPathModel(offlineQueueMachine, {
   input: { ports },
   cover: 'transitions',
   payloads: ({ value }) =>
     JSON.stringify(value).includes('buffering')
-      ? [{ type: 'drain' }]
-      : [...HOLDS, { type: 'backlog.finished' }],
+      ? [...PACES.slice(0, 1), { type: 'drain' }]
+      : [...PACES, ...HOLDS, { type: 'backlog.finished' }],
 }).getShortestPaths();
 
 /** Our outbox throws nothing. */
@@ -101,10 +107,20 @@ class PublisherOnBroker {
     }
   }
 
-  async perform({ type, by }: EventObject & { readonly by?: string }): Promise<void> {
+  async perform({
+    type,
+    by,
+    drain,
+  }: EventObject & { readonly by?: string; readonly drain?: DrainPolicy }): Promise<void> {
     switch (type) {
       case 'drain':
         await this.#drain();
+        return;
+      case 'repace':
+        // It begins with a beat.
+        if (this.state.includes('draining')) this.#due = Math.min(this.#due + 1, this.#published);
+        if (drain !== undefined) this.client.queue.configure({ drain });
+        await this.expectWhatIsDue();
         return;
       case 'hold':
         if (by === 'disconnect') {
@@ -303,7 +319,7 @@ describe('the flow, in every state that can be reached', () => {
     (perSecond) => {
       const model = createPathModel(offlineQueueMachine, {
         input: { ports, drain: { perSecond } },
-        payloads: [...faults, { type: 'flow.failed', error: new Error('test') }],
+        payloads: [...faults, ...PACES.slice(0, 1), { type: 'flow.failed', error: new Error('test') }],
       });
       const { states, edges } = adjacencyOf(model);
       expect(states).toHaveLength(perSecond === Number.POSITIVE_INFINITY ? 2 : 3);
