@@ -31,6 +31,8 @@ export class OpenLevelStore implements OpenStore {
   readonly #ports: OpenLevelStorePorts;
   readonly #syncing: Syncing;
   #bytesUntilNewFiles = NEW_FILES_BYTES;
+  /** The write that brings others to the disk. Its failure is that of all that come behind it. */
+  #trailing: Promise<void> | undefined;
   /** Why nothing may be written any more: LevelDB loses later records behind one that it wrote by half. */
   #ended: IotError | undefined;
   #closed: Promise<void> | undefined;
@@ -38,7 +40,7 @@ export class OpenLevelStore implements OpenStore {
   constructor(ports: OpenLevelStorePorts) {
     this.#ports = ports;
     this.#syncing = new Syncing(ports.sync, ports.clock, () => {
-      this.#syncNow().catch((error: unknown) => this.#fail('written', error));
+      this.#trailing = this.#syncNow().catch((error: unknown) => void this.#fail('written', error));
     });
   }
 
@@ -60,6 +62,7 @@ export class OpenLevelStore implements OpenStore {
   }
 
   async write(changes: readonly StoreChange[]): Promise<void> {
+    if (this.#trailing !== undefined) await this.#trailing;
     if (this.#ended !== undefined) throw this.#ended;
     if (changes.length === 0) return;
     try {
@@ -84,6 +87,7 @@ export class OpenLevelStore implements OpenStore {
     const { directory, database } = this.#ports;
     const isSyncDue = this.#syncing.stop() && this.#ended === undefined;
     this.#ended ??= this.#closedError();
+    await this.#trailing;
     if (isSyncDue) await this.#syncNow().catch(() => undefined);
     await directory.leave().catch(() => undefined);
     await database.close().catch(() => undefined);
@@ -102,8 +106,9 @@ export class OpenLevelStore implements OpenStore {
   }
 
   /** LevelDB syncs only together with a write, and then all that was written before it. */
-  #syncNow(): Promise<void> {
-    return this.#ports.database.batch([{ type: 'del', key: LAST_KEY }], { sync: true });
+  async #syncNow(): Promise<void> {
+    await this.#ports.database.batch([{ type: 'del', key: LAST_KEY }], { sync: true });
+    this.#trailing = undefined;
   }
 
   #fail(doing: string, error: unknown): IotError {

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { lstat, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { cp, lstat, mkdtemp, readdir, readFile, rm, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -59,6 +58,14 @@ export async function levelFiles(directory: string, ending: '.log' | '.ldb'): Pr
 
 export async function newestLog(directory: string): Promise<string> {
   return (await levelFiles(directory, '.log')).at(-1)!;
+}
+
+/** A copy of the store in which one of its files has only this many bytes, as after a power cut. */
+export async function cutCopy(path: string, file: string, size: number): Promise<string> {
+  const copy = await freshPath();
+  await cp(path, copy, { recursive: true });
+  await truncate(join(copy, relative(path, file)), size);
+  return copy;
 }
 
 /** Everything below a path: its mode, when it was changed, and its bytes. */
@@ -134,7 +141,3 @@ async function ended(child: ChildProcess): Promise<void> {
   child.kill('SIGKILL');
   await once(child, 'close');
 }
-
-/** Where writing fails because there is no room, on each system that has it. */
-export const FULL_DEVICE = '/dev/full';
-export const hasFullDevice = existsSync(FULL_DEVICE);
