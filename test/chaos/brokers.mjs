@@ -7,6 +7,9 @@ import { HOST, TOPIC } from './line.mjs';
 /** How often the core is asked what came: before it forgets any of it. */
 const COLLECT_MS = 50;
 
+/** What mosquitto logs of a publish. */
+const RECEIVED = /Received PUBLISH from \S+ \(.*'numbers\/(\S+)'/g;
+
 /**
  * @typedef {import('./faults.mjs').World & {
  *   line: (clientId: string) => Promise<Omit<import('./line.mjs').Line, 'protocolVersion'>>,
@@ -77,11 +80,7 @@ export const BROKERS = {
           await broker.start();
         },
       },
-      arrivals: () =>
-        Array.from(
-          broker.log.matchAll(/Received PUBLISH from \S+ \(.*'numbers\/(\S+)'/g),
-          ([, id = '']) => id,
-        ),
+      arrivals: readLog(broker),
       keepsOrder: true,
       stop: async () => {
         await proxy.stop();
@@ -106,4 +105,18 @@ function collect(core) {
   };
   const timer = setInterval(read, COLLECT_MS);
   return { read, stop: () => clearInterval(timer) };
+}
+
+/** @param {Mosquitto} broker */
+function readLog(broker) {
+  /** @type {string[]} */
+  const ids = [];
+  let read = 0;
+  return () => {
+    const { log } = broker;
+    const end = log.lastIndexOf('\n') + 1;
+    for (const [, id = ''] of log.slice(read, end).matchAll(RECEIVED)) ids.push(id);
+    read = end;
+    return ids;
+  };
 }

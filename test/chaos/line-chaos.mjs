@@ -3,11 +3,14 @@ import { checkHistory } from 'aws-iot-machines/testing';
 import { publishNumbers } from './device.mjs';
 import { disturb, drawFaults } from './faults.mjs';
 import { LineWatch } from './line-watch.mjs';
-import { countsText, tell, tellWrong, WINDOW } from './report.mjs';
+import { count, countsText, tell, tellWrong, WINDOW } from './report.mjs';
 import { until } from './until.mjs';
 
-/** How long everything may take to be well again, once the faults have stopped. */
-const RECOVERY_MS = 30_000;
+/**
+ * How long everything may take to be well again, once the faults have stopped: a client that takes them for a verdict over
+ * what it sent stays quiet for up to 45 seconds, and then sends that one by one.
+ */
+const RECOVERY_MS = 120_000;
 
 /** @typedef {import('aws-iot-machines/testing').HistoryLine} HistoryLine */
 
@@ -38,12 +41,17 @@ export async function lineChaos(world, { faults, messages, random, say, line }) 
     say(`device ${state}${'reason' in status && status.reason ? `: ${status.reason.code}` : ''}`);
     watch.status(state);
   });
+  /** @type {Map<string, number>} */
+  const warnings = new Map();
   for (const [name, client] of Object.entries({ device, listener })) {
-    client.on('warning', ({ message }) => console.log(`${name} warns: ${message}`));
+    client.on('warning', ({ message }) => {
+      say(`${name} warns: ${message}`);
+      count(warnings, `${name}: ${message}`);
+    });
     client.on('subscriptionRefused', ({ error }) => console.log(`${name} lost its filter: ${error.message}`));
   }
 
-  const published = (/** @type {number} */ number) => until(() => progress.published >= number);
+  const published = (/** @type {number} */ most) => until(() => progress.published >= most);
   await disturb(world, drawFaults(world, random, { faults, messages }), published, (name) => {
     say(name);
     watch.fault(name);
@@ -53,7 +61,8 @@ export async function lineChaos(world, { faults, messages, random, say, line }) 
   const isWell = () => device.status.state === 'live' && ended === messages && seen.size === messages;
   const isSettled = await until(isWell, RECOVERY_MS);
   const { state } = device.status;
-  const arrived = world.arrivals().map((id) => ({ t: 0, op: /** @type {const} */ ('received'), id }));
+  const arrivals = world.arrivals();
+  const arrived = arrivals.map((id) => ({ t: 0, op: /** @type {const} */ ('received'), id }));
   // What was told of all messages, and then what came: the two are seen at different places.
   const endToEnd = checkHistory([...told, ...received], { allowResends: Number.POSITIVE_INFINITY });
   const atBroker = checkHistory([...told, ...arrived], { allowResends: watch.broke * WINDOW });
@@ -64,7 +73,8 @@ export async function lineChaos(world, { faults, messages, random, say, line }) 
   tell('broke', `${watch.broke} of them the line; lines lost while ${countsText(watch.lost)}`);
   tell('outages', `${watch.outages}, the longest ${(watch.longestMs / 1_000).toFixed(1)} s`);
   tell('messages', `${told.filter(({ op }) => op === 'accepted').length} accepted, ${rejected} rejected`);
-  tell('twice', `${arrived.length - messages} at the broker, of at most ${watch.broke * WINDOW}`);
+  tell('twice', `${arrivals.length - new Set(arrivals).size} at the broker, of at most ${watch.broke * WINDOW}`);
+  for (const [warning, times] of warnings) tell('warned', `${times} times, ${warning}`);
   if (watch.failed.length > 0) tell('no outage', `after ${watch.failed.join(', ')}`);
   if (!isSettled)
     tell('unsettled', `${state}, ${messages - ended} without an end, ${messages - seen.size} not received`);
