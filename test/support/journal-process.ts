@@ -24,6 +24,8 @@ export class JournalProcess {
   readonly told: string[] = [];
   /** All that was handed out, by topic. */
   readonly kept = new Map<string, Kept>();
+  /** Called inside of `recovered`. */
+  onRecovered: () => void = () => {};
 
   constructor(store = new MemoryDurableStore(), clock = new VirtualClock(1_000_000)) {
     this.store = store;
@@ -34,6 +36,7 @@ export class JournalProcess {
       recovered: (found, missing) => {
         for (const one of found) this.kept.set(one.message.topic, one);
         this.told.push(`recovered ${found.map((one) => one.message.topic).join(' ')}, ${missing} missing`);
+        this.onRecovered();
       },
       failed: (error) => this.told.push(`outage ${error.code}`),
     });
