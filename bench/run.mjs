@@ -1,21 +1,22 @@
-// Measures everything, or the named cases, and prints one row a figure:
-//   node run.mjs [--installed] [publish] [receive] [routing] [heap] [reconnect] [import] [footprint] [outbox] [crt]
+// Measures everything, or the named cases, and prints a table for each:
+//   node run.mjs [--installed] [publish] [receive] [outbox] [durable] [routing] [heap] [reconnect] [import] [footprint]
 // Builds, packs and installs the checkout first; `--installed` takes what the last run installed.
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { installHere, packTo, removeFolder, temporaryFolder } from './lib/package.mjs';
+import { printTable } from './lib/table.mjs';
 
 // Loaded when they are run: some import the package, which may not be installed yet.
 const CASES = {
-  publish: async () => (await import('./cases/publish.mjs')).publish(),
+  publish: async () => (await import('./cases/publish.mjs')).publishing(),
   receive: async () => (await import('./cases/receive.mjs')).receiving(),
+  outbox: async () => (await import('./cases/outbox.mjs')).outbox(),
+  durable: async () => (await import('./cases/durable.mjs')).durable(),
   routing: async () => (await import('./cases/routing.mjs')).routing(),
   heap: async () => (await import('./cases/heap.mjs')).heap(),
   reconnect: async () => (await import('./cases/reconnect.mjs')).reconnect(),
   import: async () => (await import('./cases/import-time.mjs')).importTime(),
   footprint: async () => (await import('./cases/footprint.mjs')).footprint(),
-  outbox: async () => (await import('./cases/outbox.mjs')).outbox(),
-  crt: async () => (await import('./cases/publish.mjs')).publishBesideCrt(),
 };
 
 const { values, positionals } = parseArgs({
@@ -35,11 +36,4 @@ if (!values.installed) {
 }
 
 console.log(`${new Date().toISOString().slice(0, 10)}, Node ${process.version}, ${cpus().length} cores\n`);
-console.log('| figure | ours | peer | ours : peer | budget | |');
-console.log('|---|---|---|---|---|---|');
-for (const name of names) {
-  for (const { figure, ours, peer, ratio, budget = '', met } of await CASES[name]()) {
-    const verdict = met === undefined ? '' : met ? 'met' : 'MISSED';
-    console.log(`| ${[figure, ours, peer, ratio, budget, verdict].join(' | ')} |`);
-  }
-}
+for (const name of names) printTable(await CASES[name]());

@@ -34,7 +34,7 @@ export function footprint() {
       figure: 'on a device (files in node_modules)',
       ours: `${shown(ours)}; of it aws-iot-machines ${own('aws-iot-machines')}, mqtt ${own('mqtt')}, xstate ${own('xstate')}`,
       peer: `${peer} ${shown(theirs)}`,
-      ratio: (ours.bytes / theirs.bytes).toFixed(2),
+      'ours : peer': (ours.bytes / theirs.bytes).toFixed(2),
     };
   });
   removeFolder(folder);

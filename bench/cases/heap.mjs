@@ -1,5 +1,6 @@
 import { startChild, startSink } from '../lib/child.mjs';
 import { fixed, interleave, median, spread } from '../lib/stats.mjs';
+import { verdict } from '../lib/table.mjs';
 
 const ROUNDS = 7;
 const CONNECTIONS = 500;
@@ -29,9 +30,8 @@ export async function heap() {
       figure: `${name === 'heap' ? 'heap' : 'resident memory'} per idle connection`,
       ours: `${spread(of('ours'), fixed(1))} KiB`,
       peer: `mqtt.js ${spread(of('mqttjs'), fixed(1))} KiB`,
-      ratio: `${spread(more, (value) => `${value < 0 ? '' : '+'}${value.toFixed(1)}`)} KiB`,
-      budget: name === 'heap' ? `<= +${BUDGET_KIB} KiB` : '',
-      met: name === 'heap' ? median(more) <= BUDGET_KIB : undefined,
+      'ours : peer': `${spread(more, (value) => `${value < 0 ? '' : '+'}${value.toFixed(1)}`)} KiB`,
+      ...(name === 'heap' ? verdict(`<= +${BUDGET_KIB} KiB`, median(more) <= BUDGET_KIB) : {}),
     };
   });
 }

@@ -23,6 +23,6 @@ export async function importTime() {
     figure: 'import',
     ours: shown(names[0]),
     peer: `${peer} ${shown(peer)}`,
-    ratio: spread(ratios(cpu(names[0]), cpu(peer)), fixed(2)),
+    'ours : peer': spread(ratios(cpu(names[0]), cpu(peer)), fixed(2)),
   }));
 }

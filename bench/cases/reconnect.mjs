@@ -70,7 +70,7 @@ export async function reconnect() {
       figure: `cut to live, beyond the ${DELAY_MS} ms of backoff: min / median / 90 % / max of ${CUTS}`,
       ours: `${shown('ours')} ms`,
       peer: `mqtt.js to CONNACK ${shown('mqttjs')} ms`,
-      ratio: fixed(2)(median(beyond.ours) / median(beyond.mqttjs)),
+      'ours : peer': fixed(2)(median(beyond.ours) / median(beyond.mqttjs)),
     },
   ];
 }

@@ -54,12 +54,18 @@ export function serve(commands, ready = {}) {
 
 export const startSink = () => startChild(new URL('sink.mjs', import.meta.url));
 
-/** One client process for each name; what stands before the `-` of a name says which client. */
-export async function startClients(sink, names) {
+/**
+ * One client process for each name; what stands before the `-` of a name says which client.
+ *
+ * @param broker the child that it connects to
+ * @param options more options of the clients, by name
+ */
+export async function startClients(broker, names, options = {}) {
   const clients = {};
   for (const name of names) {
+    const [kind] = name.split('-');
     clients[name] = await startChild(new URL('client-process.mjs', import.meta.url), {
-      args: [name.split('-')[0], String(sink.ready.port), name],
+      args: [kind, String(broker.ready.port), name, JSON.stringify(options[name] ?? {})],
       execArgv: ['--expose-gc'],
     });
   }

@@ -1,40 +1,9 @@
-// The peers, behind one small face: connect, publish in two ways, receive. Each is used as its own documentation does.
+// The peers, behind one small face: connect, publish, receive. Each is used as its own documentation does.
+import net from 'node:net';
 
 const KEEP_ALIVE_SECONDS = 60;
 const HOST = '127.0.0.1';
-
-/** Publishes `count` messages with at most `bound` without their end; `send(done)` starts one. */
-function bounded(count, bound, send) {
-  return new Promise((resolve) => {
-    let sent = 0;
-    let ended = 0;
-    let isPumping = false;
-    const done = () => {
-      ended++;
-      if (ended === count) resolve();
-      else if (!isPumping) pump();
-    };
-    // Some clients call back inside of the call: the loop then goes on by itself.
-    const pump = () => {
-      isPumping = true;
-      while (sent < count && sent - ended < bound) {
-        sent++;
-        send(done);
-      }
-      isPumping = false;
-    };
-    pump();
-  });
-}
-
-/** Publishes `count` messages, `batch` promises at a time. */
-async function batched(count, batch, send) {
-  for (let sent = 0; sent < count; sent += batch) {
-    const promises = [];
-    for (let i = sent; i < Math.min(sent + batch, count); i++) promises.push(send());
-    await Promise.all(promises);
-  }
-}
+const HIGHEST_PACKET_ID = 65_535;
 
 async function ours({ port, clientId }) {
   const { createIotClient, plainTcp } = await import('aws-iot-machines');
@@ -48,10 +17,7 @@ async function ours({ port, clientId }) {
   await client.connect();
   await client.when('live');
   return {
-    batched: ({ count, batch, topic, payload, qos }) =>
-      batched(count, batch, () => client.publish(topic, payload, { qos })),
-    bounded: ({ count, bound, topic, payload, qos }) =>
-      bounded(count, bound, (done) => client.publish(topic, payload, { qos }).then(done)),
+    publish: (topic, payload, qos, done) => client.publish(topic, payload, { qos }).then(done),
     subscribe: (filters, handler) =>
       Promise.all(filters.map((filter) => client.subscribe(filter, { qos: 1 }, handler))),
   };
@@ -65,10 +31,7 @@ async function mqttjs({ port, clientId }) {
     reconnectPeriod: 0,
   });
   return {
-    batched: ({ count, batch, topic, payload, qos }) =>
-      batched(count, batch, () => client.publishAsync(topic, payload, { qos })),
-    bounded: ({ count, bound, topic, payload, qos }) =>
-      bounded(count, bound, (done) => client.publish(topic, payload, { qos }, done)),
+    publish: (topic, payload, qos, done) => client.publish(topic, payload, { qos }, done),
     subscribe: async (filters, handler) => {
       client.on('message', handler);
       await client.subscribeAsync(filters, { qos: 1 });
@@ -89,10 +52,8 @@ async function crt5({ port, clientId }) {
   const connected = new Promise((resolve) => client.once('connectionSuccess', resolve));
   client.start();
   await connected;
-  const send = ({ topic, payload, qos }) => client.publish({ topicName: topic, payload, qos });
   return {
-    batched: ({ count, batch, ...message }) => batched(count, batch, () => send(message)),
-    bounded: ({ count, bound, ...message }) => bounded(count, bound, (done) => send(message).then(done)),
+    publish: (topicName, payload, qos, done) => client.publish({ topicName, payload, qos }).then(done),
     subscribe: async (filters, handler) => {
       client.on('messageReceived', handler);
       await client.subscribe({ subscriptions: filters.map((topicFilter) => ({ topicFilter, qos: 1 })) });
@@ -113,14 +74,84 @@ async function crt311({ port, clientId }) {
     socket_options: new io.SocketOptions(),
   });
   await connection.connect();
-  const send = ({ topic, payload, qos }) => connection.publish(topic, payload, qos);
   return {
-    batched: ({ count, batch, ...message }) => batched(count, batch, () => send(message)),
-    bounded: ({ count, bound, ...message }) => bounded(count, bound, (done) => send(message).then(done)),
+    publish: (topic, payload, qos, done) => connection.publish(topic, payload, qos).then(done),
     subscribe: async (filters, handler) => {
       for (const filter of filters) await connection.subscribe(filter, 1, handler);
     },
   };
 }
 
-export const CLIENTS = { ours, mqttjs, crt5, crt311 };
+/**
+ * No client but the limit of what one can be: packets of mqtt-packet on a socket, and a callback for each that is open. What
+ * one turn of the event loop writes goes out in one piece.
+ */
+async function raw({ port, clientId }) {
+  const { default: mqttPacket } = await import('mqtt-packet');
+  const socket = net.connect(port, HOST).setNoDelay(true);
+  const parser = mqttPacket.parser({ protocolVersion: 4 });
+  const answers = new Map();
+  let untaken = [];
+  let lastId = 0;
+  let onMessage;
+  let isCorked = false;
+
+  const write = (packet) => {
+    if (!isCorked) {
+      isCorked = true;
+      socket.cork();
+      setImmediate(() => {
+        isCorked = false;
+        socket.uncork();
+      });
+    }
+    return socket.write(mqttPacket.generate(packet));
+  };
+  const ask = (packet, answer) =>
+    new Promise((resolve) => {
+      answers.set(answer, resolve);
+      write(packet);
+    });
+  const onPacket = {
+    publish({ topic, payload, qos, messageId }) {
+      onMessage(topic, payload);
+      if (qos === 1) write({ cmd: 'puback', messageId });
+    },
+    puback: ({ messageId }) => answered(messageId),
+    connack: () => answered('connack'),
+    suback: () => answered('suback'),
+  };
+  const answered = (key) => {
+    const done = answers.get(key);
+    answers.delete(key);
+    done();
+  };
+
+  parser.on('packet', (packet) => onPacket[packet.cmd](packet));
+  socket.on('data', (chunk) => parser.parse(chunk));
+  socket.on('drain', () => {
+    const taken = untaken;
+    untaken = [];
+    for (const done of taken) done();
+  });
+  await ask({ cmd: 'connect', protocolId: 'MQTT', protocolVersion: 4, clean: true, clientId }, 'connack');
+  return {
+    publish(topic, payload, qos, done) {
+      if (qos === 0) {
+        if (write({ cmd: 'publish', topic, payload, qos })) done();
+        else untaken.push(done);
+        return;
+      }
+      lastId = (lastId % HIGHEST_PACKET_ID) + 1;
+      answers.set(lastId, done);
+      write({ cmd: 'publish', topic, payload, qos, messageId: lastId });
+    },
+    async subscribe(filters, handler) {
+      onMessage = handler;
+      const subscriptions = filters.map((topic) => ({ topic, qos: 1 }));
+      await ask({ cmd: 'subscribe', messageId: HIGHEST_PACKET_ID, subscriptions }, 'suback');
+    },
+  };
+}
+
+export const CLIENTS = { ours, raw, mqttjs, crt5, crt311 };

@@ -35,8 +35,11 @@ export async function interleave(measurements, rounds, warmups = 1) {
   return results;
 }
 
-/** CPU seconds of this process since `start`, all its threads together. */
-export function cpuSeconds(start) {
-  const { user, system } = process.cpuUsage(start);
-  return (user + system) / 1e6;
+/** Starts to measure; the result tells the seconds since then: CPU of this process, all its threads together, and wall. */
+export function stopwatch() {
+  const start = { cpu: process.cpuUsage(), wall: performance.now() };
+  return () => {
+    const { user, system } = process.cpuUsage(start.cpu);
+    return { cpu: (user + system) / 1e6, wall: (performance.now() - start.wall) / 1_000 };
+  };
 }
