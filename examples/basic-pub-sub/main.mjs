@@ -4,11 +4,11 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Option } from 'commander';
-import { deviceCommand, runDevice, wholeNumber } from '../support/device.mjs';
+import { aborted, deviceCommand, runDevice, wholeNumber } from '../support/device.mjs';
 
 /**
  * @typedef {import('../support/device.mjs').DeviceFlags & {
- *   topic: string, mode: 'both' | 'publish' | 'subscribe', message: string, count?: number,
+ *   mode: 'both' | 'publish' | 'subscribe', message: string, count?: number,
  * }} Flags
  */
 
@@ -16,7 +16,6 @@ const EVERY_MS = 1_000;
 
 const command = deviceCommand('basic-pub-sub', 'basicPubSub')
   .description('Subscribe to a topic and publish a numbered message to it every second.')
-  .option('-t, --topic <topic>', 'where to publish and subscribe', 'sdk/test/js')
   .addOption(
     new Option('-m, --mode <mode>', 'what to do').choices(['both', 'publish', 'subscribe']).default('both'),
   )
@@ -50,9 +49,3 @@ await runDevice(command, async ({ client, flags, signal }) => {
   // Until as many came as were asked for, or somebody presses Ctrl-C.
   if (mode !== 'publish' && received < count) await aborted(AbortSignal.any([signal, enough.signal]));
 });
-
-/** @param {AbortSignal} signal */
-async function aborted(signal) {
-  if (signal.aborted) return;
-  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
-}

@@ -13,6 +13,7 @@ import { Command, InvalidArgumentError } from 'commander';
  * @property {string} [key]
  * @property {number} [port]
  * @property {string} clientId
+ * @property {string} topic
  * @property {boolean} [local]
  */
 
@@ -28,15 +29,18 @@ const PYTHON_FLAGS = new Map([
  *
  * @param {string} name the folder of the example
  * @param {string} clientId the default of `-id`
+ * @param {readonly string[]} needed what its command line needs with AWS beside the usual
  */
-export function deviceCommand(name, clientId) {
-  return new Command(`node examples/${name}/main.mjs`)
+export function deviceCommand(name, clientId, ...needed) {
+  const start = `node examples/${name}/main.mjs`;
+  const signIn = ['-e <endpoint> -r <rootCA> -c <cert> -k <key>', ...needed].join(' ');
+  return new Command(start)
     .addHelpText(
       'after',
       `
 Examples:
-  $ node examples/${name}/main.mjs --local
-  $ node examples/${name}/main.mjs -e <endpoint> -r <rootCA> -c <cert> -k <key>
+  $ ${start} --local
+  $ ${start} ${signIn}
 `,
     )
     .option('-e, --endpoint <host>', 'your AWS IoT endpoint: …-ats.iot.<region>.amazonaws.com')
@@ -48,19 +52,43 @@ Examples:
     .option('-k, --key <path>', 'its private key, PEM')
     .option('-p, --port <number>', 'the port of the endpoint (default: 8883)', wholeNumber(1, 65_535))
     .option('--client-id <id>', 'the name of the device, unique in the account; also -id', named, clientId)
+    .option('-t, --topic <topic>', 'the topic', 'sdk/test/js')
     .option('--local', 'start a broker on this computer and use that: no account is needed')
     .configureOutput({ outputError: (text, write) => write(`${text.trim().replaceAll('\n', ' ')}\n`) });
 }
 
 /**
- * Parses the command line and runs the example with a client that is not connected yet. However it ends (by itself, by an
- * error, by Ctrl-C), the client is closed; a second Ctrl-C ends at once.
+ * Parses the command line and runs the example with a client that is not connected yet.
  *
  * @template {DeviceFlags} Flags
  * @param {Command} command
  * @param {(device: { client: import('aws-iot-machines').IotClient, flags: Flags, signal: AbortSignal }) => Promise<void>} run
  */
 export async function runDevice(command, run) {
+  await runExample(
+    command,
+    async (/** @type {Stage<Flags>} */ { flags, core, signal }) =>
+      await withClient(clientOptions(flags, core), async (client) => await run({ client, flags, signal })),
+  );
+}
+
+/**
+ * @template {DeviceFlags} Flags
+ * @typedef {object} Stage
+ * @property {Flags} flags
+ * @property {import('aws-iot-machines/local').LocalIotCore} [core] the broker of --local
+ * @property {AbortSignal} signal
+ */
+
+/**
+ * Parses the command line and runs the example. However it ends (by itself, by an error, by Ctrl-C), the broker of --local
+ * is stopped; a second Ctrl-C ends at once.
+ *
+ * @template {DeviceFlags} Flags
+ * @param {Command} command
+ * @param {(stage: Stage<Flags>) => Promise<void>} run
+ */
+export async function runExample(command, run) {
   command.parse(process.argv.map((word) => PYTHON_FLAGS.get(word) ?? word));
   const flags = /** @type {Flags} */ (command.opts());
   const stop = stopOnSignals();
@@ -68,13 +96,7 @@ export async function runDevice(command, run) {
     checkSignIn(command, flags);
     const core = flags.local ? await startCore() : undefined;
     try {
-      const client = createIotClient(optionsOf(flags, core));
-      showStates(client);
-      try {
-        await run({ client, flags, signal: stop.signal });
-      } finally {
-        await client.close();
-      }
+      await run({ flags, signal: stop.signal, ...(core && { core }) });
     } finally {
       await core?.stop();
     }
@@ -83,6 +105,32 @@ export async function runDevice(command, run) {
   } finally {
     stop.free();
   }
+}
+
+/**
+ * Runs something with a client that shows its states, and closes it however that ends.
+ *
+ * @param {import('aws-iot-machines').IotClientOptions} options
+ * @param {(client: import('aws-iot-machines').IotClient) => Promise<void>} run
+ */
+export async function withClient(options, run) {
+  const client = createIotClient(options);
+  showStates(client);
+  try {
+    await run(client);
+  } finally {
+    await client.close();
+  }
+}
+
+/**
+ * Resolves when somebody has pressed Ctrl-C.
+ *
+ * @param {AbortSignal} signal
+ */
+export async function aborted(signal) {
+  if (signal.aborted) return;
+  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
 }
 
 /**
@@ -134,11 +182,13 @@ async function startCore() {
 }
 
 /**
+ * The options of a client, as the flags say them.
+ *
  * @param {DeviceFlags} flags
  * @param {import('aws-iot-machines/local').LocalIotCore} [core]
  * @returns {import('aws-iot-machines').IotClientOptions}
  */
-function optionsOf({ endpoint = '', rootCa, cert = '', key = '', port, clientId }, core) {
+export function clientOptions({ endpoint = '', rootCa, cert = '', key = '', port, clientId }, core) {
   // Any number may wait, and two a second are let go: what the samples of the Python SDK configure.
   const offlineQueue = { maxMessages: Number.POSITIVE_INFINITY };
   if (core) return { ...core.deviceOptions(clientId), offlineQueue };

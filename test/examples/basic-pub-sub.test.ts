@@ -1,9 +1,7 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type LocalIotCore, startLocalIotCore } from '../../src/local/index.ts';
 import { runProgram, startProgram } from '../support/run-program.ts';
+import { type SignIn, signInFlags } from './support/sign-in.ts';
 
 const MAIN = 'examples/basic-pub-sub/main.mjs';
 
@@ -23,23 +21,16 @@ test('Ctrl-C ends it cleanly', async () => {
 
 describe('the command lines of the Python SDK', () => {
   let core: LocalIotCore;
-  let folder: string;
-  let signIn: string[];
+  let signIn: SignIn;
 
   beforeAll(async () => {
     core = await startLocalIotCore();
-    folder = await mkdtemp(join(tmpdir(), 'aws-iot-machines-example-'));
-    const credentials = await core.deviceCredentials('basicPubSub');
-    for (const name of ['ca', 'cert', 'key'] as const) {
-      await writeFile(join(folder, name), credentials[name], { mode: 0o600 });
-    }
-    const [ca = '', cert = '', key = ''] = ['ca', 'cert', 'key'].map((name) => join(folder, name));
-    signIn = ['-e', core.endpoint, '-r', ca, '-c', cert, '-k', key];
+    signIn = await signInFlags(core, 'basicPubSub');
   });
 
   afterAll(async () => {
     await core.stop();
-    await rm(folder, { recursive: true });
+    await signIn.remove();
   });
 
   test.each([
@@ -47,16 +38,15 @@ describe('the command lines of the Python SDK', () => {
     { more: ['-id', 'lamp', '-t', 'a/b'], clientId: 'lamp', topic: 'a/b' },
     { more: ['--clientId', 'lamp', '-t', 'a/c', '-m', 'publish'], clientId: 'lamp', topic: 'a/c' },
   ])('$more', async ({ more, clientId, topic }) => {
-    const port = ['-p', String(core.port)];
-    const end = await runProgram(MAIN, [...signIn, ...port, ...more, '--count', '1']);
+    const end = await runProgram(MAIN, [...signIn.flags, ...more, '--count', '1']);
     expect(end).toMatchObject({ exitCode: 0, stderr: '' });
     expect(core.received.filter((message) => message.topic === topic)).toMatchObject([{ clientId }]);
   });
 
   test('-m subscribe only listens', async () => {
     const program = startProgram(MAIN, [
-      ...signIn,
-      ...['-p', String(core.port), '-id', 'listener', '-t', 'news', '-m', 'subscribe', '--count', '1'],
+      ...signIn.flags,
+      ...['-id', 'listener', '-t', 'news', '-m', 'subscribe', '--count', '1'],
     ]);
     await program.shows('subscribed to news');
     await core.publish('news', 'something');
