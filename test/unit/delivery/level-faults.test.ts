@@ -347,9 +347,8 @@ describe('a damaged level store', () => {
   it('that cannot be mended is an error', async () => {
     const path = await storeWithTable(5);
     await writeFile(join(path, 'messages', 'CURRENT'), 'nonsense');
-    vi.spyOn(Level as never as { repair(): Promise<void> }, 'repair').mockRejectedValueOnce(
-      new Error('Corruption: beyond repair'),
-    );
+    const repairer: { repair(): Promise<void> } = Object(Level);
+    vi.spyOn(repairer, 'repair').mockRejectedValueOnce(new Error('Corruption: beyond repair'));
     await expect(openAt(path)).rejects.toMatchObject({ code: 'STORE_FAILED' });
     expect(countGenuine(await textsAt(path), 5)).toBe(5);
   });

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Level } from 'level';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, type MockInstance, vi } from 'vitest';
 
 import { levelStore } from '../../../src/delivery/level-store.ts';
 import { VirtualClock } from '../../../src/testing/virtual-clock.ts';
@@ -202,7 +202,7 @@ describe('closing a level store', () => {
 
 describe('fault:F-4 when the disk is waited for', () => {
   it('always: every write is synced, and is in the file when it counts', async () => {
-    const batch = vi.spyOn(Level.prototype, 'batch');
+    const batch = spyOnBatches();
     const path = await freshPath();
     const store = await openAt(path, 'always');
     for (let number = 1; number <= 5; number++) {
@@ -216,7 +216,7 @@ describe('fault:F-4 when the disk is waited for', () => {
   });
 
   it('always is what is done by itself', async () => {
-    const batch = vi.spyOn(Level.prototype, 'batch');
+    const batch = spyOnBatches();
     const store = await levelStore({ directory: await freshPath() }).open(new VirtualClock());
     await store.write([put(1, 'a')]);
     await store.close();
@@ -224,7 +224,7 @@ describe('fault:F-4 when the disk is waited for', () => {
   });
 
   it('never: no write is, and none is made at the end', async () => {
-    const batch = vi.spyOn(Level.prototype, 'batch');
+    const batch = spyOnBatches();
     const clock = new VirtualClock();
     const store = await openAt(await freshPath(), 'never', clock);
     for (let number = 1; number <= 5; number++) await store.write([put(number, 'a')]);
@@ -234,12 +234,12 @@ describe('fault:F-4 when the disk is waited for', () => {
   });
 
   it('everySecond: the first write is, then one a second, then one after the last', async () => {
-    const batch = vi.spyOn(Level.prototype, 'batch');
+    const batch = spyOnBatches();
     const clock = new VirtualClock();
     const store = await openAt(await freshPath(), 'everySecond', clock);
     const syncedAt: number[] = [];
-    batch.mockImplementation(async (...[, options]: unknown[]) => {
-      if ((options as { sync: boolean }).sync) syncedAt.push(clock.now());
+    batch.mockImplementation(async (_, { sync }) => {
+      if (sync) syncedAt.push(clock.now());
     });
     for (let number = 1; number <= 25; number++) {
       await store.write([put(number, 'a')]);
@@ -255,7 +255,7 @@ describe('fault:F-4 when the disk is waited for', () => {
   });
 
   it('everySecond: closing brings the rest to the disk and leaves no timer', async () => {
-    const batch = vi.spyOn(Level.prototype, 'batch');
+    const batch = spyOnBatches();
     const clock = new VirtualClock();
     const path = await freshPath();
     const store = await openAt(path, 'everySecond', clock);
@@ -272,7 +272,7 @@ describe('fault:F-4 when the disk is waited for', () => {
   });
 
   it('everySecond: what the trailing write failed of is told by the next one, and nothing is written any more', async () => {
-    const batch = vi.spyOn(Level.prototype, 'batch');
+    const batch = spyOnBatches();
     const clock = new VirtualClock();
     const store = await openAt(await freshPath(), 'everySecond', clock);
     await store.write([put(1, 'a')]);
@@ -287,6 +287,12 @@ describe('fault:F-4 when the disk is waited for', () => {
   });
 });
 
-function syncsOf(batch: { readonly mock: { readonly calls: readonly (readonly unknown[])[] } }): unknown[] {
-  return batch.mock.calls.map(([, options]) => (options as { sync: unknown }).sync);
+type Batch = (operations: unknown, options: { readonly sync: boolean }) => Promise<void>;
+
+function spyOnBatches(): MockInstance<Batch> {
+  return vi.spyOn(Level.prototype as unknown as { batch: Batch }, 'batch');
+}
+
+function syncsOf(batch: MockInstance<Batch>): boolean[] {
+  return batch.mock.calls.map(([, { sync }]) => sync);
 }
