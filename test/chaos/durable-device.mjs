@@ -29,7 +29,7 @@ const client = createIotClient({
   offlineQueue: {
     maxMessages: Number.POSITIVE_INFINITY,
     maxBytes: Number.POSITIVE_INFINITY,
-    drain: { perSecond: 2_000 },
+    drain: { perSecond: 1_000 },
     store: levelStore({ directory, sync }),
   },
 });

@@ -40,7 +40,7 @@ export async function killChaos(world, chaos) {
   } catch (error) {
     device.wrong.push(String(error));
   } finally {
-    await device.kill();
+    await device.end();
     await rm(folder, { recursive: true });
   }
   return device.judge();
@@ -100,9 +100,11 @@ class MortalDevice {
     const life = await this.#start(true, payloadBytes);
     const chance = this.#chaos.random();
     await moment({ proxy, life, chance, directory: this.#directory, openingMs: this.#openingMs });
-    await life.kill();
+    const exitCode = await life.kill();
     proxy.thaw();
     await proxy.accept();
+    if (exitCode !== null)
+      this.wrong.push(`process ${this.#lives.length} ended by itself with exit ${exitCode}`);
     this.#openingMs = life.openingMs || this.#openingMs;
     this.#faults += isFault ? 1 : 0;
     count(this.#kinds, name);
@@ -122,7 +124,7 @@ class MortalDevice {
   }
 
   /** Ends a process that is still there. */
-  async kill() {
+  async end() {
     await this.#lives.at(-1)?.kill();
   }
 

@@ -22,7 +22,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
  * @property {(round: Round) => Promise<void>} moment resolves when the process is to be killed
  */
 
-const BACKLOG = 300;
+/** So much takes longer to drain than it takes until the kill. */
+const BACKLOG = 500;
 
 /**
  * The moments at which a process is killed.

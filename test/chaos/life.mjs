@@ -50,17 +50,17 @@ export class Life {
     );
   }
 
-  /** Ends it as a power cut would, and hears the last that it said. Does nothing when it is over. */
+  /** Ends it as a power cut would, and hears the last that it said. Returns its exit code when it had ended by itself. */
   async kill() {
     this.#child.kill('SIGKILL');
     await this.#ended;
+    return this.#child.exitCode;
   }
 
   /** Resolves with its exit code when it has ended by itself. */
   async ends() {
     await this.comesTo('over', () => this.#isOver());
-    await this.#ended;
-    return this.#child.exitCode;
+    return this.kill();
   }
 
   #isOver() {

@@ -73,7 +73,10 @@ export async function lineChaos(world, { faults, messages, random, say, line }) 
   tell('broke', `${watch.broke} of them the line; lines lost while ${countsText(watch.lost)}`);
   tell('outages', `${watch.outages}, the longest ${(watch.longestMs / 1_000).toFixed(1)} s`);
   tell('messages', `${told.filter(({ op }) => op === 'accepted').length} accepted, ${rejected} rejected`);
-  tell('twice', `${arrivals.length - new Set(arrivals).size} at the broker, of at most ${watch.broke * WINDOW}`);
+  tell(
+    'twice',
+    `${arrivals.length - new Set(arrivals).size} at the broker, of at most ${watch.broke * WINDOW}`,
+  );
   for (const [warning, times] of warnings) tell('warned', `${times} times, ${warning}`);
   if (watch.failed.length > 0) tell('no outage', `after ${watch.failed.join(', ')}`);
   if (!isSettled)
