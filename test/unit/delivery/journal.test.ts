@@ -399,17 +399,17 @@ describe('a journal that closes', () => {
   });
 
   it.each([
-    ['the write that is out fails', { write: true }],
-    ['the store does not close', { close: true }],
-    ['closing throws', { close: true, throws: true }],
-  ])('resolves also when %s', async (_what, { write = false, close = false, throws = false }) => {
+    ['its last write fails', 'write', false],
+    ['its last write throws', 'write', true],
+    ['the store does not close', 'close', false],
+    ['closing the store throws', 'close', true],
+  ] as const)('resolves also when %s', async (_what, operation, throws) => {
     const process = await JournalProcess.opened();
     process.keep('a');
     await settled();
     process.takeTold();
     process.release('a');
-    if (write) process.store.failNext('write');
-    if (close) process.store.failNext('close', { throws });
+    process.store.failNext(operation, { throws });
     await expect(process.journal.close()).resolves.toBeUndefined();
     expect(process.told).toEqual([]);
   });
