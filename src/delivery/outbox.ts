@@ -7,6 +7,7 @@ import {
   closedError,
   evictedError,
   expiredError,
+  leftError,
   notConnectedError,
   queueFullError,
   wireFailedError,
@@ -250,8 +251,10 @@ export class Outbox implements FlowPort {
     if (this.#closedBy !== undefined) return;
     this.#closedBy = error;
     this.#pacer?.rest();
+    const left = leftError(error);
     for (let entry = this.#list.first; entry !== undefined; entry = this.#list.first) {
-      this.#finish(entry, withOutcome(error, entry.writes > 0));
+      const isLeft = entry.kept !== undefined && entry.isAccepted;
+      this.#finish(entry, withOutcome(isLeft ? left : error, entry.writes > 0));
     }
     this.#settle();
   }
@@ -275,7 +278,7 @@ export class Outbox implements FlowPort {
     const line = this.#line;
     if (line === undefined || !this.#isOpen() || this.#isWriting || this.#list.next !== undefined)
       return false;
-    if (this.#mustBeKept(entry)) return false;
+    if (this.#mustBeKept(entry) || this.#isKeptFree(line)) return false;
     return line.hasSlot(entry.message.qos, this.#flow) && this.#allows(entry.message);
   }
 
@@ -473,8 +476,11 @@ export class Outbox implements FlowPort {
     if (asking !== undefined && line !== undefined && this.#hasRoomForRequest(line, asking.message)) {
       this.#requestWaiters.delete(asking);
       return () => {
-        asking.callback();
-        this.#writeAll();
+        try {
+          asking.callback();
+        } finally {
+          this.#writeAll();
+        }
       };
     }
     const [flushing] = this.#flushWaiters;

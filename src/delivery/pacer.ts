@@ -9,6 +9,7 @@ export class Pacer {
   readonly #rate: PublishRate;
   readonly #lookAgain: () => void;
   #timer: Timer;
+  #due = Number.POSITIVE_INFINITY;
 
   constructor(limit: RateLimit, clock: Clock, lookAgain: () => void) {
     this.#rate = new PublishRate(limit);
@@ -18,12 +19,11 @@ export class Pacer {
 
   /** Whether this message may go now. If not, `lookAgain` is called when it may. */
   allows(message: OutgoingMessage): boolean {
-    const delayMs = this.#rate.waitMs(this.#clock.now(), sizeOf(message));
+    const now = this.#clock.now();
+    const delayMs = this.#rate.waitMs(now, sizeOf(message));
     if (delayMs === 0) return true;
-    this.#timer ??= this.#clock.setTimeout(() => {
-      this.#timer = undefined;
-      this.#lookAgain();
-    }, delayMs);
+    // A larger one may have asked before, and has to wait longer.
+    if (now + delayMs < this.#due) this.#wakeIn(delayMs);
     return false;
   }
 
@@ -35,5 +35,15 @@ export class Pacer {
   rest(): void {
     if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#due = Number.POSITIVE_INFINITY;
+  }
+
+  #wakeIn(delayMs: number): void {
+    this.rest();
+    this.#due = this.#clock.now() + delayMs;
+    this.#timer = this.#clock.setTimeout(() => {
+      this.rest();
+      this.#lookAgain();
+    }, delayMs);
   }
 }

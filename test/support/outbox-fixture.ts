@@ -4,6 +4,7 @@ import type { AddOptions, OutboxOptions } from '../../src/delivery/outbox-option
 import { IotError } from '../../src/protocol/errors.ts';
 import type { QoS } from '../../src/protocol/message.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { leftBehind } from './outbox-journal.ts';
 import { ScriptedWire, type WireScript } from './scripted-wire.ts';
 
 /** An outbox with roomy options, and what its observers heard. A message's payload is its name. */
@@ -51,6 +52,40 @@ export class OutboxFixture {
     return this.outbox.add({ topic: 't', payload, qos, retain: false }, observer, options);
   }
 
+  /** Whether it was written. */
+  request(payload: string, qos: QoS = 1, then: Partial<DeliveryObserver> = {}): boolean {
+    const observer = {
+      delivered: () => this.#heard(`delivered ${payload}`, then.delivered),
+      failed: (error: IotError) => {
+        this.failures.set(payload, error);
+        this.#heard(`failed ${payload} ${error.code}`, () => then.failed?.(error));
+      },
+    };
+    return this.outbox.request({ topic: 't', payload, qos, retain: false }, observer);
+  }
+
+  /** Writes a request as soon as there is room, as its user does. The result takes it back. */
+  requestLater(payload: string, qos: QoS = 1): () => void {
+    return this.outbox.onRoom({ topic: 't', payload, qos, retain: false }, () => {
+      this.#heard(`room ${payload}`, undefined);
+      if (!this.request(payload, qos)) this.told.push(`no room ${payload}`);
+    });
+  }
+
+  /** What an earlier process left. */
+  recover(payloads: readonly string[], expiresAt?: number): void {
+    const found = payloads.map((payload) =>
+      leftBehind({ topic: 't', payload, qos: 1, retain: false }, expiresAt),
+    );
+    this.outbox.recover(found, ({ payload }) => ({
+      delivered: () => this.#heard(`delivered ${payload}`, undefined),
+      failed: (error) => {
+        this.failures.set(String(payload), error);
+        this.#heard(`failed ${payload} ${error.code}`, undefined);
+      },
+    }));
+  }
+
   addAll(payloads: readonly string[], qos: QoS = 1): Entry[] {
     return payloads.map((payload) => this.add(payload, qos));
   }
@@ -68,6 +103,11 @@ export class OutboxFixture {
   /** What was told since the last time. */
   takeTold(): string[] {
     return this.told.splice(0);
+  }
+
+  /** What has not ended, in its order: `name place`. */
+  get entries(): string[] {
+    return this.outbox.entries().map(({ message, place }) => `${message.payload} ${place}`);
   }
 
   get counts(): { inFlight: number; toResend: number; waiting: number } {
