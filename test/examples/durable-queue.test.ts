@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -52,14 +52,19 @@ describe('--local', () => {
     expect(stdout).toContain(`story   accepted ${accepted.length}, lost ${lost.length}, in order\n`);
   });
 
-  test('Ctrl-C ends it cleanly, and the device with it', async () => {
-    const program = startProgram(MAIN, ['--local']);
+  test('Ctrl-C ends it at once, and the device with it, and leaves nothing behind', async () => {
+    const temporary = await mkdtemp(join(tmpdir(), 'aws-iot-machines-example-'));
+    const program = startProgram(MAIN, ['--local'], { TMPDIR: temporary });
     await program.shows('accepted 1');
+    expect(await readdir(temporary)).toHaveLength(1);
     program.kill('SIGINT');
     const { stdout, ...end } = await program.end;
     expect(end).toEqual({ exitCode: 130, signal: null, stderr: '' });
+    expect(stdout).not.toContain('kill -9');
     const pid = Number(/pid (\d+)/.exec(stdout)?.[1]);
     expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+    // Fails when anything is left in it.
+    await rmdir(temporary);
   });
 });
 
@@ -117,7 +122,7 @@ describe('by hand', () => {
   test('a second device on the same directory is told who has it', async () => {
     const first = startProgram(MAIN, device);
     await first.shows('accepted 1');
-    const second = await runProgram(MAIN, device);
+    const second = await runProgram(MAIN, [...device, '--count', '0']);
     first.kill('SIGINT');
     const { stdout } = await first.end;
     const [, pid] = /pid (\d+)/.exec(stdout) ?? [];
