@@ -133,6 +133,8 @@ export class Outbox implements FlowPort {
    * @param observe who hears of its end
    */
   recover(found: readonly Kept[], observe: (message: OutgoingMessage) => EndObserver): void {
+    // They stay where they are, for the next process.
+    if (this.#closedBy !== undefined) return;
     const entries = found.map((kept) => {
       const observer = observe(kept.message);
       const entry = new Entry(kept.message, {
@@ -322,7 +324,8 @@ export class Outbox implements FlowPort {
     while (!fits()) {
       const oldest = list.firstWaiting;
       if (oldest === undefined) return;
-      this.#finish(oldest, evictedError());
+      // One that an earlier process left may have been sent.
+      this.#finish(oldest, withOutcome(evictedError(), oldest.writes > 0));
     }
   }
 

@@ -78,10 +78,10 @@ export class OutboxFixture {
       leftBehind({ topic: 't', payload, qos: 1, retain: false }, expiresAt),
     );
     this.outbox.recover(found, ({ payload }) => ({
-      delivered: () => this.#heard(`delivered ${payload}`, undefined),
+      delivered: () => this.#heard(`delivered ${String(payload)}`, undefined),
       failed: (error) => {
         this.failures.set(String(payload), error);
-        this.#heard(`failed ${payload} ${error.code}`, undefined);
+        this.#heard(`failed ${String(payload)} ${error.code}`, undefined);
       },
     }));
   }
@@ -107,7 +107,7 @@ export class OutboxFixture {
 
   /** What has not ended, in its order: `name place`. */
   get entries(): string[] {
-    return this.outbox.entries().map(({ message, place }) => `${message.payload} ${place}`);
+    return this.outbox.entries().map(({ message, place }) => `${String(message.payload)} ${place}`);
   }
 
   get counts(): { inFlight: number; toResend: number; waiting: number } {
