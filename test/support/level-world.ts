@@ -1,5 +1,3 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { cp, lstat, mkdtemp, readdir, readFile, rm, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -81,63 +79,4 @@ export async function everythingIn(folder: string): Promise<Record<string, strin
     ] as const;
   });
   return Object.fromEntries(await Promise.all(described));
-}
-
-export interface StoreProcess {
-  readonly pid: number;
-  /** Resolves when it has shown this line; rejects when it ends before. */
-  shows(line: string): Promise<void>;
-  kill(signal: NodeJS.Signals): void;
-  readonly end: Promise<{ readonly exitCode: number | null; readonly output: string }>;
-}
-
-const MODULES = {
-  levelStore: new URL('../../src/delivery/level-store.ts', import.meta.url),
-  systemClock: new URL('../../src/protocol/clock.ts', import.meta.url),
-};
-
-/** Runs these statements in another process, with `levelStore` and `systemClock` there. */
-export function startStoreProcess(code: string): StoreProcess {
-  const hooks = new URL('./typescript-hooks.mjs', import.meta.url);
-  const imports = Object.entries(MODULES).map(([name, url]) => `import { ${name} } from '${url.href}';`);
-  const register = `import { register } from 'node:module'; register('${hooks.href}');`;
-  const program = [...imports, code].join('\n');
-  const child = spawn(
-    process.execPath,
-    [
-      '--import',
-      `data:text/javascript,${encodeURIComponent(register)}`,
-      '--input-type=module',
-      '-e',
-      program,
-    ],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
-  );
-  onTestFinished(() => ended(child));
-  let output = '';
-  for (const pipe of [child.stdout, child.stderr]) {
-    pipe.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
-    });
-  }
-  const end = once(child, 'close').then(([exitCode]) => ({ exitCode: exitCode as number | null, output }));
-  return {
-    pid: child.pid!,
-    async shows(line) {
-      while (!output.includes(`${line}\n`)) {
-        const isOver = await Promise.race([once(child.stdout, 'data'), end]).then(
-          () => child.exitCode !== null,
-        );
-        if (isOver && !output.includes(`${line}\n`)) throw new Error(`it ended without ${line}:\n${output}`);
-      }
-    },
-    kill: (signal) => void child.kill(signal),
-    end,
-  };
-}
-
-async function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill('SIGKILL');
-  await once(child, 'close');
 }

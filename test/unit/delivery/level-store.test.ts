@@ -13,7 +13,6 @@ import {
   openAt,
   put,
   recordsOf,
-  startStoreProcess,
   textsAt,
   textsOf,
 } from '../../support/level-world.ts';
@@ -169,34 +168,6 @@ describe('closing a level store', () => {
       [1, 'a'],
       [2, 'b'],
     ]);
-  });
-
-  it('fault:F-16 is not needed: an open store keeps no process alive, and what was written is there', async () => {
-    const path = await freshPath();
-    const child = startStoreProcess(`
-      const store = await levelStore({ directory: ${JSON.stringify(path)}, sync: 'never' }).open(systemClock);
-      await store.write([{ number: 1, value: Buffer.from('written') }]);
-      console.log('done');
-    `);
-    expect(await child.end).toEqual({ exitCode: 0, output: 'done\n' });
-    expect(await textsAt(path)).toEqual([[1, 'written']]);
-  });
-
-  it('fault:F-3 is not needed: kill -9 loses nothing that was written, with any policy', async () => {
-    const path = await freshPath();
-    const policies = ['always', 'everySecond', 'never'] as const;
-    const child = startStoreProcess(`
-      for (const sync of ${JSON.stringify(policies)}) {
-        const store = await levelStore({ directory: ${JSON.stringify(path)} + sync, sync }).open(systemClock);
-        for (let number = 1; number <= 50; number++) await store.write([{ number, value: Buffer.from('x') }]);
-      }
-      console.log('written');
-      setInterval(() => {}, 1_000);
-    `);
-    await child.shows('written');
-    child.kill('SIGKILL');
-    await child.end;
-    for (const policy of policies) expect(await textsAt(path + policy)).toHaveLength(50);
   });
 });
 
