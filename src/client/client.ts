@@ -119,7 +119,8 @@ class DeviceClient implements IotClient {
     await new Promise<void>((resolve) => {
       const closed = (error: IotError): void => {
         this.#end(error);
-        resolve();
+        // In the same step: what it finds from now on has nowhere to go.
+        resolve(journal?.close());
       };
       actor.on('*', (fact) => this.#observe(fact));
       actor.subscribe({
@@ -133,7 +134,6 @@ class DeviceClient implements IotClient {
       });
       actor.start();
     });
-    await journal?.close();
   }
 
   #connectionCalls(connection: ConnectionRef): ConnectionCalls {

@@ -4,10 +4,19 @@ import type { Entry } from './entry.ts';
 
 /** The error as the message ends with it: whether the broker may have it is known only here. */
 export function withOutcome(error: IotError, unknown: boolean): IotError {
-  if (!unknown || error.outcomeUnknown) return error;
+  return unknown && !error.outcomeUnknown ? changed(error, { outcomeUnknown: true }) : error;
+}
+
+/** The end of all, for those that the durable store has: the next process sends them. */
+export function leftError(error: IotError): IotError {
+  const message = `${error.message}; the durable store keeps the message for the next process`;
+  return changed(error, { message });
+}
+
+function changed(error: IotError, to: { message?: string; outcomeUnknown?: boolean }): IotError {
   const { code, message, remediation, cause, reasonCode } = error;
-  return new IotError(code, message, {
-    outcomeUnknown: true,
+  return new IotError(code, to.message ?? message, {
+    outcomeUnknown: to.outcomeUnknown ?? error.outcomeUnknown,
     ...(remediation === undefined ? {} : { remediation }),
     ...(cause === undefined ? {} : { cause }),
     ...(reasonCode === undefined ? {} : { reasonCode }),
