@@ -87,24 +87,22 @@ function decodeMessage(record: Uint8Array): DurableMessage | undefined {
   const payloadAt = correlationAt + (header.correlationBytes ?? 0);
   if (typeof header.topic !== 'string' || !(payloadAt <= record.byteLength)) return undefined;
   const flags = record[1] ?? 0;
-  const payload = record.slice(payloadAt);
-  const properties = withCorrelation(header, record.slice(correlationAt, payloadAt));
+  const isText = (flags & TEXT) !== 0;
+  const { correlationBytes, properties: others } = header;
+  const properties =
+    correlationBytes === undefined
+      ? others
+      : { ...others, correlationData: record.slice(correlationAt, payloadAt) };
   return {
     message: {
       topic: header.topic,
-      payload: flags & TEXT ? decoder.decode(payload) : payload,
+      payload: isText ? decoder.decode(record.subarray(payloadAt)) : record.slice(payloadAt),
       qos: flags & QOS_1 ? 1 : 0,
       retain: (flags & RETAIN) !== 0,
       ...(properties === undefined ? {} : { properties }),
     },
     expiresAt: header.expiresAt ?? Number.POSITIVE_INFINITY,
   };
-}
-
-function withCorrelation(header: Header, correlationData: Uint8Array): MessageProperties | undefined {
-  return header.correlationBytes === undefined
-    ? header.properties
-    : { ...header.properties, correlationData };
 }
 
 function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {

@@ -167,6 +167,24 @@ describe('a journal whose store fails to write', () => {
     expect(process.disk).toEqual(['1 a', '2-2']);
   });
 
+  it('leaves the store alone for a second also when more than one write of it is to be repeated', async () => {
+    const process = await JournalProcess.opened();
+    process.keep(...Array.from({ length: 1_001 }, (_, index) => `t${index}`));
+    await settled();
+    process.store.failNext('write', {}, {});
+    process.keep('lost');
+    await settled();
+    process.store.lose(...process.store.records.map(({ number }) => number));
+    process.clock.advance(1_000);
+    process.journal.retry();
+    await settled();
+    expect(process.store.operations.filter((operation) => operation === 'open')).toHaveLength(2);
+    process.clock.advance(1_000);
+    process.journal.retry();
+    await settled();
+    expect(process.store.records).toHaveLength(1_002);
+  });
+
   it('forgets what was released before it could be written again', async () => {
     const process = await failedOnce();
     process.store.lose(1);
