@@ -337,18 +337,28 @@ describe('disconnect() before the drain has ended', () => {
       expect(topics(broker)).toEqual(q(1, 2));
     }));
 
-  it('py:D15 while draining: no further beat, what is left stays in its order for the next connect()', () =>
+  it('py:D15 while draining: no further beat, also while it waits for a PUBACK; what is left stays in its order', () =>
     inWorld(async (world, broker) => {
       const client = world.client();
-      await queue(client, q(1, 5), 0);
+      let acknowledge = (): void => undefined;
+      broker.on({ packet: 'publish', nth: 2 }, (exchange) => {
+        acknowledge = () => exchange.serve();
+      });
+      await queue(client, q(1, 5));
+      const seen = watch(world, broker);
       await client.connect();
       await world.pass(600);
-      await client.disconnect();
+      const ending = client.disconnect({ flushTimeoutMs: 10_000 });
+      await world.pass(3_000);
+      expect(client.status).toMatchObject({ state: 'disconnecting', queued: 3, inFlight: 1 });
+      expect(seen.slice(1)).toEqual(['publish q1 @0', 'publish q2 @500']);
+      acknowledge();
+      await ending;
       await world.pass(10_000);
-      expect(client.status).toMatchObject({ state: 'idle', queued: 3 });
-      expect(topics(broker)).toEqual(q(1, 2));
+      expect(client.status).toMatchObject({ state: 'idle', queued: 3, inFlight: 0 });
       await client.connect();
       await world.pass(2_000);
       expect(topics(broker)).toEqual(q(1, 5));
+      expect(seen).toHaveLength(2 + 5);
     }));
 });

@@ -116,6 +116,7 @@ describe('without a live line', () => {
       await world.pass(5_000);
       expect(broker.connections[0]?.count('publish')).toBe(0);
       expect(client.status).toMatchObject({ state: 'live', queued: 0 });
+      expect([...client.queue]).toEqual([]);
     }));
 
   it('py:Q16 switched off: a publish is refused with NOT_CONNECTED; subscriptions are recorded all the same', () =>
@@ -187,20 +188,6 @@ describe('a queue that is full', () => {
       ['m1', 'm2', 'm3'],
     ],
     [
-      'py:R7 seven into five, dropOldest',
-      { maxMessages: 5, overflow: 'dropOldest' },
-      numbers(1, 7),
-      [...Array<string>(2).fill('undelivered'), ...Array<string>(5).fill('queued')],
-      numbers(3, 7),
-    ],
-    [
-      'py:R7 seven into five, dropNewest',
-      { maxMessages: 5, overflow: 'dropNewest' },
-      numbers(1, 7),
-      [...Array<string>(5).fill('queued'), ...Array<string>(2).fill('QUEUE_FULL')],
-      numbers(1, 5),
-    ],
-    [
       'py:Q26 four, dropNewest: m7 to m10 of m7 to m12',
       { maxMessages: 4, overflow: 'dropNewest' },
       numbers(7, 12),
@@ -210,16 +197,16 @@ describe('a queue that is full', () => {
     [
       'py:Q6 no bound, dropNewest: all are kept',
       { maxMessages: Number.POSITIVE_INFINITY, overflow: 'dropNewest' },
-      numbers(1, 1_000),
-      Array<string>(1_000).fill('queued'),
-      numbers(1, 1_000),
+      numbers(1, 200),
+      Array<string>(200).fill('queued'),
+      numbers(1, 200),
     ],
     [
       'py:Q6 no bound, dropOldest: all are kept',
       { maxMessages: Number.POSITIVE_INFINITY, overflow: 'dropOldest' },
-      numbers(1, 1_000),
-      Array<string>(1_000).fill('queued'),
-      numbers(1, 1_000),
+      numbers(1, 200),
+      Array<string>(200).fill('queued'),
+      numbers(1, 200),
     ],
     [
       'fault:F-1 six bytes for three of two, dropNewest: the fourth is refused',

@@ -226,9 +226,22 @@ const INVALID: readonly Row[] = [
     /"9"/,
   ],
   ['true for the queue', change({ offlineQueue: true }), 'offlineQueue', /an object, or false/, /true/],
-  ['room for -1', change({ offlineQueue: { maxMessages: -1 } }), 'offlineQueue.maxMessages', /or Inf/, /-1/],
+  [
+    'py:Q27 room for -1',
+    change({ offlineQueue: { maxMessages: -1 } }),
+    'offlineQueue.maxMessages',
+    /or Inf/,
+    /-1/,
+  ],
   ['null for the CA', change({ ca: null }), 'ca', /a path, PEM text/, /^null$/],
   ['no room at all', change({ offlineQueue: { maxBytes: 0 } }), 'offlineQueue.maxBytes', /from 1/, /0/],
+  [
+    'py:Q1 drop 1.7',
+    change({ offlineQueue: { overflow: 1.7 } }),
+    'offlineQueue.overflow',
+    /"dropNewest"/,
+    /1\.7/,
+  ],
   ['py:Q2 drop 2', change({ offlineQueue: { overflow: 2 } }), 'offlineQueue.overflow', /"dropNewest"/, /2/],
   [
     'py:Q27 drop foo',

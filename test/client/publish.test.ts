@@ -246,7 +246,7 @@ describe('offlineQueue: false', () => {
 describe('overflow', () => {
   const numbers = Array.from({ length: 7 }, (_, index) => String(index + 1));
 
-  it('py:Q9 dropNewest: the publish rejects, the oldest five go', async () => {
+  it('py:Q9 py:R7 dropNewest: the publish rejects, the oldest five go', async () => {
     const core = theCore();
     const clientId = freshId();
     const offlineQueue = { maxMessages: 5, drain: { perSecond: Infinity } };
@@ -276,7 +276,7 @@ describe('overflow', () => {
     expect(told).toEqual([]);
   });
 
-  it('py:Q8, py:Q5 dropOldest: the newest five go, and the others are told', async () => {
+  it('py:Q8 py:Q5 py:R7 dropOldest: the newest five go, and the others are told', async () => {
     const core = theCore();
     const clientId = freshId();
     const offlineQueue = { maxMessages: 5, overflow: 'dropOldest', drain: { perSecond: Infinity } } as const;

@@ -115,7 +115,7 @@ describe('a broken line', () => {
     await receipt.delivered;
   });
 
-  it('py:D11, py:D13 cut in the middle of the drain: exactly what was not sent goes after it, in order', async () => {
+  it('py:D11 cut in the middle of the drain: exactly what was not sent goes after it, in order', async () => {
     const core = theCore();
     const clientId = freshId();
     const { client, clock } = stillClient(core, { clientId });
