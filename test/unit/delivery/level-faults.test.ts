@@ -275,6 +275,14 @@ describe('a damaged level store', () => {
     expect(lost).toBeGreaterThan(0);
   });
 
+  it('fault:F-6 gives no message the number of another', async () => {
+    const path = await storeWith(1);
+    const database = new Level<string, Uint8Array>(join(path, 'messages'), { valueEncoding: 'view' });
+    for await (const [key, value] of database.iterator()) await database.put(key.replace(/1$/, '3'), value);
+    await database.close();
+    expect(countGenuine(await textsAt(path), 1)).toBe(1);
+  });
+
   it('fault:F-6 without a sector gives what comes behind it, and goes on when it is opened again', async () => {
     const path = await storeWithTable(900);
     const table = (await levelFiles(path, '.ldb')).at(-1)!;
