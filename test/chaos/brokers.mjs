@@ -58,7 +58,8 @@ export const BROKERS = {
   },
 
   mosquitto: async () => {
-    const broker = await Mosquitto.start({ settings: ['allow_anonymous true', 'max_queued_messages 0'] });
+    const settings = ['allow_anonymous true', 'max_queued_messages 0', 'autosave_on_changes false'];
+    const broker = await Mosquitto.start({ settings });
     const proxy = await FaultProxy.start({ to: { host: HOST, port: broker.port } });
     return {
       proxy,

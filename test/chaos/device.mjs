@@ -5,6 +5,11 @@ import { createIotClient } from 'aws-iot-machines';
 import { optionsOn, TOPIC } from './line.mjs';
 
 const PER_SECOND = 160;
+/** While more than `MANY` wait, so that a slow machine is not drowned. */
+const FEWER_PER_SECOND = 40;
+const MANY = 1_000;
+/** So much it catches up; what it missed beyond that it does not publish in a burst. */
+const LATE_MS = 50;
 
 /**
  * Publishes so many numbers. `tell` hears what becomes of each.
@@ -24,11 +29,11 @@ export async function publishNumbers(line, messages, tell) {
     (await device.publish(`${TOPIC}${number}`, number, { qos: 1 })).delivered;
   const progress = { published: 0 };
   void (async () => {
-    const began = performance.now();
-    while (progress.published < messages) {
-      const aheadMs = (progress.published * 1_000) / PER_SECOND - (performance.now() - began);
-      if (aheadMs > 0) await sleep(aheadMs);
-      const number = progress.published + 1;
+    let due = performance.now();
+    for (let number = 1; number <= messages; number++) {
+      const perSecond = device.status.queued > MANY ? FEWER_PER_SECOND : PER_SECOND;
+      due = Math.max(due + 1_000 / perSecond, performance.now() - LATE_MS);
+      if (due > performance.now()) await sleep(due - performance.now());
       tell('accepted', `${number}`);
       publish(number).then(
         () => tell('delivered', `${number}`),

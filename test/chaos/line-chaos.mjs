@@ -30,7 +30,9 @@ export async function lineChaos(world, { faults, messages, random, say, line }) 
   const received = [];
   const seen = new Set();
   let ended = 0;
+  let isJudged = false;
   const { device, listener, progress } = await publishNumbers(line, messages, (op, id, error) => {
+    if (isJudged) return;
     (op === 'received' ? received : told).push({ t: performance.now(), op, id });
     if (op === 'received') seen.add(id);
     if (op === 'delivered' || op === 'rejected') ended += 1;
@@ -53,13 +55,15 @@ export async function lineChaos(world, { faults, messages, random, say, line }) 
 
   const published = (/** @type {number} */ most) => until(() => progress.published >= most);
   await disturb(world, drawFaults(world, random, { faults, messages }), published, (name) => {
-    say(name);
+    const { queued, inFlight } = device.status;
+    say(`${name}, ${progress.published} published, ${queued} queued, ${inFlight} in flight`);
     watch.fault(name);
   });
   await published(messages);
   watch.over();
   const isWell = () => device.status.state === 'live' && ended === messages && seen.size === messages;
   const isSettled = await until(isWell, RECOVERY_MS);
+  isJudged = true;
   const { state } = device.status;
   const arrivals = world.arrivals();
   const arrived = arrivals.map((id) => ({ t: 0, op: /** @type {const} */ ('received'), id }));
