@@ -72,7 +72,7 @@ export class QueueView implements OfflineQueue {
   }
 
   get options(): QueueLimits & { readonly drain: DrainPolicy } {
-    return { ...this.#outbox.limits, drain: this.#parts.drain() };
+    return { ...this.#outbox.limits, drain: { ...this.#parts.drain() } };
   }
 
   get recovered(): Promise<RecoveredMessages> {
@@ -89,11 +89,8 @@ export class QueueView implements OfflineQueue {
   }
 
   *[Symbol.iterator](): IterableIterator<QueuedMessage> {
-    for (const entry of this.#outbox.entries()) {
-      const { message, place: state } = entry;
-      // A copy: what is sent is not the app's any more.
-      const payload = typeof message.payload === 'string' ? message.payload : message.payload.slice();
-      if (state !== 'ended') yield { ...message, payload, state };
+    for (const { message, place: state } of this.#outbox.entries()) {
+      if (state !== 'ended') yield { ...copyOf(message), state };
     }
   }
 
@@ -101,4 +98,13 @@ export class QueueView implements OfflineQueue {
     const { queued, inFlight, bytes, options } = this;
     return { queued, inFlight, bytes, options };
   }
+}
+
+/** What is sent is not the app's any more. */
+function copyOf({ payload, properties, ...message }: OutgoingMessage): OutgoingMessage {
+  return {
+    ...message,
+    payload: typeof payload === 'string' ? payload : new Uint8Array(payload),
+    ...(properties === undefined ? {} : { properties: structuredClone(properties) }),
+  };
 }
