@@ -136,7 +136,7 @@ export class Journal {
   }
 
   #wake(): void {
-    if (this.#isWorking || this.#isClosed()) return;
+    if (this.#isWorking) return;
     this.#isWorking = true;
     this.#work = this.#doAll();
   }
@@ -176,33 +176,39 @@ export class Journal {
 
   /** From here on the store is in use. */
   #takeUp(survey: StoreSurvey): void {
-    const found = this.#isRecovered ? [] : this.#adopt(survey);
-    for (const number of survey.messages.keys()) {
-      if (!this.#live.has(number)) survey.others.set(number, undefined);
-    }
-    const lost = [...this.#live.values()].filter(({ number }) => !survey.messages.has(number));
-    for (const kept of lost) this.#queue.add(kept);
-    for (const { number } of this.#live.values()) survey.others.delete(number);
+    const lost = this.#isRecovered ? this.#compare(survey) : 0;
+    if (!this.#isRecovered) this.#adopt(survey);
     this.#nextNumber = Math.max(this.#nextNumber, survey.top + 1);
     this.#ranges = EndedRanges.around(this.#live.keys(), this.#nextNumber - 1);
     this.#ranges.compareWith(survey.others);
     if (!this.#hasWork()) this.#isOutageTold = false;
-    if (lost.length > 0) this.#tell(() => this.#options.failed(lostError(lost.length)));
+    if (lost > 0) this.#tell(() => this.#options.failed(lostError(lost)));
     if (this.#isRecovered) return;
     this.#isRecovered = true;
+    const found = [...this.#live.values()];
     this.#tell(() => this.#options.recovered(found, survey.missing));
   }
 
   /** What an earlier process left is this one's now. */
-  #adopt(survey: StoreSurvey): readonly Kept[] {
-    const found: Kept[] = [];
+  #adopt(survey: StoreSurvey): void {
     for (const [number, { message, expiresAt }] of survey.messages) {
       const kept = new Kept(message, expiresAt);
       kept.number = number;
       this.#live.set(number, kept);
-      found.push(kept);
     }
-    return found;
+  }
+
+  /** What lives here and not there is lost, and written again; what lives there and not here has ended. */
+  #compare({ messages, others }: StoreSurvey): number {
+    for (const number of messages.keys()) if (!this.#live.has(number)) others.set(number, undefined);
+    let lost = 0;
+    for (const [number, kept] of this.#live) {
+      others.delete(number);
+      if (messages.has(number)) continue;
+      this.#queue.add(kept);
+      lost++;
+    }
+    return lost;
   }
 
   async #write(store: OpenStore): Promise<void> {

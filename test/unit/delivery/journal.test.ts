@@ -398,6 +398,22 @@ describe('a journal that closes', () => {
     expect(process.told).toEqual([]);
   });
 
+  it('leaves what is missing to be told by the next process, when it is closed while it reads the end', async () => {
+    const store = await storeWith('a', 'b', 'c');
+    store.lose(2);
+    const process = new JournalProcess(store);
+    store.mode = 'manual';
+    process.journal.open();
+    await settled();
+    store.next.succeed();
+    await settled();
+    const closed = process.journal.close();
+    store.mode = 'automatic';
+    store.next.succeed();
+    await closed;
+    expect(await toldBy(store.nextProcess())).toEqual(['recovered a c, 1 missing']);
+  });
+
   it.each([
     ['its last write fails', 'write', false],
     ['its last write throws', 'write', true],
