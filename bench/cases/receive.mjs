@@ -4,7 +4,7 @@ import { besideRows, KINDS } from '../lib/peers.mjs';
 import { interleave } from '../lib/stats.mjs';
 
 const ROUNDS = 5;
-const WARMUPS = 2;
+const WARMUPS = 1;
 const OPEN = 100;
 const PUBLISHER = 'raw-publisher';
 const VARIANTS = [

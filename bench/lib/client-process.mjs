@@ -67,5 +67,4 @@ serve({
   },
   /** Seconds, the same, until all that were expected had come. */
   expected: () => receiving.done,
-  exit: () => process.exit(),
 });

@@ -4,15 +4,18 @@ import net from 'node:net';
 const KEEP_ALIVE_SECONDS = 60;
 const HOST = '127.0.0.1';
 const HIGHEST_PACKET_ID = 65_535;
+const LONG_BYTES = 1_024;
 
-async function ours({ port, clientId }) {
-  const { createIotClient, plainTcp } = await import('aws-iot-machines');
+/** @param store of the offline queue: the options of `levelStore`; in memory when it is absent */
+async function ours({ port, clientId, store }) {
+  const { createIotClient, levelStore, memoryStore, plainTcp } = await import('aws-iot-machines');
   const client = createIotClient({
     endpoint: HOST,
     port,
     clientId,
     auth: plainTcp(),
     keepAliveSeconds: KEEP_ALIVE_SECONDS,
+    offlineQueue: { store: store === undefined ? memoryStore() : levelStore(store) },
   });
   await client.connect();
   await client.when('live');
@@ -105,7 +108,10 @@ async function raw({ port, clientId }) {
         socket.uncork();
       });
     }
-    return socket.write(mqttPacket.generate(packet));
+    // Of its two ways the cheaper one: pieces, of which a long text need not be copied, or one buffer.
+    return packet.payload?.length > LONG_BYTES
+      ? mqttPacket.writeToStream(packet, socket)
+      : socket.write(mqttPacket.generate(packet));
   };
   const ask = (packet, answer) =>
     new Promise((resolve) => {

@@ -1,97 +1,123 @@
-// What it costs to add one more message, by how many wait already. The outbox has no entry point of its own, so it is
-// taken from the file of the installed package; and beside it `publish` of an offline client, which everybody has.
+// What one more message costs, by how many wait already: to add, to add where one is evicted for it, and to send and
+// acknowledge; and what each takes of the heap. The outbox has no entry point of its own, so it is taken from the file of the
+// installed package; and beside it `publish` of an offline client, which everybody has.
+// Argument: how many wait.
 import { createIotClient, plainTcp } from 'aws-iot-machines';
+import { stopwatch } from './stats.mjs';
 
 const outboxFile = new URL('delivery/outbox.js', import.meta.resolve('aws-iot-machines'));
 const { Outbox } = await import(outboxFile.href);
 
-const PROBE = 2_000;
-const PROBES = 100;
+const WAITING = Number(process.argv[2]);
+/** So many of each are measured, at any length. */
+const MEASURED = Math.max(200_000, WAITING);
+/** So many are put beside those that wait, and taken out again. */
+const PROBE = 1_000;
 const MESSAGE = { topic: 'bench/device-1/telemetry', payload: 'x'.repeat(64), qos: 1, retain: false };
-const unbounded = {
-  maxMessages: Number.POSITIVE_INFINITY,
-  maxBytes: Number.POSITIVE_INFINITY,
-  overflow: 'dropNewest',
-};
+const NOWHERE = { maxMessages: Number.POSITIVE_INFINITY, maxBytes: Number.POSITIVE_INFINITY };
 const clock = { now: () => performance.now(), setTimeout, clearTimeout };
 const observer = { queued() {}, delivered() {}, failed() {} };
 const ended = new Error('measured');
 
-/** An outbox, and the least that could stand in its place: a plain object a message at the end of an array. */
-function outboxOf() {
-  const outbox = new Outbox({ clock, enabled: true, ...unbounded });
-  return {
-    size: () => outbox.waiting,
-    add: () => outbox.add(MESSAGE, observer),
-    takeBack: (entries) => {
-      for (const entry of entries) outbox.end(entry, ended);
-    },
-  };
+function outboxWith(limits, waiting) {
+  const outbox = new Outbox({ clock, enabled: true, overflow: 'dropNewest', ...NOWHERE, ...limits });
+  for (let i = 0; i < waiting; i++) outbox.add(MESSAGE, observer);
+  globalThis.gc();
+  return outbox;
 }
 
-function arrayOf() {
-  const array = [];
-  return {
-    size: () => array.length,
-    add: () => {
-      const entry = { message: MESSAGE, observer, place: 'waiting', bytes: 64, writes: 0, line: undefined };
-      array.push(entry);
-      return entry;
-    },
-    takeBack: (entries) => {
-      array.length -= entries.length;
-    },
-  };
-}
+const nanoseconds = ({ cpu }, count) => (cpu * 1e9) / count;
 
-/** Nanoseconds of CPU for each of the probed adds; what is probed is taken out again. */
-function addCost(queue) {
-  let nanoseconds = 0;
-  for (let probe = 0; probe < PROBES; probe++) {
+function addCost(waiting, measured) {
+  const outbox = outboxWith({}, waiting);
+  let sum = 0;
+  for (let done = 0; done < measured; done += PROBE) {
     const entries = [];
-    const start = process.cpuUsage();
-    for (let i = 0; i < PROBE; i++) entries.push(queue.add());
-    const { user, system } = process.cpuUsage(start);
-    nanoseconds += (user + system) * 1_000;
-    queue.takeBack(entries);
+    const seconds = stopwatch();
+    for (let i = 0; i < PROBE; i++) entries.push(outbox.add(MESSAGE, observer));
+    sum += nanoseconds(seconds(), measured);
+    for (const entry of entries) outbox.end(entry, ended);
   }
-  return nanoseconds / (PROBE * PROBES);
+  return sum;
 }
 
-const sizes = process.argv.slice(2).map(Number);
-const costs = Object.fromEntries(sizes.map((size) => [size, {}]));
-for (const [name, make] of Object.entries({ add: outboxOf, array: arrayOf })) {
-  addCost(make());
-  const queue = make();
-  for (const size of sizes) {
-    while (queue.size() < size) queue.add();
-    globalThis.gc();
-    costs[size][name] = addCost(queue);
-  }
+/** Each evicts the oldest, and is the newest. */
+function evictCost(waiting, measured) {
+  const outbox = outboxWith({ maxMessages: waiting, overflow: 'dropOldest' }, waiting);
+  const seconds = stopwatch();
+  for (let i = 0; i < measured; i++) outbox.add(MESSAGE, observer);
+  return nanoseconds(seconds(), measured);
 }
 
-function offlineClient() {
-  const { maxMessages, maxBytes } = unbounded;
-  return createIotClient({
+/** Until all that waited are acknowledged: a window at a time, as many times over as it takes to be measured. */
+function drainCost(waiting, measured) {
+  const times = Math.ceil(measured / waiting);
+  let sum = 0;
+  for (let time = 0; time < times; time++) {
+    const outbox = outboxWith({}, waiting);
+    let open = [];
+    const wire = { receiveMaximum: 100, publish: (_message, done) => open.push(done) };
+    const seconds = stopwatch();
+    outbox.setFlow('free');
+    outbox.attach(wire);
+    while (open.length > 0) {
+      const answered = open;
+      open = [];
+      for (const done of answered) done();
+    }
+    sum += nanoseconds(seconds(), waiting * times);
+    if (outbox.waiting + outbox.inFlight > 0) throw new Error('not drained');
+  }
+  return sum;
+}
+
+function used() {
+  for (let i = 0; i < 4; i++) globalThis.gc();
+  return process.memoryUsage().heapUsed;
+}
+
+/** Of many outboxes when few wait in each, because one alone is too small to be seen. */
+function heapBytes(waiting) {
+  const number = Math.ceil(10_000 / waiting);
+  const outboxes = [];
+  const before = used();
+  for (let i = 0; i < number; i++) outboxes.push(outboxWith({}, waiting));
+  const bytes = used() - before;
+  return bytes / outboxes.reduce((sum, outbox) => sum + outbox.waiting, 0);
+}
+
+async function offlineClient(waiting) {
+  const client = createIotClient({
     endpoint: '127.0.0.1',
     clientId: 'bench',
     auth: plainTcp(),
-    offlineQueue: { maxMessages, maxBytes },
+    offlineQueue: NOWHERE,
   });
+  await publish(client, waiting);
+  return client;
 }
 
 async function publish(client, count) {
   for (let i = 0; i < count; i++) await client.publish(MESSAGE.topic, MESSAGE.payload, { qos: 1 });
 }
 
-await publish(offlineClient(), 100_000);
-const client = offlineClient();
-for (const size of sizes) {
-  await publish(client, size - client.status.queued);
-  globalThis.gc();
-  const start = process.cpuUsage();
-  await publish(client, 20 * PROBE);
-  const { user, system } = process.cpuUsage(start);
-  costs[size].publish = ((user + system) * 1_000) / (20 * PROBE);
+async function publishCosts(waiting, measured) {
+  const before = used();
+  const client = await offlineClient(waiting);
+  const bytes = (used() - before) / waiting;
+  const seconds = stopwatch();
+  await publish(client, measured);
+  return { publish: nanoseconds(seconds(), measured), publishHeap: bytes };
 }
-process.send({ ready: costs });
+
+// Once, so that all is compiled.
+for (const cost of [addCost, evictCost, drainCost]) cost(PROBE, 100_000);
+await publishCosts(PROBE, 50_000);
+
+const costs = {
+  add: addCost(WAITING, MEASURED),
+  evict: evictCost(WAITING, MEASURED),
+  drain: drainCost(WAITING, MEASURED),
+  heap: heapBytes(WAITING),
+};
+process.send({ ready: { ...costs, ...(await publishCosts(WAITING, 50_000)) } });
