@@ -68,6 +68,7 @@ export class Journal {
   #store: OpenStore | undefined;
   #ranges: EndedRanges | undefined;
   #isRecovered = false;
+  /** Of no meaning while it is open. */
   #isOpeningWanted = false;
   #lastError: IotError | undefined;
   #notBefore = Number.NEGATIVE_INFINITY;
@@ -82,7 +83,7 @@ export class Journal {
 
   /** Opens the store. */
   open(): void {
-    if (this.#store !== undefined || !this.#mayOpen()) return;
+    if (!this.#mayOpen()) return;
     this.#isOpeningWanted = true;
     this.#wake();
   }
@@ -161,7 +162,6 @@ export class Journal {
   }
 
   async #openStore(): Promise<void> {
-    this.#isOpeningWanted = false;
     const { store, clock } = this.#options;
     const opened = await store.open(clock);
     // Also when reading fails, or the journal is closed meanwhile: whoever closes it closes this.
@@ -242,6 +242,7 @@ export class Journal {
     const rejected = [...this.#out, ...this.#queue];
     this.#store = undefined;
     this.#ranges = undefined;
+    this.#isOpeningWanted = false;
     this.#out = [];
     this.#queue.clear();
     this.#lastError = error;

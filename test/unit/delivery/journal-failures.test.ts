@@ -44,6 +44,21 @@ describe('a journal whose store fails to write', () => {
     expect(process.store.isOpen).toBe(false);
   });
 
+  it('rests for a second whatever it was told before the failure', async () => {
+    const process = new JournalProcess(new MemoryDurableStore('manual'));
+    process.journal.open();
+    await settled();
+    process.journal.retry();
+    process.store.mode = 'automatic';
+    process.store.next.succeed();
+    await settled();
+    process.journal.retry();
+    process.store.failNext('write');
+    process.keep('a');
+    await settled();
+    expect(process.store.operations).toEqual(['open', 'write', 'close']);
+  });
+
   it('does not answer so what was released, or when it was closed', async () => {
     const process = await failedOnce();
     process.keep('b');

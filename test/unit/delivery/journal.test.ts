@@ -228,7 +228,11 @@ describe('a journal that opens what an earlier process left', () => {
   });
 
   it('writes nothing when nothing is to be mended', async () => {
-    const process = await JournalProcess.opened(await storeWith('a', 'b'));
+    const first = await JournalProcess.opened(await storeWith('a', 'b', 'c'));
+    first.release('b');
+    await settled();
+    const process = await JournalProcess.opened(first.store.nextProcess());
+    expect(process.disk).toEqual(['1 a', '2-2', '3 c']);
     expect(process.store.batches).toEqual([]);
   });
 
@@ -306,6 +310,16 @@ describe('a journal that opens what an earlier process left', () => {
     await settled();
     expect(process.told).toEqual(['recovered b, 0 missing']);
     expect(process.disk).toEqual(['1-8', '9 b']);
+  });
+
+  it('goes on behind the greatest number that it finds, wherever that is said', async () => {
+    const store = new MemoryDurableStore();
+    store.plant(1, encodeEndedRange(5));
+    store.plant(3, encodeEndedRange(3));
+    const process = new JournalProcess(store);
+    process.keep('a');
+    await settled();
+    expect(process.disk).toEqual(['1-5', '6 a']);
   });
 
   it('takes a gap of billions as fast as one of two', async () => {
