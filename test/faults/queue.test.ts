@@ -10,10 +10,10 @@ const texts = (broker: ScriptedBroker): string[] => broker.messages.map(({ paylo
 
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, number) => `${number}`);
 
-describe('fault:B-15 a burst of 20,000 messages', () => {
+describe('fault:B-15 a burst of messages', () => {
   const BURST = 20_000;
 
-  it('into slow loops: each keeps its bound by its own policy, others get all, each message has one PUBACK', () =>
+  it('of 20,000 into slow loops: each keeps its bound by its own policy, others get all, each message has one PUBACK', () =>
     inWorld(async (world, broker) => {
       const client = await world.liveClient();
       const got: string[] = [];
@@ -53,12 +53,12 @@ describe('fault:B-15 a burst of 20,000 messages', () => {
       let called = 0;
       await client.subscribe('news', { qos: 1 }, () => {
         called += 1;
-        if (called === 5_000) void client.disconnect({ flushTimeoutMs: 0 });
+        if (called === 500) void client.disconnect({ flushTimeoutMs: 0 });
       });
-      for (let number = 0; number < BURST; number++) broker.publish('news', `${number}`, { qos: 1 });
+      for (let number = 0; number < 2_000; number++) broker.publish('news', `${number}`, { qos: 1 });
       await client.when('idle');
-      expect(called).toBe(5_000);
-      expect(broker.connections[0]!.count('puback')).toBe(4_999);
+      expect(called).toBe(500);
+      expect(broker.connections[0]!.count('puback')).toBe(499);
     }));
 
   async function all(iterator: AsyncIterator<Message, undefined>, count: number): Promise<string[]> {
