@@ -98,7 +98,7 @@ function checkBound(field: string, value: unknown): void {
 function resolveStore(store: QueueStore | undefined): DurableStore | undefined {
   const mayBe = 'memoryStore() or levelStore({ directory })';
   if (store === undefined) return undefined;
-  const { kind } = (store ?? {}) as { kind?: unknown };
+  const kind: unknown = typeof store === 'object' ? (store as QueueStore | null)?.kind : undefined;
   if (kind === 'memory') return undefined;
   if (kind === 'durable' && hasMethods(store, ['open'])) return store as DurableStore;
   throw invalid('offlineQueue.store', mayBe, store);

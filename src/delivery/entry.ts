@@ -5,7 +5,6 @@ import { payloadBytes } from '../protocol/payload.ts';
 import { propertiesBytes } from '../protocol/property-bytes.ts';
 import { utf8Bytes } from '../protocol/utf8.ts';
 import type { Kept } from './journal.ts';
-import type { Line } from './line.ts';
 
 /** Hears how one message ends: one of the two is called, once. */
 export interface EndObserver {
@@ -41,12 +40,8 @@ export class Entry {
   next: Entry | undefined = undefined;
   /** What it counts for while it waits. Stays 0 when it never had to wait. */
   bytes = 0;
-  /** What it counts for while its line holds it untaken. */
-  untakenBytes = 0;
   /** How often it was given to a wire. */
   writes = 0;
-  /** The line whose answer is still to come. It outlives the entry's end: an aborted message keeps its slot. */
-  line: Line | undefined = undefined;
   /** Whether it had to wait for a line, so that the observer is told `queued`. */
   announced = false;
   /** What the journal calls it; undefined without one, and for QoS 0. */
@@ -59,6 +54,21 @@ export class Entry {
   constructor(message: OutgoingMessage, observer: DeliveryObserver) {
     this.message = message;
     this.observer = observer;
+  }
+
+  /** What an earlier process accepted: it is waited for by nobody here, and may have been sent. */
+  static recovered(kept: Kept, observer: EndObserver): Entry {
+    const entry = new Entry(kept.message, {
+      queued: () => undefined,
+      delivered: () => observer.delivered(),
+      failed: (error) => observer.failed(error),
+    });
+    entry.kept = kept;
+    entry.announced = true;
+    entry.bytes = sizeOf(kept.message);
+    entry.writes = 1;
+    entry.expiresAt = kept.expiresAt;
+    return entry;
   }
 }
 

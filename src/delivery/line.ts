@@ -1,8 +1,9 @@
 import type { Flow } from '../protocol/flow.ts';
+import type { IotError } from '../protocol/errors.ts';
 import type { OutgoingMessage, QoS } from '../protocol/message.ts';
 import type { Wire } from '../protocol/transport.ts';
 import { requestLostError } from './endings.ts';
-import type { EndObserver, Entry } from './entry.ts';
+import { type EndObserver, type Entry, sizeOf } from './entry.ts';
 
 interface LineOptions {
   readonly wire: Wire;
@@ -28,6 +29,7 @@ export class Line {
   readonly suspects: Set<Entry> | undefined;
   /** The wire threw: nothing more is written to it, so that nothing overtakes the message that it did not take. */
   isStopped = false;
+  #isOver = false;
   /** Requests without their answer. */
   readonly #requests = new Set<{ readonly observer: EndObserver }>();
 
@@ -46,29 +48,48 @@ export class Line {
     return (qos === 0 ? this.untakenRoom : this.slots) > 0;
   }
 
-  /** Whether a request may pass what waits: not while it has to be found out who closes the lines. */
+  /** Whether requests may pass what waits: not while it has to be found out who closes the lines. */
   takesRequests(flow: Flow): boolean {
     if (this.isStopped) return false;
     return this.suspects === undefined || (this.suspects.size === 0 && flow !== 'closed');
   }
 
-  /** Writes a message that is in no list; `tell` is given the call that tells its end. */
-  request(message: OutgoingMessage, observer: EndObserver, tell: (call: () => void) => void): void {
-    const request = { observer };
+  /**
+   * Gives a message to the wire, and calls back with its answer: once, and never after the end of the line. Whoever sent it may
+   * have lost interest meanwhile: it takes its place until then.
+   */
+  send<T>(message: OutgoingMessage, sender: T, answered: (sender: T, error?: IotError) => void): void {
     const isCounted = message.qos === 1;
-    this.#requests.add(request);
+    const sent = { isOpen: true, untakenBytes: 0 };
     if (isCounted) this.slots--;
     this.wire.publish(message, (error) => {
-      if (!this.#requests.delete(request)) return;
+      if (!sent.isOpen || this.#isOver) return;
+      sent.isOpen = false;
       if (isCounted) this.slots++;
+      else this.untakenRoom += sent.untakenBytes;
+      answered(sender, error);
+    });
+    // Sizes cost time: most are taken within the call, and never measured.
+    if (!isCounted && sent.isOpen) {
+      sent.untakenBytes = sizeOf(message);
+      this.untakenRoom -= sent.untakenBytes;
+    }
+  }
+
+  /** The same for a message that is in no list; `tell` is given the call that tells its end. */
+  request(message: OutgoingMessage, observer: EndObserver, tell: (call: () => void) => void): void {
+    const request = { observer };
+    this.#requests.add(request);
+    this.send(message, request, (_, error) => {
+      this.#requests.delete(request);
       tell(error === undefined ? () => observer.delivered() : () => observer.failed(error));
     });
   }
 
-  /** Nobody can tell any more what became of the requests. */
+  /** No answer comes any more: nobody can tell what became of the requests. */
   end(tell: (call: () => void) => void): void {
+    this.#isOver = true;
     for (const { observer } of this.#requests) tell(() => observer.failed(requestLostError()));
-    this.#requests.clear();
   }
 
   /** On a line that finds out who closes it: not before its subscriptions are settled, and suspects only alone. */

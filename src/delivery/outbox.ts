@@ -9,18 +9,20 @@ import {
   expiredError,
   leftError,
   notConnectedError,
-  queueFullError,
   wireFailedError,
   withOutcome,
 } from './endings.ts';
 import { type DeliveryObserver, type EndObserver, Entry, sizeOf } from './entry.ts';
 import { EntryList } from './entry-list.ts';
 import { Expiry } from './expiry.ts';
+import { Gate } from './gate.ts';
 import type { Kept } from './journal.ts';
 import { Line } from './line.ts';
 import { Notices } from './notices.ts';
 import type { AddOptions, OutboxOptions, QueueLimits } from './outbox-options.ts';
 import { Pacer } from './pacer.ts';
+import { Room } from './room.ts';
+import { Waiters } from './waiters.ts';
 
 /** Eight of the largest publishes that AWS takes: more than a socket takes at a time, and little for a device's memory. */
 const MAX_UNTAKEN_BYTES = 8 * AWS_LIMITS.payloadBytes;
@@ -41,24 +43,22 @@ const MAX_UNTAKEN_BYTES = 8 * AWS_LIMITS.payloadBytes;
  */
 export class Outbox implements FlowPort {
   readonly #options: OutboxOptions;
-  #limits: QueueLimits;
   readonly #pacer: Pacer | undefined;
   readonly #expiry: Expiry;
   readonly #list = new EntryList();
+  readonly #gate = new Gate(this.#list);
+  readonly #room: Room;
   readonly #notices: Notices;
   #line: Line | undefined;
-  #flow: Flow = 'closed';
-  /** How many of the waiting entries were released and not yet written. Never more than wait. */
-  #released = 0;
   #joined = 0;
   #closedBy: IotError | undefined;
-  readonly #flushWaiters = new Set<{ readonly callback: () => void }>();
-  readonly #requestWaiters = new Set<{ readonly message: OutgoingMessage; readonly callback: () => void }>();
+  readonly #flushWaiters = new Waiters<undefined>();
+  readonly #requestWaiters = new Waiters<OutgoingMessage>();
   #isWriting = false;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
-    this.#limits = options;
+    this.#room = new Room(options, this.#list);
     const { rate, clock } = options;
     this.#pacer = rate === undefined ? undefined : new Pacer(rate, clock, () => this.#settle());
     this.#expiry = new Expiry(clock, (entry) => this.#expired(entry));
@@ -86,13 +86,13 @@ export class Outbox implements FlowPort {
   }
 
   get limits(): QueueLimits {
-    const { maxMessages, maxBytes, overflow } = this.#limits;
+    const { maxMessages, maxBytes, overflow } = this.#room.limits;
     return { maxMessages, maxBytes, overflow };
   }
 
   /** Bounds what is added from now on. What waits already stays, also when it is more. */
   set limits(limits: QueueLimits) {
-    this.#limits = limits;
+    this.#room.limits = limits;
   }
 
   /** All that has not ended, in the order in which it is sent, as it is now. */
@@ -101,7 +101,7 @@ export class Outbox implements FlowPort {
   }
 
   get backlog(): number {
-    return this.#list.waiting - this.#released;
+    return this.#gate.backlog;
   }
 
   get joined(): number {
@@ -117,11 +117,12 @@ export class Outbox implements FlowPort {
     if (this.#closedBy !== undefined) throw closedError(this.#closedBy);
     if (!this.#options.enabled && !this.#isOpen()) throw notConnectedError();
     const entry = new Entry(message, observer);
+    entry.isAccepted = this.#options.journal === undefined || message.qos === 0;
     if (!this.#goesAtOnce(entry)) this.#makeRoom(entry);
     this.#list.append(entry);
     if (options?.expiresInMs !== undefined) entry.expiresAt = this.#expiry.after(options.expiresInMs);
     this.#expiry.watch(entry);
-    if (this.#mustBeKept(entry)) this.#keep(entry);
+    if (!entry.isAccepted) this.#keep(entry);
     if (!this.#isOpen()) this.#announce(entry);
     this.#settle();
     return entry;
@@ -135,21 +136,7 @@ export class Outbox implements FlowPort {
   recover(found: readonly Kept[], observe: (message: OutgoingMessage) => EndObserver): void {
     // They stay where they are, for the next process.
     if (this.#closedBy !== undefined) return;
-    const entries = found.map((kept) => {
-      const observer = observe(kept.message);
-      const entry = new Entry(kept.message, {
-        queued: () => undefined,
-        delivered: () => observer.delivered(),
-        failed: (error) => observer.failed(error),
-      });
-      entry.kept = kept;
-      entry.announced = true;
-      entry.bytes = sizeOf(kept.message);
-      // The earlier process may have sent it.
-      entry.writes = 1;
-      entry.expiresAt = kept.expiresAt;
-      return entry;
-    });
+    const entries = found.map((kept) => Entry.recovered(kept, observe(kept.message)));
     this.#list.insertBeforeWaiting(entries);
     for (const entry of entries) this.#expiry.watch(entry);
     this.#settle();
@@ -182,11 +169,10 @@ export class Outbox implements FlowPort {
 
   /** Calls back once, as soon as this message may be written as a request; what waits lets it pass. The result takes it back. */
   onRoom(message: OutgoingMessage, callback: () => void): () => void {
-    const waiter = { message, callback };
-    this.#requestWaiters.add(waiter);
+    const takeBack = this.#requestWaiters.add(message, callback);
     this.#settle();
     return () => {
-      if (this.#requestWaiters.delete(waiter)) this.#settle();
+      if (takeBack()) this.#settle();
     };
   }
 
@@ -232,16 +218,14 @@ export class Outbox implements FlowPort {
 
   setFlow(flow: Flow): void {
     const wasOpen = this.#isOpen();
-    this.#flow = flow;
-    if (flow !== 'paced') this.#released = 0;
+    this.#gate.flow = flow;
     if (wasOpen && !this.#isOpen()) this.#announceWaiting();
     this.#settle();
   }
 
   /** Only what waits now can be released; a release that finds nothing is not kept for later messages. */
   release(count: number): void {
-    if (this.#flow !== 'paced') return;
-    this.#released = Math.min(this.#released + count, this.#list.waiting);
+    this.#gate.release(count);
     this.#settle();
   }
 
@@ -263,70 +247,58 @@ export class Outbox implements FlowPort {
 
   /** Calls back once nothing is in flight or can be resent; at once when that is so. The result takes the request back. */
   onFlushed(callback: () => void): () => void {
-    const waiter = { callback };
-    this.#flushWaiters.add(waiter);
+    const takeBack = this.#flushWaiters.add(undefined, callback);
     this.#tellAll();
-    return () => {
-      this.#flushWaiters.delete(waiter);
-    };
+    return () => void takeBack();
   }
 
   /** Whether a message may go as soon as the window has room. */
   #isOpen(): boolean {
-    return this.#line !== undefined && this.#flow === 'free';
+    return this.#line !== undefined && this.#gate.flow === 'free';
   }
 
   #goesAtOnce(entry: Entry): boolean {
     const line = this.#line;
     if (line === undefined || !this.#isOpen() || this.#isWriting || this.#list.next !== undefined)
       return false;
-    if (this.#mustBeKept(entry) || this.#isKeptFree(line)) return false;
-    return line.hasSlot(entry.message.qos, this.#flow) && this.#allows(entry.message);
+    if (!entry.isAccepted || this.#isKeptFree(line)) return false;
+    return line.hasSlot(entry.message.qos, this.#gate.flow) && this.#allows(entry.message);
   }
 
-  #mustBeKept({ message }: Entry): boolean {
-    return this.#options.journal !== undefined && message.qos === 1;
+  /** Throws if it may not wait, and evicts those in whose place it does. */
+  #makeRoom(entry: Entry): void {
+    entry.bytes = sizeOf(entry.message);
+    this.#room.check(entry, this.#isOpen());
+    this.#evictFor(entry, false);
+  }
+
+  #evictFor(entry: Entry, isCounted: boolean): void {
+    this.#room.evictFor(entry, this.#isOpen(), isCounted, (oldest) => {
+      // One that an earlier process left may have been sent.
+      this.#finish(oldest, withOutcome(evictedError(), oldest.writes > 0));
+    });
   }
 
   #keep(entry: Entry): void {
-    entry.isAccepted = false;
+    this.#room.hold(entry);
     entry.kept = this.#options.journal?.keep(entry.message, entry.expiresAt, (error) => {
       if (entry.place === 'ended') return;
-      if (error !== undefined) {
-        this.#finish(entry, error);
-      } else {
-        entry.isAccepted = true;
-        if (entry.announced) this.#notices.note(() => entry.observer.queued());
-      }
+      if (error === undefined) this.#accept(entry);
+      else this.#finish(entry, error);
       this.#settle();
     });
+  }
+
+  #accept(entry: Entry): void {
+    this.#room.free(entry);
+    entry.isAccepted = true;
+    this.#evictFor(entry, true);
+    if (entry.announced && entry.place !== 'ended') this.#notices.note(() => entry.observer.queued());
   }
 
   /** Whether the rate lets this message go now; if not, it is looked at again when it may. */
   #allows(message: OutgoingMessage): boolean {
     return this.#pacer?.allows(message) ?? true;
-  }
-
-  /** Throws, or evicts what must go so that the entry may wait. */
-  #makeRoom(entry: Entry): void {
-    const { maxBytes, overflow } = this.#limits;
-    const list = this.#list;
-    const maxMessages = this.#isOpen() ? Number.POSITIVE_INFINITY : this.#limits.maxMessages;
-    entry.bytes = sizeOf(entry.message);
-    // What waits since the limits were wider only makes way for as much as comes.
-    const most = {
-      messages: Math.max(maxMessages, list.waiting),
-      bytes: Math.max(maxBytes, list.waitingBytes),
-    };
-    const fits = () => list.waiting < most.messages && list.waitingBytes + entry.bytes <= most.bytes;
-    if (fits()) return;
-    if (overflow === 'dropNewest' || maxMessages < 1 || entry.bytes > maxBytes) throw queueFullError();
-    while (!fits()) {
-      const oldest = list.firstWaiting;
-      if (oldest === undefined) return;
-      // One that an earlier process left may have been sent.
-      this.#finish(oldest, withOutcome(evictedError(), oldest.writes > 0));
-    }
   }
 
   /** Writes and tells until there is nothing to do. From inside of a write or a call the outer one goes on with it. */
@@ -348,56 +320,45 @@ export class Outbox implements FlowPort {
   #nextToWrite(): Entry | undefined {
     const entry = this.#list.next;
     const line = this.#line;
-    if (entry === undefined || line === undefined || !line.hasSlot(entry.message.qos, this.#flow))
+    if (entry === undefined || line === undefined || !line.hasSlot(entry.message.qos, this.#gate.flow))
       return undefined;
-    if (entry.place === 'waiting' && this.#flow !== 'free' && this.#released === 0) return undefined;
-    if (!entry.isAccepted || this.#isKeptFree(line)) return undefined;
+    if (!this.#gate.lets(entry) || !entry.isAccepted || this.#isKeptFree(line)) return undefined;
     return this.#expiry.isOver(entry) || this.#allows(entry.message) ? entry : undefined;
   }
 
   /** Whoever asked to be told of room comes first, or a busy line would never have any. */
   #isKeptFree(line: Line): boolean {
-    return this.#requestWaiters.size > 0 && line.takesRequests(this.#flow);
+    return !this.#requestWaiters.isEmpty && line.takesRequests(this.#gate.flow);
   }
 
   #hasRoomForRequest(line: Line, message: OutgoingMessage): boolean {
-    return line.takesRequests(this.#flow) && line.hasSlot(message.qos, this.#flow) && this.#allows(message);
+    return (
+      line.takesRequests(this.#gate.flow) &&
+      line.hasSlot(message.qos, this.#gate.flow) &&
+      this.#allows(message)
+    );
   }
 
   /** All books are kept before the wire is called: it may answer, or end, inside of the call. */
   #write(entry: Entry): void {
     const line = this.#line;
     if (line === undefined) return;
-    if (entry.place === 'waiting' && this.#released > 0) this.#released--;
+    this.#gate.passes(entry);
     this.#list.advance();
     this.#pacer?.sent(entry.message);
     entry.writes++;
-    entry.line = line;
-    if (entry.message.qos === 1) line.slots--;
     try {
-      line.wire.publish(entry.message, (error) => this.#answered(entry, line, error));
-      // Sizes cost time: most are taken within the call, and never measured.
-      if (entry.message.qos === 0 && entry.line === line) this.#countUntaken(entry, line);
+      line.send(entry.message, entry, this.#answered);
     } catch (error) {
       this.#wireThrew(entry, line, error);
     }
   }
 
-  #countUntaken(entry: Entry, line: Line): void {
-    entry.untakenBytes = entry.bytes === 0 ? sizeOf(entry.message) : entry.bytes;
-    line.untakenRoom -= entry.untakenBytes;
-  }
-
-  /** The wire's answer counts once, and only for the line that it was written to. */
-  #answered(entry: Entry, line: Line, error: IotError | undefined): void {
-    if (entry.line !== line) return;
-    entry.line = undefined;
-    if (entry.message.qos === 1) line.slots++;
-    else if (entry.untakenBytes > 0) line.untakenRoom += entry.untakenBytes;
+  readonly #answered = (entry: Entry, error: IotError | undefined): void => {
     // Refused now, but an earlier line may have carried it: only then the outcome is unknown.
     if (entry.place === 'inFlight') this.#finish(entry, error && withOutcome(error, entry.writes > 1));
     this.#settle();
-  }
+  };
 
   /**
    * A wire that throws is about to end. QoS 1 stays in flight, so that `detach` makes it to be resent; QoS 0 can be
@@ -406,9 +367,7 @@ export class Outbox implements FlowPort {
   #wireThrew(entry: Entry, line: Line, cause: unknown): void {
     line.isStopped = true;
     this.#notices.report(cause);
-    if (entry.message.qos === 0 && entry.line === line && entry.place === 'inFlight') {
-      this.#finish(entry, wireFailedError(cause));
-    }
+    if (entry.message.qos === 0 && entry.place === 'inFlight') this.#finish(entry, wireFailedError(cause));
   }
 
   #dropLine(): Entry[] {
@@ -429,7 +388,6 @@ export class Outbox implements FlowPort {
   }
 
   #loseLine(entry: Entry): void {
-    entry.line = undefined;
     if (entry.message.qos === 0) this.#finish(entry, undefined);
     else if (this.#expiry.isOver(entry)) this.#finish(entry, expiredError(entry));
     else this.#announce(entry);
@@ -445,12 +403,13 @@ export class Outbox implements FlowPort {
   /** The only way out of the list. Without an error the message was delivered. */
   #finish(entry: Entry, error: IotError | undefined): void {
     const { observer } = entry;
+    if (!entry.isAccepted) this.#room.free(entry);
     this.#list.remove(entry);
     // Closed: what was accepted stays in the journal, for the next process.
     const isLeft = this.#closedBy !== undefined && entry.isAccepted;
     if (entry.kept !== undefined && !isLeft) this.#options.journal?.release(entry.kept);
     this.#line?.suspects?.delete(entry);
-    if (this.#released > this.#list.waiting) this.#released = this.#list.waiting;
+    this.#gate.left();
     this.#expiry.forget(entry);
     this.#notices.note(error === undefined ? () => observer.delivered() : () => observer.failed(error));
   }
@@ -475,26 +434,20 @@ export class Outbox implements FlowPort {
   /** Whose turn it is when nothing else is to be told: one that waits for room, or for the end of all that is under way. */
   readonly #nextWaiter = (): (() => void) | undefined => {
     const line = this.#line;
-    const [asking] = this.#requestWaiters;
-    if (asking !== undefined && line !== undefined && this.#hasRoomForRequest(line, asking.message)) {
-      this.#requestWaiters.delete(asking);
-      return () => {
-        try {
-          asking.callback();
-        } finally {
-          this.#writeAll();
-        }
-      };
-    }
-    const [flushing] = this.#flushWaiters;
-    if (flushing === undefined || !this.#isFlushed()) return undefined;
-    this.#flushWaiters.delete(flushing);
-    return flushing.callback;
+    const asking = line && this.#requestWaiters.takeIf((message) => this.#hasRoomForRequest(line, message));
+    if (asking === undefined) return this.#flushWaiters.takeIf(() => this.#isFlushed());
+    return () => {
+      try {
+        asking();
+      } finally {
+        this.#writeAll();
+      }
+    };
   };
 
   /** What is to be resent is not waited for on a line that finds out who closes it: a closed flow holds it back there. */
   #isFlushed(): boolean {
-    const isHeld = this.#line?.suspects !== undefined && this.#flow === 'closed';
+    const isHeld = this.#line?.suspects !== undefined && this.#gate.flow === 'closed';
     return this.#list.inFlight === 0 && (isHeld || this.#list.toResend === 0);
   }
 }
