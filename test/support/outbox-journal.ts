@@ -21,6 +21,12 @@ export class HeldJournal implements Pick<Journal, 'keep' | 'release' | 'retry'> 
     return this.#asked.size;
   }
 
+  /** What is answered next. */
+  get next(): OutgoingMessage | undefined {
+    const [kept] = this.#asked;
+    return kept?.message;
+  }
+
   keep(message: OutgoingMessage, expiresAt: number, done: (error?: IotError) => void): Kept {
     if (message.qos === 0) this.violations.push('QoS 0 is not stored');
     const kept = new Kept(message, expiresAt, done);

@@ -1,11 +1,13 @@
-import type { Entry } from '../../src/delivery/entry.ts';
+import type { EndObserver, Entry } from '../../src/delivery/entry.ts';
 import { Outbox } from '../../src/delivery/outbox.ts';
+import type { QueueLimits } from '../../src/delivery/outbox-options.ts';
 import { IotError } from '../../src/protocol/errors.ts';
 import type { Flow } from '../../src/protocol/flow.ts';
-import type { OutgoingMessage, QoS } from '../../src/protocol/message.ts';
+import type { OutgoingMessage } from '../../src/protocol/message.ts';
 import type { HistoryLine } from '../../src/testing/history-checker.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
-import { type ModelOptions, OutboxModel } from './outbox-model.ts';
+import { HeldJournal, leftBehind } from './outbox-journal.ts';
+import { type ModelOptions, OutboxModel, STEP_MS } from './outbox-model.ts';
 import { ScriptedWire, type WrittenPacket } from './scripted-wire.ts';
 
 /** One step of a random run. `a` and `b` choose among what is there, so that every step means something. */
@@ -30,10 +32,19 @@ export const COMMAND_WEIGHTS = {
   setFlow: 8,
   release: 8,
   advance: 8,
+  sleep: 1,
+  keep: 16,
+  recover: 2,
+  request: 5,
+  requestLater: 4,
+  forgetRequest: 1,
+  setLimits: 2,
   close: 0.25,
 } as const;
 
 export type CommandKind = keyof typeof COMMAND_WEIGHTS;
+
+export const BOUNDS = { maxMessages: [0, 1, 3, 5, 20], maxBytes: [80, 150, 400, 100_000] } as const;
 
 const FLOWS: readonly Flow[] = ['closed', 'paced', 'free', 'free'];
 
@@ -50,7 +61,10 @@ export class OutboxWorld {
   readonly clock = new VirtualClock();
   readonly outbox: Outbox;
   readonly model: OutboxModel;
+  readonly journal = new HeldJournal();
+  /** Of all that waits its turn, and of the requests, which do not. */
   readonly history: HistoryLine[] = [];
+  readonly requestHistory: HistoryLine[] = [];
   readonly writes: string[] = [];
   readonly told: string[] = [];
   /** What each line left open that was detached. */
@@ -66,12 +80,23 @@ export class OutboxWorld {
   readonly #spent: WrittenPacket[] = [];
   /** Once refused, always refused: a broker that changes its mind would reorder messages by itself. */
   readonly #poison = new Set<string>();
+  /** Requests that wait for room, and how each is taken back. */
+  readonly #asking = new Map<string, () => void>();
+  readonly #compared = new Map<string, number>();
   #added = 0;
+  #isClosed = false;
+  readonly #isRated: boolean;
+  readonly #isJournaled: boolean;
 
   constructor(options: ModelOptions) {
+    const { journaled, rate, ...others } = options;
     this.model = new OutboxModel(options);
+    this.#isRated = rate !== undefined;
+    this.#isJournaled = journaled;
     this.outbox = new Outbox({
-      ...options,
+      ...others,
+      ...(journaled ? { journal: this.journal } : {}),
+      ...(rate === undefined ? {} : { rate }),
       clock: this.clock,
       reportError: (error) => this.errors.push(error),
     });
@@ -82,17 +107,73 @@ export class OutboxWorld {
   }
 
   add(a: number, b: number, expiresInMs?: number): void {
-    const id = String(this.#added++);
-    const qos: QoS = a % 3 === 0 ? 0 : 1;
-    const payload = id.padEnd(b % 8 === 0 ? 90 : (b % 24) + 1, 'ü');
-    const message: OutgoingMessage = { topic: 'a/b', payload, qos, retain: false };
+    const { id, bytes, message } = this.#message('', a, b);
     const thrown = this.#addOne(id, message, expiresInMs);
-    const expected = this.model.add(id, qos, Buffer.byteLength(payload) + 3, expiresInMs);
-    same('add throws', thrown, expected);
+    same('add throws', thrown, this.model.add(id, message.qos, bytes, expiresInMs));
   }
 
   addExpiring(a: number, b: number): void {
     this.add(a, b, (b % 12) * 10 + 10);
+  }
+
+  /** The journal answers, in the order of the calls. */
+  keep(a: number, b: number): void {
+    const error = b % 9 === 0 ? new IotError('STORE_FULL', 'full') : undefined;
+    for (let left = a % 4; left >= 0; left--) {
+      const { next } = this.journal;
+      if (next === undefined) return;
+      this.journal.answer(1, error);
+      this.model.kept(idOf(next), error?.code);
+    }
+  }
+
+  /** Messages of an earlier process turn up, some of them too late to be of use. */
+  recover(a: number, b: number): void {
+    const found = Array.from({ length: (a % 3) + 1 }, (_, index) => {
+      const expiresInMs = (b + index) % 4 === 0 ? ((b % 7) - 1) * STEP_MS : Number.POSITIVE_INFINITY;
+      return { ...this.#message('r', 1, b + index), expiresInMs };
+    });
+    if (!this.#isClosed) this.#acceptBeforeWaiting(found.map(({ id }) => id));
+    const kept = found.map(({ message, expiresInMs }) => leftBehind(message, this.clock.now() + expiresInMs));
+    this.outbox.recover(kept, (message) => this.#observe(idOf(message)));
+    this.model.recover(found);
+  }
+
+  request(a: number, b: number): void {
+    const { id, bytes, message } = this.#message('q', a, b);
+    same('request', this.#request(id, message), this.model.request({ id, bytes, qos: message.qos }));
+  }
+
+  requestLater(a: number, b: number): void {
+    const { id, bytes, message } = this.#message('q', a, b);
+    let forget: (() => void) | undefined;
+    this.#asking.set(id, () => forget?.());
+    forget = this.outbox.onRoom(message, () => {
+      this.#asking.delete(id);
+      this.told.push(`room ${id}`);
+      if (!this.#request(id, message)) this.errors.push(`there was no room for ${id}`);
+      this.onTold();
+    });
+    this.model.requestLater({ id, bytes, qos: message.qos });
+  }
+
+  forgetRequest(a: number): void {
+    const id = [...this.#asking.keys()][a % (this.#asking.size || 1)];
+    if (id === undefined) return;
+    const forget = this.#asking.get(id);
+    this.#asking.delete(id);
+    forget?.();
+    this.model.forgetRequest(id);
+  }
+
+  setLimits(a: number, b: number): void {
+    const limits: QueueLimits = {
+      maxMessages: BOUNDS.maxMessages[a % 5] ?? 1,
+      maxBytes: BOUNDS.maxBytes[b % 4] ?? 80,
+      overflow: a % 2 === 0 ? 'dropNewest' : 'dropOldest',
+    };
+    this.outbox.limits = limits;
+    this.model.limits = limits;
   }
 
   receive(a: number): void {
@@ -184,14 +265,28 @@ export class OutboxWorld {
   }
 
   advance(a: number): void {
-    this.clock.advance((a % 6) * 10);
-    this.model.advance((a % 6) * 10);
+    this.#pass((a % 6) * STEP_MS);
+  }
+
+  sleep(): void {
+    this.#pass(1_000);
+  }
+
+  #pass(durationMs: number): void {
+    const { length } = this.told;
+    const { length: modelLength } = this.model.told;
+    this.clock.advance(durationMs);
+    this.model.advance(durationMs);
+    if (!this.#isRated) return;
+    // Expiry and rate have timers of their own: nobody says whose comes first at the same time.
+    sortFrom(this.told, length);
+    sortFrom(this.model.told, modelLength);
   }
 
   close(): void {
+    this.#isClosed = true;
     this.outbox.close(new IotError('CLOSED', 'closed'));
     this.model.close();
-    this.#loseLine(1);
   }
 
   /** A good line for as long as it takes. */
@@ -199,10 +294,23 @@ export class OutboxWorld {
     this.detach(0);
     this.setFlow(2);
     this.attachWire(true, 65_535);
-    for (let left = 1_000; left > 0 && this.#peer !== undefined && this.total > 0; left--) {
+    for (let left = 2_000; left > 0 && this.#isBusy(); left--) {
+      this.keep(3, 1);
       this.receive(2);
       this.acknowledge(0);
+      if (this.#isRated) this.#pass(5 * STEP_MS);
     }
+  }
+
+  /** Nobody is there any more. */
+  leave(): void {
+    this.outbox.detach();
+    this.model.detach();
+  }
+
+  #isBusy(): boolean {
+    const { unread = [], unanswered = [] } = this.#peer ?? {};
+    return this.total + this.journal.asked + this.#asking.size + unread.length + unanswered.length > 0;
   }
 
   get total(): number {
@@ -218,20 +326,25 @@ export class OutboxWorld {
     same('bytes', outbox.bytes, model.bytes);
     same('backlog', outbox.backlog, model.backlog);
     same('joined', outbox.joined, model.joined);
-    same('writes', this.writes.join(), model.writes.join());
-    same('left open', this.left.join(';'), model.left.join(';'));
-    same('told', this.told.join(), model.told.join());
+    same('entries', outbox.entries().map(nameOf).join(), model.entries);
+    this.#sameSoFar('writes', this.writes, model.writes);
+    this.#sameSoFar('left open', this.left, model.left);
+    this.#sameSoFar('told', this.told, model.told);
+    if (this.#isJournaled) this.#sameSoFar('released', this.journal.released.map(unpadded), model.released);
+  }
+
+  /** What was compared before has not changed: these only grow. */
+  #sameSoFar(what: string, is: readonly string[], shouldBe: readonly string[]): void {
+    const from = this.#compared.get(what) ?? 0;
+    same(what, is.slice(from).join(), shouldBe.slice(from).join());
+    this.#compared.set(what, is.length);
   }
 
   #addOne(id: string, message: OutgoingMessage, expiresInMs: number | undefined): string | undefined {
     this.history.push({ t: this.clock.now(), op: 'accepted', id, qos: message.qos });
     const { length } = this.history;
+    const observer = { queued: () => this.#heard('queued', id), ...this.#observe(id) };
     try {
-      const observer = {
-        queued: () => this.#heard('queued', id),
-        delivered: () => this.#heard('delivered', id),
-        failed: (error: IotError) => this.#heard('rejected', id, error),
-      };
       this.#entries.set(
         id,
         this.outbox.add(message, observer, expiresInMs === undefined ? {} : { expiresInMs }),
@@ -244,9 +357,39 @@ export class OutboxWorld {
     }
   }
 
+  #observe(id: string): EndObserver {
+    return {
+      delivered: () => this.#heard('delivered', id),
+      failed: (error: IotError) => this.#heard('rejected', id, error),
+    };
+  }
+
+  #message(prefix: string, a: number, b: number): { id: string; bytes: number; message: OutgoingMessage } {
+    const id = `${prefix}${this.#added++}`;
+    const payload = id.padEnd(b % 8 === 0 ? 90 : (b % 24) + 1, 'ü');
+    const message: OutgoingMessage = { topic: 'a/b', payload, qos: a % 3 === 0 ? 0 : 1, retain: false };
+    return { id, bytes: Buffer.byteLength(payload) + 3, message };
+  }
+
+  #request(id: string, message: OutgoingMessage): boolean {
+    const { length } = this.requestHistory;
+    this.requestHistory.push({ t: this.clock.now(), op: 'accepted', id, qos: message.qos });
+    const isWritten = this.outbox.request(message, this.#observe(id));
+    if (!isWritten) this.requestHistory.splice(length);
+    return isWritten;
+  }
+
+  /** Their place in the order is before all that waits now. */
+  #acceptBeforeWaiting(ids: readonly string[]): void {
+    const first = this.outbox.entries().find(({ place }) => place === 'waiting');
+    const at = this.history.findIndex(({ op, id }) => op === 'accepted' && first && id === idOfEntry(first));
+    const lines = ids.map((id) => ({ t: this.clock.now(), op: 'accepted', id, qos: 1 }) as const);
+    this.history.splice(at < 0 ? this.history.length : at, 0, ...lines);
+  }
+
   #heard(op: 'queued' | 'delivered' | 'rejected', id: string, error?: IotError): void {
     const unknown = error?.outcomeUnknown === true;
-    this.history.push({ t: this.clock.now(), op, id, ...(unknown ? { outcomeUnknown: true } : {}) });
+    this.#historyOf(id).push({ t: this.clock.now(), op, id, ...(unknown ? { outcomeUnknown: true } : {}) });
     if (error === undefined) this.told.push(`${op} ${id}`);
     else this.told.push(`failed ${id} ${error.code}${unknown ? ' outcomeUnknown' : ''}`);
     if (op !== 'queued') this.#entries.delete(id);
@@ -265,7 +408,7 @@ export class OutboxWorld {
     const packet = this.#peer?.unread.shift();
     if (packet === undefined) return;
     const id = idOf(packet.message);
-    const isFirst = !this.history.some((line) => line.op === 'received' && line.id === id);
+    const isFirst = !this.#historyOf(id).some((line) => line.op === 'received' && line.id === id);
     if (refused && isFirst && packet.message.qos === 1) this.#poison.add(id);
     const poison = this.#poison.has(id);
     if (!poison) this.#log('received', id);
@@ -281,12 +424,28 @@ export class OutboxWorld {
   }
 
   #log(op: 'written' | 'received' | 'acknowledged', id: string): void {
-    this.history.push({ t: this.clock.now(), op, id });
+    this.#historyOf(id).push({ t: this.clock.now(), op, id });
+  }
+
+  #historyOf(id: string): HistoryLine[] {
+    return id.startsWith('q') ? this.requestHistory : this.history;
   }
 }
 
 function idOf(message: OutgoingMessage): string {
-  return String(message.payload).replaceAll('ü', '');
+  return unpadded(String(message.payload));
+}
+
+function unpadded(payload: string): string {
+  return payload.replaceAll('ü', '');
+}
+
+function nameOf(entry: Entry): string {
+  return `${idOfEntry(entry)} ${entry.place}`;
+}
+
+function sortFrom(list: string[], start: number): void {
+  list.push(...list.splice(start).sort());
 }
 
 function idOfEntry({ message }: Entry): string {

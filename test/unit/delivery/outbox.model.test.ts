@@ -2,7 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkHistory, cleanHistory } from '../../../src/testing/history-checker.ts';
 import type { ModelOptions } from '../../support/outbox-model.ts';
-import { COMMAND_WEIGHTS, type Command, type CommandKind, OutboxWorld } from '../../support/outbox-world.ts';
+import {
+  BOUNDS,
+  COMMAND_WEIGHTS,
+  type Command,
+  type CommandKind,
+  OutboxWorld,
+} from '../../support/outbox-world.ts';
 
 /** Another seed: OUTBOX_SEED=… npx vitest run test/unit/delivery. fast-check prints the one that failed. */
 const seed = Number(process.env['OUTBOX_SEED'] ?? 20_261_123);
@@ -12,11 +18,22 @@ const options: fc.Arbitrary<ModelOptions> = fc.record({
     { weight: 5, arbitrary: fc.constant(true) },
     { weight: 1, arbitrary: fc.constant(false) },
   ),
-  maxMessages: fc.constantFrom(0, 1, 3, 5, 20),
-  maxBytes: fc.constantFrom(80, 150, 400, 100_000),
+  maxMessages: fc.constantFrom(...BOUNDS.maxMessages),
+  maxBytes: fc.constantFrom(...BOUNDS.maxBytes),
   overflow: fc.constantFrom('dropNewest', 'dropOldest'),
   window: fc.constantFrom(1, 2, 4, 100),
   maxUntakenBytes: fc.constantFrom(1, 30, 150, 100_000),
+  journaled: fc.boolean(),
+  rate: fc.oneof(
+    { weight: 3, arbitrary: fc.constant(undefined) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        publishesPerSecond: fc.constantFrom(1, 3, 20, 35),
+        bytesPerSecond: fc.constantFrom(60, 300, 100_000),
+      }),
+    },
+  ),
 });
 
 const kinds = Object.entries(COMMAND_WEIGHTS) as [CommandKind, number][];
@@ -28,13 +45,15 @@ const commands = fc.array(command, { minLength: 10, maxLength: 90, size: 'max' }
 
 /** All has ended, well or badly, and nothing is left behind. */
 function expectCleanEnd(world: OutboxWorld): void {
+  world.leave();
   expect(checkHistory(world.history, { allowResends: true })).toEqual(cleanHistory);
+  expect(checkHistory(world.requestHistory)).toEqual(cleanHistory);
   expect({ total: world.total, bytes: world.outbox.bytes, timers: world.clock.pending }).toEqual({
     total: 0,
     bytes: 0,
     timers: 0,
   });
-  expect(world.errors).toEqual([]);
+  expect([world.errors, world.journal.violations, world.journal.asked]).toEqual([[], [], 0]);
 }
 
 describe('the outbox, in random interleavings', () => {
@@ -51,7 +70,7 @@ describe('the outbox, in random interleavings', () => {
         world.compare();
         expectCleanEnd(world);
       }),
-      { seed, numRuns: 4_000 },
+      { seed, numRuns: 2_500 },
     );
   });
 
@@ -69,7 +88,7 @@ describe('the outbox, in random interleavings', () => {
         world.close();
         expectCleanEnd(world);
       }),
-      { seed, numRuns: 2_000 },
+      { seed, numRuns: 1_500 },
     );
   });
 
