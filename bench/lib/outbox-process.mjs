@@ -19,17 +19,17 @@ const clock = { now: () => performance.now(), setTimeout, clearTimeout };
 const observer = { queued() {}, delivered() {}, failed() {} };
 const ended = new Error('measured');
 
-function outboxWith(limits, waiting) {
+function filled(limits, waiting) {
   const outbox = new Outbox({ clock, enabled: true, overflow: 'dropNewest', ...NOWHERE, ...limits });
   for (let i = 0; i < waiting; i++) outbox.add(MESSAGE, observer);
-  globalThis.gc();
   return outbox;
 }
 
 const nanoseconds = ({ cpu }, count) => (cpu * 1e9) / count;
 
 function addCost(waiting, measured) {
-  const outbox = outboxWith({}, waiting);
+  const outbox = filled({}, waiting);
+  globalThis.gc();
   let sum = 0;
   for (let done = 0; done < measured; done += PROBE) {
     const entries = [];
@@ -43,32 +43,33 @@ function addCost(waiting, measured) {
 
 /** Each evicts the oldest, and is the newest. */
 function evictCost(waiting, measured) {
-  const outbox = outboxWith({ maxMessages: waiting, overflow: 'dropOldest' }, waiting);
+  const outbox = filled({ maxMessages: waiting, overflow: 'dropOldest' }, waiting);
+  globalThis.gc();
   const seconds = stopwatch();
   for (let i = 0; i < measured; i++) outbox.add(MESSAGE, observer);
   return nanoseconds(seconds(), measured);
 }
 
-/** Until all that waited are acknowledged: a window at a time, as many times over as it takes to be measured. */
+/** Until all that waited are acknowledged: a window at a time, in as many outboxes as it takes to be measured. */
 function drainCost(waiting, measured) {
-  const times = Math.ceil(measured / waiting);
-  let sum = 0;
-  for (let time = 0; time < times; time++) {
-    const outbox = outboxWith({}, waiting);
-    let open = [];
-    const wire = { receiveMaximum: 100, publish: (_message, done) => open.push(done) };
-    const seconds = stopwatch();
-    outbox.setFlow('free');
-    outbox.attach(wire);
-    while (open.length > 0) {
-      const answered = open;
-      open = [];
-      for (const done of answered) done();
-    }
-    sum += nanoseconds(seconds(), waiting * times);
-    if (outbox.waiting + outbox.inFlight > 0) throw new Error('not drained');
+  const outboxes = Array.from({ length: Math.ceil(measured / waiting) }, () => filled({}, waiting));
+  globalThis.gc();
+  const seconds = stopwatch();
+  for (const outbox of outboxes) drain(outbox);
+  return nanoseconds(seconds(), waiting * outboxes.length);
+}
+
+function drain(outbox) {
+  let open = [];
+  const wire = { receiveMaximum: 100, publish: (_message, done) => open.push(done) };
+  outbox.setFlow('free');
+  outbox.attach(wire);
+  while (open.length > 0) {
+    const answered = open;
+    open = [];
+    for (const done of answered) done();
   }
-  return sum;
+  if (outbox.waiting + outbox.inFlight > 0) throw new Error('not drained');
 }
 
 function used() {
@@ -81,33 +82,28 @@ function heapBytes(waiting) {
   const number = Math.ceil(10_000 / waiting);
   const outboxes = [];
   const before = used();
-  for (let i = 0; i < number; i++) outboxes.push(outboxWith({}, waiting));
+  for (let i = 0; i < number; i++) outboxes.push(filled({}, waiting));
   const bytes = used() - before;
   return bytes / outboxes.reduce((sum, outbox) => sum + outbox.waiting, 0);
 }
 
-async function offlineClient(waiting) {
+async function publishCosts(waiting, measured) {
   const client = createIotClient({
     endpoint: '127.0.0.1',
     clientId: 'bench',
     auth: plainTcp(),
     offlineQueue: NOWHERE,
   });
-  await publish(client, waiting);
-  return client;
-}
-
-async function publish(client, count) {
-  for (let i = 0; i < count; i++) await client.publish(MESSAGE.topic, MESSAGE.payload, { qos: 1 });
-}
-
-async function publishCosts(waiting, measured) {
   const before = used();
-  const client = await offlineClient(waiting);
+  await publish(client, waiting);
   const bytes = (used() - before) / waiting;
   const seconds = stopwatch();
   await publish(client, measured);
   return { publish: nanoseconds(seconds(), measured), publishHeap: bytes };
+}
+
+async function publish(client, count) {
+  for (let i = 0; i < count; i++) await client.publish(MESSAGE.topic, MESSAGE.payload, { qos: 1 });
 }
 
 // Once, so that all is compiled.
