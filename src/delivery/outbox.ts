@@ -240,6 +240,8 @@ export class Outbox implements FlowPort {
     const left = leftError(error);
     for (let entry = this.#list.first; entry !== undefined; entry = this.#list.first) {
       const isLeft = entry.kept !== undefined && entry.isAccepted;
+      // Its sender hears that it was accepted, if he has heard nothing yet.
+      if (isLeft) this.#announce(entry);
       this.#finish(entry, withOutcome(isLeft ? left : error, entry.writes > 0));
     }
     this.#settle();

@@ -37,6 +37,8 @@ export class Room {
    * @param isCounted whether it is one of them already, so that it may be the oldest itself
    */
   evictFor(entry: Entry, isOpen: boolean, isCounted: boolean, end: (oldest: Entry) => void): void {
+    // Then `check` has refused what is too much, and what it let in while a line was live stays.
+    if (this.limits.overflow === 'dropNewest') return;
     const own = isCounted ? 1 : 0;
     const others = () => {
       const { messages, bytes } = this.#count(entry);

@@ -120,6 +120,16 @@ describe('a message that a journal must keep', () => {
     expect(box.told).toEqual(['queued a', 'delivered a']);
   });
 
+  it('makes nobody go with dropNewest, also when the line broke before it was kept', () => {
+    const [box, journal] = durableLive({ window: 1, maxMessages: 1, overflow: 'dropNewest' });
+    box.addAll(['in flight', 'waits']);
+    journal.answerAll();
+    box.add('comes');
+    box.outbox.detach();
+    journal.answerAll();
+    expect(box.told).toEqual(['queued in flight', 'queued waits', 'queued comes']);
+  });
+
   it('is rejected when the journal cannot keep it, and what is behind it goes on', () => {
     const [box, journal, wire] = durableLive();
     box.addAll(['a', 'b']);
@@ -231,6 +241,21 @@ describe('what a journal has', () => {
     ]);
     wire.answer('in flight');
     expect([journal.released, journal.asked]).toEqual([['not kept'], 0]);
+  });
+
+  it('is announced at close when its sender has heard nothing yet: the next process will deliver it', () => {
+    const [box, journal] = durableLive({ window: 1 });
+    box.addAll(['in flight', 'kept']);
+    journal.answerAll();
+    box.add('not kept');
+    box.outbox.close(closed);
+    expect(box.told).toEqual([
+      'queued in flight',
+      'failed in flight CLOSED',
+      'queued kept',
+      'failed kept CLOSED',
+      'failed not kept CLOSED',
+    ]);
   });
 
   it('is asked to try its store again at each new line', () => {
