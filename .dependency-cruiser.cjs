@@ -4,7 +4,7 @@ const LAYERS = {
   protocol: { layers: [], packages: [], node: false },
   delivery: { layers: ['protocol'], packages: ['denque'], node: false },
   machines: { layers: ['protocol'], packages: ['xstate'], node: false },
-  adapters: { layers: ['protocol'], packages: ['mqtt', 'mqtt-packet'], node: true },
+  adapters: { layers: ['protocol'], packages: ['mqtt', 'mqtt-packet', 'level'], node: true },
   client: {
     layers: ['machines', 'adapters', 'delivery', 'protocol'],
     packages: ['xstate', 'denque'],
@@ -90,7 +90,7 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/' },
       to: {
-        path: packagePaths(['aedes', 'selfsigned']),
+        path: packagePaths(['aedes', 'level', 'selfsigned']),
         dependencyTypesNot: ['type-only', 'dynamic-import'],
       },
     },

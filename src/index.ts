@@ -6,6 +6,8 @@
 
 export type { Authentication, PemSource } from './adapters/authentication.ts';
 export type { CredentialOptions } from './adapters/credentials.ts';
+export { type LevelStoreOptions, levelStore } from './adapters/level-store.ts';
+export { memoryStore } from './adapters/memory-store.ts';
 export { type MutualTlsOptions, mutualTls } from './adapters/mutual-tls.ts';
 export { plainTcp } from './adapters/plain-tcp.ts';
 export { createIotClient } from './client/client.ts';
@@ -27,10 +29,6 @@ export type { SessionOption } from './client/session.ts';
 export type { Status, StatusState } from './client/status.ts';
 export type { MessageHandler, Subscription } from './client/subscription.ts';
 export type { WillOptions } from './client/will.ts';
-export { type LevelStoreOptions, levelStore } from './delivery/level-store.ts';
-export { memoryStore } from './delivery/memory-store.ts';
-export type { QueueLimits } from './delivery/outbox-options.ts';
-export type { RateLimit } from './delivery/publish-rate.ts';
 export type { BackoffPolicy } from './protocol/backoff.ts';
 export type { Clock, Timer } from './protocol/clock.ts';
 export type { DrainPolicy } from './protocol/drain.ts';
@@ -43,6 +41,7 @@ export {
 } from './protocol/errors.ts';
 export type { MessageProperties, QoS, SubscriptionOptions, UserProperties } from './protocol/message.ts';
 export type { PayloadInput } from './protocol/payload.ts';
+export type { QueueLimits, RateLimit } from './protocol/queue-limits.ts';
 export type {
   DurableStore,
   MemoryStore,

@@ -32,7 +32,7 @@ export interface ClientEvents {
   undelivered: { readonly topic: string; readonly qos: QoS; readonly error: IotError };
   /** The broker refused a filter, or closes line after line over it (`POISON_SUBSCRIPTION`); its subscriptions have ended. */
   subscriptionRefused: { readonly filter: string; readonly error: IotError };
-  /** An iterator of `client.messages()` was too slow for its buffer; `dropped` counts its losses so far. */
+  /** An iterator of `client.messages()` was too slow for its buffer; `dropped` counts its losses so far. Told once a burst. */
   overflow: { readonly filter: string; readonly dropped: number };
   /** More is published than the drain lets go, and it is not adaptive: this drain will not end. */
   endlessDrain: { readonly queued: number };

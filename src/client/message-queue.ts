@@ -22,6 +22,7 @@ export class MessageQueue<T> implements AsyncIterableIterator<T, undefined> {
   readonly #onOverflow: (dropped: number) => void;
   #end: { readonly error?: unknown } | undefined;
   #dropped = 0;
+  #isTelling = false;
 
   constructor(
     options: { readonly limit: number; readonly overflow: Overflow },
@@ -41,8 +42,7 @@ export class MessageQueue<T> implements AsyncIterableIterator<T, undefined> {
       return;
     }
     if (this.#buffer.length >= this.#limit) {
-      this.#dropped += 1;
-      this.#onOverflow(this.#dropped);
+      this.#lose();
       if (this.#overflow === 'dropNewest') return;
       this.#buffer.shift();
     }
@@ -78,6 +78,17 @@ export class MessageQueue<T> implements AsyncIterableIterator<T, undefined> {
 
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  /** What is lost together is told together: a burst is no reason for another. */
+  #lose(): void {
+    this.#dropped += 1;
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    queueMicrotask(() => {
+      this.#isTelling = false;
+      this.#onOverflow(this.#dropped);
+    });
   }
 
   /** An error is told once; whoever asks again is told that it is over. */

@@ -1,7 +1,7 @@
 import type { Outbox } from '../delivery/outbox.ts';
-import type { QueueLimits } from '../delivery/outbox-options.ts';
 import type { DrainPolicy } from '../protocol/drain.ts';
 import type { OutgoingMessage } from '../protocol/message.ts';
+import type { QueueLimits } from '../protocol/queue-limits.ts';
 import type { RecoveredMessages } from '../protocol/queue-store.ts';
 import { PRINTED } from './printing.ts';
 import { type QueueChanges, resolveChanges } from './queue-options.ts';

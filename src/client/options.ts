@@ -1,6 +1,5 @@
 import type { Authentication, PemSource } from '../adapters/authentication.ts';
 import { PemOption } from '../adapters/certificates.ts';
-import type { RateLimit } from '../delivery/publish-rate.ts';
 import { type BackoffPolicy, DEFAULT_BACKOFF, validateBackoff } from '../protocol/backoff.ts';
 import { type Clock, systemClock, systemRandom } from '../protocol/clock.ts';
 import { isAwsEndpoint } from '../protocol/endpoint.ts';
@@ -8,6 +7,7 @@ import { invalid, invalidSecret } from '../protocol/errors.ts';
 import { checkFields } from '../protocol/fields.ts';
 import { AWS_LIMITS, MQTT_LIMITS } from '../protocol/limits.ts';
 import type { Will } from '../protocol/message.ts';
+import type { RateLimit } from '../protocol/queue-limits.ts';
 import { functionOf, hasMethods, oneOf, positiveMs, wholeNumber } from './checks.ts';
 import { resolveClientId } from './client-id.ts';
 import { type OfflineQueueOptions, type ResolvedQueue, resolveQueue, resolveRate } from './queue-options.ts';

@@ -1,10 +1,9 @@
-import type { QueueLimits } from '../delivery/outbox-options.ts';
-import type { RateLimit } from '../delivery/publish-rate.ts';
 import { MAX_DELAY_MS } from '../protocol/clock.ts';
 import { DEFAULT_DRAIN, type DrainPolicy } from '../protocol/drain.ts';
 import { invalid } from '../protocol/errors.ts';
 import { checkFields } from '../protocol/fields.ts';
 import { AWS_LIMITS } from '../protocol/limits.ts';
+import type { QueueLimits, RateLimit } from '../protocol/queue-limits.ts';
 import type { DurableStore, QueueStore } from '../protocol/queue-store.ts';
 import { hasMethods, oneOf } from './checks.ts';
 

@@ -214,7 +214,7 @@ export class Journal {
   async #write(store: OpenStore): Promise<void> {
     const changes = this.#ranges?.takeChanges() ?? [];
     this.#takePuts(changes);
-    await store.write(changes);
+    await store.write(changes, { mayLag: this.#out.length === 0 });
     this.#isOutageTold = false;
     const kept = this.#out;
     this.#out = [];
@@ -259,7 +259,7 @@ export class Journal {
     const store = this.#store;
     if (store === undefined) return;
     try {
-      if (this.#ranges?.isChanged) await store.write(this.#ranges.takeChanges());
+      if (this.#ranges?.isChanged) await store.write(this.#ranges.takeChanges(), { mayLag: true });
     } catch {
       // Then the next process finds again what was released: it is delivered twice, but not lost.
     }

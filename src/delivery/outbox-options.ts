@@ -1,16 +1,6 @@
 import type { Clock } from '../protocol/clock.ts';
+import type { QueueLimits, RateLimit } from '../protocol/queue-limits.ts';
 import type { Journal } from './journal.ts';
-import type { RateLimit } from './publish-rate.ts';
-
-/** How much may wait, and what happens to more. */
-export interface QueueLimits {
-  /** How many messages may wait. Does not bind while the flow is free. */
-  readonly maxMessages: number;
-  /** How many bytes (topics, payloads, properties) may wait, also while the flow is free and only the window holds them. */
-  readonly maxBytes: number;
-  /** Who loses when there is no room: the message that is added, or the oldest ones that wait. */
-  readonly overflow: 'dropNewest' | 'dropOldest';
-}
 
 export interface OutboxOptions extends QueueLimits {
   readonly clock: Clock;

@@ -2,6 +2,7 @@ import type { IotError } from '../protocol/errors.ts';
 import type { Flow, FlowPort } from '../protocol/flow.ts';
 import { AWS_LIMITS } from '../protocol/limits.ts';
 import type { OutgoingMessage } from '../protocol/message.ts';
+import type { QueueLimits } from '../protocol/queue-limits.ts';
 import type { Wire } from '../protocol/transport.ts';
 import {
   closedError,
@@ -19,7 +20,7 @@ import { Gate } from './gate.ts';
 import type { Kept } from './journal.ts';
 import { Line } from './line.ts';
 import { Notices } from './notices.ts';
-import type { AddOptions, OutboxOptions, QueueLimits } from './outbox-options.ts';
+import type { AddOptions, OutboxOptions } from './outbox-options.ts';
 import { Pacer } from './pacer.ts';
 import { Room } from './room.ts';
 import { Waiters } from './waiters.ts';

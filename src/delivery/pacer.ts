@@ -1,7 +1,8 @@
 import type { Clock, Timer } from '../protocol/clock.ts';
 import type { OutgoingMessage } from '../protocol/message.ts';
+import type { RateLimit } from '../protocol/queue-limits.ts';
 import { sizeOf } from './entry.ts';
-import { PublishRate, type RateLimit } from './publish-rate.ts';
+import { PublishRate } from './publish-rate.ts';
 
 /** Holds messages back while their rate is used up, and says when to look again. */
 export class Pacer {

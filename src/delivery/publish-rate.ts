@@ -1,11 +1,5 @@
 import Denque from 'denque';
-
-/** How much may be published in a second. Waiting happens in the outbox, and what is sent again counts again. */
-export interface RateLimit {
-  readonly publishesPerSecond: number;
-  /** Topics, payloads and properties together. */
-  readonly bytesPerSecond: number;
-}
+import type { RateLimit } from '../protocol/queue-limits.ts';
 
 /** What was sent in the last `periodMs`, whenever that is looked at. */
 class SlidingWindow {

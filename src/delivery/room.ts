@@ -1,7 +1,7 @@
+import type { QueueLimits } from '../protocol/queue-limits.ts';
 import { queueFullError } from './endings.ts';
 import type { Entry } from './entry.ts';
 import type { EntryList } from './entry-list.ts';
-import type { QueueLimits } from './outbox-options.ts';
 
 /**
  * How much may wait. Refuses what finds no room, and says which ones make way for what does.

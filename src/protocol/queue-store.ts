@@ -48,8 +48,11 @@ export interface OpenStore {
   /**
    * All of these changes, or none. Resolves once they are kept as safely as the store promises; rejects with an IotError
    * `STORE_FULL` or `STORE_FAILED`, and is not written to again then, only closed.
+   *
+   * @param options `mayLag`: nothing is lost when the end of the machine undoes these changes (messages that have ended would
+   * be sent again), so nobody has to wait for the disk. Later ones never overtake them.
    */
-  write(changes: readonly StoreChange[]): Promise<void>;
+  write(changes: readonly StoreChange[], options?: { readonly mayLag: boolean }): Promise<void>;
   /** Frees it for the next process. Never rejects. */
   close(): Promise<void>;
 }

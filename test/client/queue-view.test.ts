@@ -181,7 +181,9 @@ describe('client.queue', () => {
 
 describe('client.queue.configure()', () => {
   const DEFAULTS = {
-    ...{ maxMessages: 20, maxBytes: 67_108_864, overflow: 'dropNewest' },
+    maxMessages: 20,
+    maxBytes: 67_108_864,
+    overflow: 'dropNewest',
     drain: { perSecond: 2, adaptive: true },
   } as const;
 

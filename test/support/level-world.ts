@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { onTestFinished } from 'vitest';
 
-import { levelStore } from '../../src/delivery/level-store.ts';
-import type { SyncPolicy } from '../../src/delivery/level-syncing.ts';
+import { levelStore } from '../../src/adapters/level-store.ts';
+import type { SyncPolicy } from '../../src/adapters/level-syncing.ts';
 import type { OpenStore, StoreChange, StoreRecord } from '../../src/protocol/queue-store.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 

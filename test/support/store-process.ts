@@ -28,7 +28,7 @@ let folder = '';
 export function withStoreProcesses(): void {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'aws-iot-machines-'));
-    await Promise.all(['protocol', 'delivery'].map(compileLayer));
+    await Promise.all(['protocol', 'adapters'].map(compileLayer));
     await symlink(join(root, 'node_modules'), join(folder, 'node_modules'), 'junction');
     await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
   });
@@ -47,7 +47,7 @@ async function compileLayer(layer: string): Promise<void> {
 /** Runs these statements in another process, with `levelStore` and `systemClock` there. */
 export function startStoreProcess(code: string): StoreProcess {
   const imports = [
-    "import { levelStore } from './delivery/level-store.js';",
+    "import { levelStore } from './adapters/level-store.js';",
     "import { systemClock } from './protocol/clock.js';",
   ];
   const program = [...imports, code].join('\n');

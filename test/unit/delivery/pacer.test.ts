@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Pacer } from '../../../src/delivery/pacer.ts';
-import type { RateLimit } from '../../../src/delivery/publish-rate.ts';
+import type { RateLimit } from '../../../src/protocol/queue-limits.ts';
 import { IotError } from '../../../src/protocol/errors.ts';
 import type { OutgoingMessage } from '../../../src/protocol/message.ts';
 import { VirtualClock } from '../../../src/testing/virtual-clock.ts';

@@ -61,13 +61,13 @@ export class OpenLevelStore implements OpenStore {
     }
   }
 
-  async write(changes: readonly StoreChange[]): Promise<void> {
+  async write(changes: readonly StoreChange[], { mayLag } = { mayLag: false }): Promise<void> {
     if (this.#trailing !== undefined) await this.#trailing;
     if (this.#ended !== undefined) throw this.#ended;
     if (changes.length === 0) return;
     try {
       const operations = changes.map(toOperation);
-      await this.#ports.database.batch(operations, { sync: this.#syncing.next() });
+      await this.#ports.database.batch(operations, { sync: this.#syncing.next(mayLag) });
       this.#ports.directory.checkStillThere();
     } catch (error) {
       throw this.#fail('written', error);

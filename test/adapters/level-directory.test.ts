@@ -2,8 +2,8 @@ import { chmod, lstat, mkdir, readdir, readFile, rename, rm, symlink, writeFile 
 import { dirname, join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 
-import { levelStore } from '../../../src/delivery/level-store.ts';
-import { VirtualClock } from '../../../src/testing/virtual-clock.ts';
+import { levelStore } from '../../src/adapters/level-store.ts';
+import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import {
   everythingIn,
   freshPath,
@@ -12,7 +12,7 @@ import {
   put,
   textsAt,
   textsOf,
-} from '../../support/level-world.ts';
+} from '../support/level-world.ts';
 
 /** A message with all of these in it. */
 const saying = (...parts: readonly string[]): string =>

@@ -125,7 +125,7 @@ export class LevelDirectory {
       if (entries.every((entry) => entry.name === 'format.json.new' && entry.isFile())) return true;
       throw refusal(
         `${shown(this.path)} is not empty, and what is in it is not a durable queue`,
-        'give it a directory of its own; it is made if it is not there',
+        'Give it a directory of its own; it is made if it is not there.',
       );
     }
     const link = entries.find((entry) => OURS.includes(entry.name) && entry.isSymbolicLink());
@@ -153,12 +153,12 @@ function checkFormat(path: string, text: string): void {
     throw new IotError(
       'STORE_INCOMPATIBLE',
       `the durable queue of ${shown(path)} has format ${Number(format)}, and this version knows format ${FORMAT}`,
-      { remediation: 'use the version of aws-iot-machines that wrote it, or give another directory' },
+      { remediation: 'Use the version of aws-iot-machines that wrote it, or give another directory.' },
     );
   }
   if (format !== FORMAT || content !== CONTENT) {
     throw new IotError('STORE_INCOMPATIBLE', `${shown(path)} is not of a durable queue of this package`, {
-      remediation: 'give another directory',
+      remediation: 'Give another directory.',
     });
   }
 }
@@ -175,18 +175,18 @@ function parsed(text: string): { readonly format?: unknown; readonly content?: u
 /** What somebody else made or can change may lead anywhere. */
 function refuseStranger(path: string, status: Stats): void {
   if (status.isSymbolicLink()) throw isLink(path);
-  if (!status.isDirectory()) throw refusal(`${shown(path)} is not a directory`, 'give another directory');
+  if (!status.isDirectory()) throw refusal(`${shown(path)} is not a directory`, 'Give another directory.');
   const user = process.geteuid?.();
   if (user !== undefined && status.uid !== user) {
     throw refusal(
       `${shown(path)} belongs to user ${status.uid}, and this process runs as user ${user}`,
-      'give a directory that does not exist yet, or change whose it is',
+      'Give a directory that does not exist yet, or change whose it is.',
     );
   }
 }
 
 function isLink(path: string): IotError {
-  return refusal(`${shown(path)} is a symbolic link`, 'give the directory that it leads to, or remove it');
+  return refusal(`${shown(path)} is a symbolic link`, 'Give the directory that it leads to, or remove it.');
 }
 
 function refusal(message: string, remediation: string): IotError {

@@ -19,7 +19,7 @@ export function storeError(directory: string, doing: string, thrown: unknown): I
     return new IotError(
       'STORE_FULL',
       `the disk of the durable queue in ${shown(directory)} has no room left`,
-      { remediation: 'free some of it; the queue goes on by itself then', cause: thrown },
+      { remediation: 'Free some of it; the queue goes on by itself then.', cause: thrown },
     );
   }
   return new IotError(
@@ -27,7 +27,7 @@ export function storeError(directory: string, doing: string, thrown: unknown): I
     `the durable queue in ${shown(directory)} cannot be ${doing}: ${describe(reasonIn(said))}`,
     {
       remediation:
-        'see that the directory is there, on a healthy disk, and that this process may write to it',
+        'See that the directory is there, on a healthy disk, and that this process may write to it.',
       cause: thrown,
     },
   );

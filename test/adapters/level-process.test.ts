@@ -2,8 +2,8 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { freshPath, openAt, textsAt, textsOf } from '../../support/level-world.ts';
-import { startStoreProcess, withStoreProcesses } from '../../support/store-process.ts';
+import { freshPath, openAt, textsAt, textsOf } from '../support/level-world.ts';
+import { startStoreProcess, withStoreProcesses } from '../support/store-process.ts';
 
 withStoreProcesses();
 

@@ -3,8 +3,8 @@ import { dirname } from 'node:path';
 import { Level } from 'level';
 import { describe, expect, it, type MockInstance, vi } from 'vitest';
 
-import { levelStore } from '../../../src/delivery/level-store.ts';
-import { VirtualClock } from '../../../src/testing/virtual-clock.ts';
+import { levelStore } from '../../src/adapters/level-store.ts';
+import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import {
   cutCopy,
   drop,
@@ -15,7 +15,7 @@ import {
   recordsOf,
   textsAt,
   textsOf,
-} from '../../support/level-world.ts';
+} from '../support/level-world.ts';
 
 describe('the options of a level store', () => {
   it.each([
@@ -184,6 +184,15 @@ describe('fault:F-4 when the disk is waited for', () => {
       expect(texts.at(-1)).toEqual([number, `message ${number}`]);
     }
     expect(syncsOf(batch)).toEqual([true, true, true, true, true]);
+  });
+
+  it('always: nobody waits for what may lag', async () => {
+    const batch = spyOnBatches();
+    const store = await openAt(await freshPath(), 'always');
+    await store.write([put(1, 'a')]);
+    await store.write([drop(1)], { mayLag: true });
+    await store.write([put(2, 'b')], { mayLag: false });
+    expect(syncsOf(batch)).toEqual([true, false, true]);
   });
 
   it('always is what is done by itself', async () => {

@@ -123,7 +123,7 @@ function openInThisProcess(): Set<string> {
 
 function locked(path: string, holder: string): IotError {
   return new IotError('STORE_LOCKED', `the durable queue in ${shown(path)} is in use by ${holder}`, {
-    remediation: 'close it there, or give this client a directory of its own',
+    remediation: 'Close it there, or give this client a directory of its own.',
   });
 }
 

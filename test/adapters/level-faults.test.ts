@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path';
 import { Level } from 'level';
 import { describe, expect, it, vi } from 'vitest';
 
-import { levelStore } from '../../../src/delivery/level-store.ts';
-import { VirtualClock } from '../../../src/testing/virtual-clock.ts';
+import { levelStore } from '../../src/adapters/level-store.ts';
+import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import {
   cutCopy,
   freshPath,
@@ -15,7 +15,7 @@ import {
   put,
   textsAt,
   textsOf,
-} from '../../support/level-world.ts';
+} from '../support/level-world.ts';
 
 // As they are, but for what a test says of one call: root may do everything, so that a mode refuses it nothing.
 vi.mock('node:fs/promises', async (importOriginal) => {
@@ -115,7 +115,7 @@ describe('fault:F-7 a full disk', () => {
     expect(error).toMatchObject({
       code: 'STORE_FULL',
       message: `the disk of the durable queue in ${JSON.stringify(path)} has no room left`,
-      remediation: 'free some of it; the queue goes on by itself then',
+      remediation: 'Free some of it; the queue goes on by itself then.',
       cause: { message: expect.stringContaining('No space left on device') },
     });
     await expect(store.write([put(99, 'after')])).rejects.toBe(error);

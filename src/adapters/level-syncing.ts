@@ -19,9 +19,9 @@ export class Syncing {
     this.#syncNow = syncNow;
   }
 
-  /** Whether the write that is made now waits for the disk. */
-  next(): boolean {
-    if (this.#policy !== 'everySecond') return this.#policy === 'always';
+  /** Whether the write that is made now waits for the disk; one that may lag waits with the next. */
+  next(mayLag: boolean): boolean {
+    if (this.#policy !== 'everySecond') return this.#policy === 'always' && !mayLag;
     const dueInMs = this.#syncedAt + SECOND_MS - this.#clock.now();
     if (dueInMs <= 0) {
       this.stop();
