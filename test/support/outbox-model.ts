@@ -88,7 +88,7 @@ export class OutboxModel {
   }
 
   get bytes(): number {
-    return this.#waiting().reduce((sum, entry) => sum + entry.bytes, 0);
+    return sum(this.#waiting());
   }
 
   get backlog(): number {
@@ -115,18 +115,11 @@ export class OutboxModel {
     };
     const atOnce =
       this.#isOpen() && this.count('waiting') + this.count('toResend') === 0 && this.#mayGoNow(entry);
-    // What waits since it was allowed to only makes way for as much as comes.
-    const most = {
-      messages: Math.max(maxMessages, this.count('waiting')),
-      bytes: Math.max(maxBytes, this.bytes),
-    };
-    const fits = () => this.count('waiting') + 1 <= most.messages && this.bytes + bytes <= most.bytes;
-    if (!atOnce && !fits()) {
-      if (overflow === 'dropNewest' || maxMessages < 1 || bytes > maxBytes) return 'QUEUE_FULL';
-      while (!fits()) {
-        const oldest = this.#waiting()[0] as ModelEntry;
-        this.#finish(oldest, 'QUEUE_EVICTED', oldest.writes > 0);
-      }
+    if (!atOnce) {
+      const canMakeRoom = overflow === 'dropOldest' && maxMessages >= 1 && bytes <= maxBytes;
+      const isFull = this.count('waiting') >= maxMessages || this.bytes + bytes > maxBytes;
+      if (isFull && !canMakeRoom) return 'QUEUE_FULL';
+      this.#evictFor(entry);
     }
     this.#entries.push(entry);
     if (!this.#isOpen()) this.#announce(entry);
@@ -142,8 +135,32 @@ export class OutboxModel {
     if (rejection !== undefined) {
       entry.journaled = false;
       this.#finish(entry, rejection);
-    } else if (entry.announced) this.told.push(`queued ${id}`);
+    } else {
+      this.#evictFor(entry);
+      if (entry.announced && this.#entries.includes(entry)) this.told.push(`queued ${id}`);
+    }
     this.#pump();
+  }
+
+  /**
+   * What the journal does not have yet makes way for its like alone; what waits since it was allowed to, only for as much as
+   * comes.
+   */
+  #evictFor(entry: ModelEntry): void {
+    const { maxMessages, maxBytes, overflow } = this.#options;
+    if (overflow === 'dropNewest') return;
+    const alike = () => this.#waiting().filter(({ accepted }) => accepted === entry.accepted);
+    const others = () => alike().filter((other) => other !== entry);
+    const most = {
+      messages: Math.max(this.#isOpen() ? Number.POSITIVE_INFINITY : maxMessages, others().length),
+      bytes: Math.max(maxBytes, sum(others())),
+    };
+    while (others().length >= most.messages || sum(others()) + entry.bytes > most.bytes) {
+      const [oldest] = alike();
+      if (oldest === undefined) return;
+      this.#finish(oldest, 'QUEUE_EVICTED', oldest.writes > 0);
+      if (oldest === entry) return;
+    }
   }
 
   /** An earlier process left these, and may have sent them. */
@@ -257,7 +274,10 @@ export class OutboxModel {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const entry of [...this.#entries]) this.#finish(entry, 'CLOSED', entry.writes > 0);
+    for (const entry of [...this.#entries]) {
+      if (entry.journaled && entry.accepted) this.#announce(entry);
+      this.#finish(entry, 'CLOSED', entry.writes > 0);
+    }
     this.#pump();
   }
 
@@ -301,8 +321,7 @@ export class OutboxModel {
       return;
     }
     this.#line?.requests.add(id);
-    // Untaken, it counts for nothing.
-    this.#line?.open.set(id, { id, qos, bytes: 0 });
+    this.#line?.open.set(id, { id, qos, bytes });
   }
 
   #write({ id, bytes }: ModelMessage): void {
@@ -317,8 +336,8 @@ export class OutboxModel {
     const since = (durationMs: number) => this.#sends.filter(({ at }) => this.#now - at < durationMs);
     if (since(100).length >= Math.ceil(rate.publishesPerSecond / 10)) return false;
     const second = since(1_000);
-    const sum = second.reduce((total, sent) => total + sent.bytes, bytes);
-    return second.length === 0 || (second.length < rate.publishesPerSecond && sum <= rate.bytesPerSecond);
+    const isMore = sum(second) + bytes > rate.bytesPerSecond;
+    return second.length === 0 || (second.length < rate.publishesPerSecond && !isMore);
   }
 
   #mayGoNow({ qos, bytes, accepted }: ModelEntry): boolean {
@@ -368,7 +387,7 @@ export class OutboxModel {
     if (this.#line === undefined || !this.#mayTry(this.#line)) return false;
     const open = [...this.#line.open.values()].filter((each) => each.qos === qos);
     if (qos === 1) return open.length < this.#line.window;
-    return open.reduce((sum, each) => sum + each.bytes, 0) < this.#options.maxUntakenBytes;
+    return sum(open) < this.#options.maxUntakenBytes;
   }
 
   /** Whether nothing is in flight, and nothing can be resent. */
@@ -384,4 +403,8 @@ export class OutboxModel {
     const isOneLeft = this.#entries.some(({ id }) => suspects.includes(id));
     return !isOneLeft || ![...open.values()].some(({ qos }) => qos === 1);
   }
+}
+
+function sum(sizes: readonly { bytes: number }[]): number {
+  return sizes.reduce((total, { bytes }) => total + bytes, 0);
 }

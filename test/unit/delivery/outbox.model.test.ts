@@ -70,7 +70,7 @@ describe('the outbox, in random interleavings', () => {
         world.compare();
         expectCleanEnd(world);
       }),
-      { seed, numRuns: 2_500 },
+      { seed, numRuns: 4_000 },
     );
   });
 
@@ -88,7 +88,7 @@ describe('the outbox, in random interleavings', () => {
         world.close();
         expectCleanEnd(world);
       }),
-      { seed, numRuns: 1_500 },
+      { seed, numRuns: 2_000 },
     );
   });
 
