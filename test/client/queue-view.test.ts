@@ -180,17 +180,12 @@ describe('client.queue', () => {
 });
 
 describe('client.queue.configure()', () => {
-<<<<<<< ours
   const DEFAULTS = {
     maxMessages: 20,
     maxBytes: 67_108_864,
     overflow: 'dropNewest',
-=======
-  const DEFAULTS: QueueChanges = {
-    ...{ maxMessages: 20, maxBytes: 67_108_864, overflow: 'dropNewest' as const },
->>>>>>> theirs
     drain: { perSecond: 2, adaptive: true },
-  };
+  } as const;
 
   it('changes what it names, and `options` shows what is in force', () =>
     inWorld(async (world) => {
