@@ -63,6 +63,21 @@ describe('the packed package, in an empty folder, with the README alone', () => 
     expect(await runProgram('lost-puback.mjs')).toEqual(outputOf('lost-puback.mjs'));
   });
 
+  it('keeps a message from one client to the next, once level is installed', async () => {
+    await writeFile(
+      join(folder, 'without-level.mjs'),
+      `import { createIotClient, levelStore, plainTcp } from 'aws-iot-machines';
+       const offlineQueue = { store: levelStore({ directory: 'none' }) };
+       const client = createIotClient({ endpoint: '127.0.0.1', auth: plainTcp(), offlineQueue });
+       await client.publish('a', 'b', { qos: 1 }).catch((error) => console.log(error.code, error.remediation));`,
+    );
+    expect((await run(process.execPath, ['without-level.mjs'], { cwd: folder })).stdout).toBe(
+      'MISSING_PACKAGE run: npm install level@10\n',
+    );
+    await run('npm', ['install', '--silent', 'level@10'], { cwd: folder });
+    expect(await runProgram('durable.mjs')).toEqual(outputOf('durable.mjs'));
+  });
+
   it('has a command line that explains itself', async () => {
     const { stdout } = await run('npx', ['aws-iot-machines', '--help'], { cwd: folder });
     expect(stdout).toContain('demo');
