@@ -1,4 +1,4 @@
-// A device with a durable queue, as a process of its own. What has happened it says in lines.
+// A device with a durable queue, as a process of its own: its orders are its one parameter. What has happened it says in lines.
 import { writeSync } from 'node:fs';
 import { createIotClient, type IotClient, levelStore, plainTcp } from '../../../src/index.ts';
 
@@ -16,7 +16,7 @@ const AT_A_TIME = 7;
 
 const say = (line: string): void => void writeSync(1, `${line}\n`);
 
-export async function runDevice({ directory, port, publishes = 0, expiresInMs }: Orders): Promise<void> {
+async function run({ directory, port, publishes = 0, expiresInMs }: Orders): Promise<void> {
   const client = createIotClient({
     ...{ endpoint: '127.0.0.1', port: port ?? 1, clientId: 'device', auth: plainTcp() },
     offlineQueue: {
@@ -50,3 +50,5 @@ async function publish(client: IotClient, count: number, expiresInMs: number | u
     await Promise.all(calls);
   }
 }
+
+await run(JSON.parse(process.argv[2] ?? '') as Orders);

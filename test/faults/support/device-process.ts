@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import ts from 'typescript';
 import { afterAll, beforeAll } from 'vitest';
-import { startStoreProcess, type StoreProcess, withStoreProcesses } from '../../support/store-process.ts';
+import { type StoreProcess, startStoreProcess, withStoreProcesses } from '../../support/store-process.ts';
 import type { Orders } from '../programs/device.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -45,7 +45,7 @@ async function compile(path: string): Promise<void> {
 export function startDevice(orders: Orders): StoreProcess {
   const url = new URL(`file://${join(folder, PROGRAM.replace(/\.ts$/, '.js'))}`).href;
   return startStoreProcess(`
-    const { runDevice } = await import(${JSON.stringify(url)});
-    await runDevice(${JSON.stringify(orders)});
+    process.argv = [process.execPath, 'device', ${JSON.stringify(JSON.stringify(orders))}];
+    await import(${JSON.stringify(url)});
   `);
 }
