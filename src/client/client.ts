@@ -107,7 +107,7 @@ class DeviceClient implements IotClient {
       outbox,
       recovered: () => this.#news.opening.promise,
       drain: () => queue.getSnapshot().context.drain,
-      repace: (drain) => this.#send({ type: 'repace', drain }),
+      pace: (drain) => this.#send({ type: 'pace', drain }),
     });
     if (journal === undefined) this.#news.opening.resolve({ messages: 0, missing: 0 });
     this.#closed = this.#run(actor, journal);

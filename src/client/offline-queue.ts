@@ -46,7 +46,7 @@ interface QueueParts {
   readonly outbox: Outbox;
   readonly recovered: () => Promise<RecoveredMessages>;
   readonly drain: () => DrainPolicy;
-  readonly repace: (drain: DrainPolicy) => void;
+  readonly pace: (drain: DrainPolicy) => void;
 }
 
 /** Shows the outbox to the app, and takes its changes. Decides nothing. */
@@ -85,7 +85,7 @@ export class QueueView implements OfflineQueue {
       drain: this.#parts.drain(),
     });
     this.#outbox.limits = limits;
-    if (changes.drain !== undefined) this.#parts.repace(drain);
+    if (changes.drain !== undefined) this.#parts.pace(drain);
   }
 
   *[Symbol.iterator](): IterableIterator<QueuedMessage> {

@@ -103,7 +103,7 @@ const _clientMachine = setup({
     drainQueue: sendTo('queue', { type: 'drain' }),
     holdQueue: sendTo('queue', { type: 'hold' }),
     toQueue: sendTo('queue', ({ event }) => {
-      assertEvent(event, 'repace');
+      assertEvent(event, 'pace');
       return event;
     }),
     /** Passes a child's fact on to whoever listens to the client. */
@@ -189,7 +189,7 @@ const _clientMachine = setup({
             subscribe: { actions: 'toSubscriptions' },
             unsubscribe: { actions: 'toSubscriptions' },
             'filter.poisoned': { actions: 'toSubscriptions' },
-            repace: { actions: 'toQueue' },
+            pace: { actions: 'toQueue' },
             close: { target: 'closing', actions: ['forgetAsks', 'endLine'] },
           },
         },

@@ -34,7 +34,7 @@ export type ClientCommand =
   /** The end, for good. */
   | { readonly type: 'close'; readonly flushTimeoutMs?: number }
   | { readonly type: 'network.online' }
-  | Extract<OfflineQueueCommand, { type: 'repace' }>
+  | Extract<OfflineQueueCommand, { type: 'pace' }>
   | Extract<SubscriptionsCommand, { type: 'subscribe' | 'unsubscribe' | 'filter.poisoned' }>;
 
 /** The facts of its three children. The client machine routes them, and emits each one. */

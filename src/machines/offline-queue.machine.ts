@@ -112,13 +112,13 @@ const _offlineQueueMachine = setup({
   },
   guards: {
     isUnpaced: ({ context }) => context.drain.perSecond === Infinity,
-    isToBeUnpaced: ({ event }) => event.type === 'repace' && event.drain.perSecond === Infinity,
+    isToBeUnpaced: ({ event }) => event.type === 'pace' && event.drain.perSecond === Infinity,
   },
   actions: {
     beat: sendTo('pacing', { type: 'beat' }),
     rememberDrain: assign({
       drain: ({ event }) => {
-        assertEvent(event, 'repace');
+        assertEvent(event, 'pace');
         return event.drain;
       },
     }),
@@ -139,7 +139,7 @@ const _offlineQueueMachine = setup({
   }),
   on: {
     'flow.failed': { target: '.buffering', actions: 'tellFailed' },
-    repace: { actions: 'rememberDrain' },
+    pace: { actions: 'rememberDrain' },
   },
   initial: 'buffering',
   states: {
@@ -155,7 +155,7 @@ const _offlineQueueMachine = setup({
       },
       on: {
         hold: 'buffering',
-        repace: [
+        pace: [
           { guard: 'isToBeUnpaced', target: 'open', actions: 'rememberDrain' },
           { target: 'draining', reenter: true, actions: 'rememberDrain' },
         ],

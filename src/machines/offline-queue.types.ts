@@ -28,7 +28,7 @@ export type OfflineQueueCommand =
   /** There is no line, or it is about to end: let nothing go. */
   | { readonly type: 'hold' }
   /** From now on what waits is let go at this pace. A drain that is under way goes on with it. */
-  | { readonly type: 'repace'; readonly drain: DrainPolicy };
+  | { readonly type: 'pace'; readonly drain: DrainPolicy };
 
 export type OfflineQueueEvent =
   | OfflineQueueCommand

@@ -29,7 +29,7 @@ const ROUTES: readonly Row[] = [
     event('filter.poisoned', { filter: 'a', error: error('POISON_SUBSCRIPTION') }),
     ['tell subscriptions filter.poisoned'],
   ],
-  [event('repace', { drain: { perSecond: 1, adaptive: true } }), ['tell queue repace']],
+  [event('pace', { drain: { perSecond: 1, adaptive: true } }), ['tell queue pace']],
   [CONNECTED, ['emit connection.connected']],
   [USABLE, ['tell subscriptions session.started', 'emit connection.usable']],
   [KEPT, ['tell subscriptions session.started', 'emit connection.usable']],
@@ -67,7 +67,7 @@ const COMMANDS = new Set([
   'subscribe',
   'unsubscribe',
   'filter.poisoned',
-  'repace',
+  'pace',
 ]);
 
 test('begins with its three children', () => {

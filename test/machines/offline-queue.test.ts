@@ -121,8 +121,8 @@ describe('one step', () => {
   const OPEN = [...DRAINING, { type: 'backlog.finished' }];
   const failure = { type: 'flow.failed', error: error('INTERNAL') };
   const beat = { type: 'xstate.after.beat.offlineQueue.draining.betweenBeats' };
-  const slower = { type: 'repace', drain: { perSecond: 1, adaptive: true } };
-  const free = { type: 'repace', drain: { perSecond: Number.POSITIVE_INFINITY, adaptive: true } };
+  const slower = { type: 'pace', drain: { perSecond: 1, adaptive: true } };
+  const free = { type: 'pace', drain: { perSecond: Number.POSITIVE_INFINITY, adaptive: true } };
   const NAMED = { buffering: [], 'draining.betweenBeats': DRAINING, open: OPEN };
 
   test.each([
@@ -176,7 +176,7 @@ describe('invariants', () => {
   const model = createPathModel(offlineQueueMachine, {
     input: { ports: new Handle({ outbox: new FakeOutbox(() => 0) }) },
     payloads: [
-      { type: 'repace', drain: { perSecond: 2, adaptive: true } },
+      { type: 'pace', drain: { perSecond: 2, adaptive: true } },
       { type: 'flow.failed', error: error('INTERNAL') },
       { type: 'xstate.error.actor.pacing', error: new Error('test') },
       { type: 'xstate.error.actor.freeFlow', error: new Error('test') },

@@ -26,8 +26,8 @@ const HOLDS = [
 
 /** A drain that is under way goes on at a new pace; without one it is over at once. */
 const PACES = [
-  { type: 'repace', drain: { perSecond: 2, adaptive: false } },
-  { type: 'repace', drain: { perSecond: Number.POSITIVE_INFINITY, adaptive: false } },
+  { type: 'pace', drain: { perSecond: 2, adaptive: false } },
+  { type: 'pace', drain: { perSecond: Number.POSITIVE_INFINITY, adaptive: false } },
 ];
 
 const paths = createPathModel(offlineQueueMachine, {
@@ -116,7 +116,7 @@ class PublisherOnBroker {
       case 'drain':
         await this.#drain();
         return;
-      case 'repace':
+      case 'pace':
         // It begins with a beat.
         if (this.state.includes('draining')) this.#due = Math.min(this.#due + 1, this.#published);
         if (drain !== undefined) this.client.queue.configure({ drain });
