@@ -96,8 +96,8 @@ describe('fault:F-4 a power cut', () => {
     vi.spyOn(Level.prototype, 'batch').mockImplementation(async function (this: Level, ...call: unknown[]) {
       await Reflect.apply(batch as () => unknown, this, call);
       const { sync } = call[1] as { sync: boolean };
-      watched.synced.push(sync);
       if (sync) watched.safeBytes = (await stat(await newestLog(directory))).size;
+      watched.synced.push(sync);
     } as never);
     return watched;
   }
