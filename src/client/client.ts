@@ -93,6 +93,7 @@ class DeviceClient implements IotClient {
       reportError: (error) => this.#emitter.report(error),
       clientId: () => this.#clientId,
       queueNews: this.#news,
+      onRecovered: () => this.#send({ type: 'backlog.recovered' }),
     });
     this.#outbox = outbox;
     const actor = clientActor(options, ports);

@@ -18,6 +18,8 @@ export interface WorldHooks {
   readonly onPoisonFilter: (filter: string, error: IotError) => void;
   readonly reportError: (error: unknown) => void;
   readonly queueNews: QueueNews;
+  /** What an earlier process left waits now. */
+  readonly onRecovered: () => void;
   /** The client id in use. */
   readonly clientId: () => string;
 }
@@ -89,7 +91,7 @@ export function createPorts(
 /** The outbox, and the journal that keeps what it accepts, if there is a durable store. */
 function createOutbox(
   { clock, queue, store, rate }: ResolvedOptions,
-  { queueNews, reportError }: WorldHooks,
+  { queueNews, onRecovered, reportError }: WorldHooks,
 ): { outbox: Outbox; journal: Journal | undefined } {
   const journal =
     store &&
@@ -97,7 +99,7 @@ function createOutbox(
       store,
       clock,
       recovered(found, missing) {
-        outbox.recover(found, (message) => queueNews.observe(message));
+        outbox.recover(found, (message) => queueNews.observe(message), onRecovered);
         queueNews.recovered({ messages: found.length, missing });
       },
       failed: (error) => queueNews.storeFailed(error),

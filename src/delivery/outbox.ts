@@ -133,13 +133,19 @@ export class Outbox implements FlowPort {
    * Takes up what an earlier process left in the journal: it waits, before all that was added here, and counts against no limit.
    *
    * @param observe who hears of its end
+   * @param told is called when it waits, and before any of it is written: the flow may have to be paced first
    */
-  recover(found: readonly Kept[], observe: (message: OutgoingMessage) => EndObserver): void {
+  recover(
+    found: readonly Kept[],
+    observe: (message: OutgoingMessage) => EndObserver,
+    told: () => void = () => undefined,
+  ): void {
     // They stay where they are, for the next process.
     if (this.#closedBy !== undefined) return;
     const entries = found.map((kept) => Entry.recovered(kept, observe(kept.message)));
     this.#list.insertBeforeWaiting(entries);
     for (const entry of entries) this.#expiry.watch(entry);
+    told();
     this.#settle();
   }
 
@@ -272,30 +278,32 @@ export class Outbox implements FlowPort {
   #makeRoom(entry: Entry): void {
     entry.bytes = sizeOf(entry.message);
     this.#room.check(entry, this.#isOpen());
-    this.#evictFor(entry, false);
+    this.#evictFor(entry, { isCounted: false, isOpen: this.#isOpen() });
   }
 
-  #evictFor(entry: Entry, isCounted: boolean): void {
-    this.#room.evictFor(entry, this.#isOpen(), isCounted, (oldest) => {
+  #evictFor(entry: Entry, as: { readonly isCounted: boolean; readonly isOpen: boolean }): void {
+    this.#room.evictFor(entry, as, (oldest) => {
       // One that an earlier process left may have been sent.
       this.#finish(oldest, withOutcome(evictedError(), oldest.writes > 0));
     });
   }
 
   #keep(entry: Entry): void {
+    // What was published on a live line makes nobody go, also when the line is gone before the journal has it.
+    const wasOpen = this.#isOpen();
     this.#room.hold(entry);
     entry.kept = this.#options.journal?.keep(entry.message, entry.expiresAt, (error) => {
       if (entry.place === 'ended') return;
-      if (error === undefined) this.#accept(entry);
+      if (error === undefined) this.#accept(entry, wasOpen);
       else this.#finish(entry, error);
       this.#settle();
     });
   }
 
-  #accept(entry: Entry): void {
+  #accept(entry: Entry, wasOpen: boolean): void {
     this.#room.free(entry);
     entry.isAccepted = true;
-    this.#evictFor(entry, true);
+    this.#evictFor(entry, { isCounted: true, isOpen: wasOpen || this.#isOpen() });
     if (entry.announced && entry.place !== 'ended') this.#notices.note(() => entry.observer.queued());
   }
 

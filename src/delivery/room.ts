@@ -34,9 +34,13 @@ export class Room {
    * Ends the oldest of its kind, pending or accepted, as many as must go for this one. What waits since the limits were wider
    * only makes way for as much as comes.
    *
-   * @param isCounted whether it is one of them already, so that it may be the oldest itself
+   * @param as whether it is one of them already (so that it may be the oldest itself), and whether it came on a live line
    */
-  evictFor(entry: Entry, isOpen: boolean, isCounted: boolean, end: (oldest: Entry) => void): void {
+  evictFor(
+    entry: Entry,
+    { isCounted, isOpen }: { readonly isCounted: boolean; readonly isOpen: boolean },
+    end: (oldest: Entry) => void,
+  ): void {
     // Then `check` has refused what is too much, and what it let in while a line was live stays.
     if (this.limits.overflow === 'dropNewest') return;
     const own = isCounted ? 1 : 0;

@@ -103,7 +103,7 @@ const _clientMachine = setup({
     drainQueue: sendTo('queue', { type: 'drain' }),
     holdQueue: sendTo('queue', { type: 'hold' }),
     toQueue: sendTo('queue', ({ event }) => {
-      assertEvent(event, 'pace');
+      assertEvent(event, ['pace', 'backlog.recovered']);
       return event;
     }),
     /** Passes a child's fact on to whoever listens to the client. */
@@ -190,6 +190,7 @@ const _clientMachine = setup({
             unsubscribe: { actions: 'toSubscriptions' },
             'filter.poisoned': { actions: 'toSubscriptions' },
             pace: { actions: 'toQueue' },
+            'backlog.recovered': { actions: 'toQueue' },
             close: { target: 'closing', actions: ['forgetAsks', 'endLine'] },
           },
         },

@@ -2,7 +2,7 @@ import type { DrainPolicy } from '../protocol/drain.ts';
 import type { IotError } from '../protocol/errors.ts';
 import type { Handle } from '../protocol/handle.ts';
 import type { ConnectionFact, ConnectionPolicy, ConnectionPorts } from './connection.types.ts';
-import type { OfflineQueueCommand, OfflineQueueFact, OfflineQueuePorts } from './offline-queue.types.ts';
+import type { OfflineQueueEvent, OfflineQueueFact, OfflineQueuePorts } from './offline-queue.types.ts';
 import type { SubscriptionsCommand, SubscriptionsFact, SubscriptionsPorts } from './subscriptions.types.ts';
 
 /** Everything that a client reaches the world by. */
@@ -34,7 +34,7 @@ export type ClientCommand =
   /** The end, for good. */
   | { readonly type: 'close'; readonly flushTimeoutMs?: number }
   | { readonly type: 'network.online' }
-  | Extract<OfflineQueueCommand, { type: 'pace' }>
+  | Extract<OfflineQueueEvent, { type: 'pace' | 'backlog.recovered' }>
   | Extract<SubscriptionsCommand, { type: 'subscribe' | 'unsubscribe' | 'filter.poisoned' }>;
 
 /** The facts of its three children. The client machine routes them, and emits each one. */

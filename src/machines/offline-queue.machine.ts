@@ -176,6 +176,7 @@ const _offlineQueueMachine = setup({
       },
       on: {
         hold: 'buffering',
+        'backlog.recovered': [{ guard: 'isUnpaced' }, { target: 'draining' }],
         'flow.freed': { actions: { type: 'tell', params: { fact: 'queue.drained' } } },
       },
     },

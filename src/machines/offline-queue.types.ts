@@ -32,6 +32,8 @@ export type OfflineQueueCommand =
 
 export type OfflineQueueEvent =
   | OfflineQueueCommand
+  /** Messages of an earlier process were found, and put before all that wait. */
+  | { readonly type: 'backlog.recovered' }
   /** The outbox refused to be steered. */
   | { readonly type: 'flow.failed'; readonly error: IotError }
   /** Messages flow freely. */

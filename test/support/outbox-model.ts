@@ -1,6 +1,6 @@
 import type { Flow } from '../../src/protocol/flow.ts';
-import type { QueueLimits } from '../../src/delivery/outbox-options.ts';
-import type { RateLimit } from '../../src/delivery/publish-rate.ts';
+import type { QueueLimits } from '../../src/protocol/queue-limits.ts';
+import type { RateLimit } from '../../src/protocol/queue-limits.ts';
 import type { QoS } from '../../src/protocol/message.ts';
 
 export interface ModelOptions extends QueueLimits {
@@ -29,6 +29,8 @@ interface ModelEntry extends ModelMessage {
   journaled: boolean;
   expiresAt: number;
   born: number;
+  /** Whether it was added on a live line: then it makes nobody go, whenever it is kept. */
+  wasOpen: boolean;
 }
 
 /** A wire of the model: whether it takes QoS 0 within the call, and whose answer is still to come. */
@@ -112,6 +114,7 @@ export class OutboxModel {
       journaled: this.#options.journaled && qos === 1,
       expiresAt: this.#now + expiresInMs,
       born: this.#born++,
+      wasOpen: this.#isOpen(),
     };
     const atOnce =
       this.#isOpen() && this.count('waiting') + this.count('toResend') === 0 && this.#mayGoNow(entry);
@@ -152,7 +155,10 @@ export class OutboxModel {
     const alike = () => this.#waiting().filter(({ accepted }) => accepted === entry.accepted);
     const others = () => alike().filter((other) => other !== entry);
     const most = {
-      messages: Math.max(this.#isOpen() ? Number.POSITIVE_INFINITY : maxMessages, others().length),
+      messages: Math.max(
+        this.#isOpen() || entry.wasOpen ? Number.POSITIVE_INFINITY : maxMessages,
+        others().length,
+      ),
       bytes: Math.max(maxBytes, sum(others())),
     };
     while (others().length >= most.messages || sum(others()) + entry.bytes > most.bytes) {
@@ -168,7 +174,7 @@ export class OutboxModel {
     if (this.#closed) return;
     const recovered = found.map(({ id, bytes, expiresInMs }): ModelEntry => {
       const expiresAt = this.#now + expiresInMs;
-      const stored = { journaled: true, accepted: true, announced: true, writes: 1 };
+      const stored = { journaled: true, accepted: true, announced: true, writes: 1, wasOpen: false };
       return { id, qos: 1, bytes, place: 'waiting', expiresAt, born: this.#born++, ...stored };
     });
     const others = this.#entries.filter(({ place }) => place !== 'waiting');

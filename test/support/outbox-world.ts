@@ -1,6 +1,6 @@
 import type { EndObserver, Entry } from '../../src/delivery/entry.ts';
 import { Outbox } from '../../src/delivery/outbox.ts';
-import type { QueueLimits } from '../../src/delivery/outbox-options.ts';
+import type { QueueLimits } from '../../src/protocol/queue-limits.ts';
 import { IotError } from '../../src/protocol/errors.ts';
 import type { Flow } from '../../src/protocol/flow.ts';
 import type { OutgoingMessage } from '../../src/protocol/message.ts';
