@@ -78,6 +78,8 @@ export class Broker {
   readonly #aedes: Aedes;
   readonly #ports: BrokerPorts;
   readonly #sessions = new Map<Client, Session>();
+  /** The last client of each persistent session. */
+  readonly #lastOf = new Map<string, Client>();
   readonly #connections = new WeakMap<Duplex, Connection>();
   readonly #presence = new Presence((topic, payload) => {
     this.publish(topic, payload, 1, false).catch(() => {});
@@ -219,6 +221,7 @@ export class Broker {
   #begin(client: Client): void {
     // aedes registers a client also when its connection died during the sign-in.
     if (client.closed) return;
+    if (!client.clean) this.#continuePacketIds(client);
     const connection = this.#connectionOf(client);
     let end = (): void => {};
     const ended = new Promise<void>((resolve) => {
@@ -238,6 +241,16 @@ export class Broker {
     this.#sessions.set(client, session);
     this.#ports.changed();
     this.#presence.connected(session);
+  }
+
+  /**
+   * aedes begins at a packet id of chance on each connection, and forgets a message of the session by nothing but its id: the PUBACK
+   * of a new one could end an old one, which is then lost.
+   */
+  #continuePacketIds(client: Client): void {
+    const previous = this.#lastOf.get(client.id);
+    if (previous !== undefined) packetIdsOf(client)._nextId = packetIdsOf(previous)._nextId;
+    this.#lastOf.set(client.id, client);
   }
 
   #end(client: Client): void {
@@ -260,6 +273,11 @@ export class Broker {
     if (!client.clean && refused.length > 0)
       this.#persistence.removeSubscriptions(client, refused).catch(() => {});
   }
+}
+
+/** The packet id that comes next; its types leave it out. */
+function packetIdsOf(client: Client): { _nextId: number } {
+  return client as unknown as { _nextId: number };
 }
 
 /** What aedes delivers to a client, by filter; its types leave it out. */

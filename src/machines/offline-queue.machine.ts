@@ -111,6 +111,7 @@ const _offlineQueueMachine = setup({
     beat: ({ context }) => bounded(beatMs(context.drain)),
   },
   guards: {
+    isPaced: ({ context }) => context.drain.perSecond !== Infinity,
     isUnpaced: ({ context }) => context.drain.perSecond === Infinity,
     isToBeUnpaced: ({ event }) => event.type === 'pace' && event.drain.perSecond === Infinity,
   },
@@ -176,7 +177,7 @@ const _offlineQueueMachine = setup({
       },
       on: {
         hold: 'buffering',
-        'backlog.recovered': [{ guard: 'isUnpaced' }, { target: 'draining' }],
+        'backlog.recovered': { guard: 'isPaced', target: 'draining' },
         'flow.freed': { actions: { type: 'tell', params: { fact: 'queue.drained' } } },
       },
     },

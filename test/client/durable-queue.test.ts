@@ -154,6 +154,26 @@ describe('the next client on a store', () => {
       expect(keptIn(next)).toEqual([]);
     }, LIVES));
 
+  it('drains at the pace of the drain also when the store is open only after the line is live', () =>
+    inWorld(async (world, broker) => {
+      const store = new MemoryDurableStore();
+      await publishAll(clientOn(world, store), 'a1', 'a2', 'a3');
+      const next = killed(store);
+      next.mode = 'manual';
+      const second = await live(clientOn(world, next, { offlineQueue: { drain: { perSecond: 2 } } }));
+      const at: number[] = [];
+      broker.onRecord(({ packet }) => packet === 'publish' && at.push(world.clock.now()));
+      next.mode = 'automatic';
+      next.next.succeed();
+      await second.queue.recovered;
+      const early = second.publish('b', 'x', { qos: 1 });
+      const began = world.clock.now();
+      await world.pass(3_000);
+      expect((await early).state).toBe('delivered');
+      expect(topicsOf(broker)).toEqual(['a1', 'a2', 'a3', 'b']);
+      expect(at.map((time) => time - began)).toEqual([0, 500, 500, 1_000]);
+    }, LIVES));
+
   it('drains at the pace of the drain, the first at once', () =>
     inWorld(async (world, broker) => {
       const store = new MemoryDurableStore();

@@ -24,6 +24,26 @@ describe('the local core', () => {
     expect(core.received).toMatchObject([{ clientId: 'button', topic: 'kitchen/light', qos: 1 }]);
   });
 
+  it('goes on with the packet ids of a session, so that no answer ends another message', async () => {
+    const core = await startCore();
+    const ids: number[] = [];
+    for (const [index, payload] of ['first', 'second', 'third'].entries()) {
+      const lamp = dial(core, 'lamp', { clean: false });
+      lamp.on('packetreceive', (packet) => packet.cmd === 'publish' && ids.push(packet.messageId ?? 0));
+      const connack = await new Promise((resolve) => lamp.once('connect', resolve));
+      expect(connack).toMatchObject({ sessionPresent: index > 0 });
+      await lamp.subscribeAsync('a', { qos: 1 });
+      const arrived = messages(lamp, 1);
+      await core.publish('a', payload, { qos: 1 });
+      await arrived;
+      await lamp.endAsync(true);
+    }
+    const [first = 0] = ids;
+    expect(ids).toEqual(
+      [first, 1, 2].map((step, index) => (index === 0 ? step : ((first + step - 1) % 65_535) + 1)),
+    );
+  });
+
   it('knows its clients, their subscriptions and their sockets', async () => {
     const core = await startCore();
     const lamp = await connectPlain(core, 'lamp');

@@ -30,6 +30,7 @@ const ROUTES: readonly Row[] = [
     ['tell subscriptions filter.poisoned'],
   ],
   [event('pace', { drain: { perSecond: 1, adaptive: true } }), ['tell queue pace']],
+  [event('backlog.recovered'), ['tell queue backlog.recovered']],
   [CONNECTED, ['emit connection.connected']],
   [USABLE, ['tell subscriptions session.started', 'emit connection.usable']],
   [KEPT, ['tell subscriptions session.started', 'emit connection.usable']],
@@ -68,6 +69,7 @@ const COMMANDS = new Set([
   'unsubscribe',
   'filter.poisoned',
   'pace',
+  'backlog.recovered',
 ]);
 
 test('begins with its three children', () => {

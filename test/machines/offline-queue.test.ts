@@ -140,6 +140,14 @@ describe('one step', () => {
     ],
     ['draining.betweenBeats', free, 'open', ['stop pacing', 'start freeFlow']],
     ['open', slower, 'open', []],
+    ['buffering', { type: 'backlog.recovered' }, 'buffering', []],
+    ['draining.betweenBeats', { type: 'backlog.recovered' }, 'draining.betweenBeats', []],
+    [
+      'open',
+      { type: 'backlog.recovered' },
+      'draining.betweenBeats',
+      ['stop freeFlow', 'start pacing', 'timer beat 500'],
+    ],
     ['draining.betweenBeats', { type: 'hold' }, 'buffering', ['stop pacing']],
     ['draining.betweenBeats', { type: 'drain' }, 'draining.betweenBeats', []],
     ['draining.betweenBeats', beat, 'draining.betweenBeats', ['tell pacing beat', 'timer beat 500']],
@@ -167,6 +175,11 @@ describe('one step', () => {
     expect(afterEvents([free, { type: 'drain' }])).toMatchObject({ place: 'open' });
   });
 
+  test('without a pace, what is recovered late goes at once too', () => {
+    const reached = unpaced.step(unpaced.afterEvents(OPEN).snapshot, { type: 'backlog.recovered' });
+    expect(reached).toMatchObject({ place: 'open', effects: [] });
+  });
+
   test('without a pace, draining is skipped', () => {
     expect(unpaced.afterEvents(DRAINING)).toMatchObject({ place: 'open', effects: ['start freeFlow'] });
   });
@@ -186,7 +199,7 @@ describe('invariants', () => {
 
   test('are claimed of all there is', () => {
     expect(states.map(placeOf).sort()).toEqual(['buffering', 'draining.betweenBeats', 'open']);
-    expect({ edges: edges.length, paths: model.getShortestPaths().length }).toEqual({ edges: 15, paths: 1 });
+    expect({ edges: edges.length, paths: model.getShortestPaths().length }).toEqual({ edges: 16, paths: 1 });
   });
 
   test('the flow is paced exactly while it drains, free exactly while it is open', () => {

@@ -39,10 +39,11 @@ const paths = createPathModel(offlineQueueMachine, {
       : [...PACES, ...HOLDS, { type: 'backlog.finished' }],
 }).getShortestPaths();
 
-/** Our outbox throws nothing. */
+/** Our outbox throws nothing; and no store that opens late is at hand. */
 const BEYOND_THE_WORLD: readonly string[] = [
   'offlineQueue on flow.failed to offlineQueue.buffering',
   'offlineQueue.draining on xstate.error.actor.pacing to offlineQueue.buffering',
+  'offlineQueue.open on backlog.recovered [isPaced] to offlineQueue.draining',
   'offlineQueue.open on xstate.error.actor.freeFlow to offlineQueue.buffering',
 ];
 
@@ -304,6 +305,14 @@ test('what the world cannot make it take, it takes with ports of our own', () =>
     expect(actor.getSnapshot().value).toBe('buffering');
     actor.stop();
   }
+  const late = createActor(offlineQueueMachine, {
+    clock: new VirtualClock(),
+    input: { ports },
+    inspect: (step) => takenIn(step, taken),
+  }).start();
+  late.send({ type: 'drain' });
+  late.send({ type: 'backlog.recovered' });
+  late.stop();
   expect(BEYOND_THE_WORLD.filter((name) => !taken.has(name))).toEqual([]);
 });
 
