@@ -108,7 +108,7 @@ describe('messages()', () => {
     for (let burst = 1; burst <= 2; burst++) {
       for (let value = 0; value < 10; value++) queue.push(value);
       expect(told).toHaveLength(burst - 1);
-      await undefined;
+      await Promise.resolve();
     }
     expect(told).toEqual([8, 18]);
   });
