@@ -1,4 +1,4 @@
-import { constants, type Stats, statSync } from 'node:fs';
+import { constants, existsSync, type Stats, statSync } from 'node:fs';
 import { chmod, lstat, mkdir, open, readdir, realpath, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
@@ -46,13 +46,13 @@ export class LevelDirectory {
    * @returns its one real path, whatever path leads to it
    */
   async prepare(): Promise<string> {
-    await mkdir(this.path, { recursive: true, mode: OWNER_ONLY });
+    await makeDirectory(this.path);
     const status = await lstat(this.path);
     refuseStranger(this.path, status);
     const isNew = await this.#checkContent();
     await narrow(this.path, status);
     if (isNew) await this.#writeFormat();
-    await mkdir(this.messages, { recursive: true, mode: OWNER_ONLY });
+    await makeDirectory(this.messages);
     const messages = await lstat(this.messages);
     refuseStranger(this.messages, messages);
     await narrow(this.messages, messages);
@@ -191,6 +191,20 @@ function isLink(path: string): IotError {
 
 function refusal(message: string, remediation: string): IotError {
   return new IotError('STORE_FAILED', message, { remediation });
+}
+
+/** With what is above it. Node's own way never ends where nothing can be made, as in `/proc`. */
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: OWNER_ONLY });
+  } catch (error) {
+    const { code } = error as { code?: unknown };
+    if (code === 'EEXIST') return;
+    const above = dirname(path);
+    if (code !== 'ENOENT' || existsSync(above)) throw error;
+    await makeDirectory(above);
+    await makeDirectory(path);
+  }
 }
 
 async function narrow(path: string, { mode }: Stats): Promise<void> {

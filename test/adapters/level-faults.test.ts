@@ -184,6 +184,12 @@ describe('fault:F-8 a directory that cannot be used', () => {
     },
   );
 
+  it('because nothing can be made there', async () => {
+    // Where a way of Node to make directories never ends.
+    for (const path of ['/proc/queue', '/proc/a/queue'])
+      await expect(openAt(path)).rejects.toMatchObject({ code: 'STORE_FAILED' });
+  });
+
   it.each([
     ['its place', (path: string) => path],
     ['the place of one above', dirname],
