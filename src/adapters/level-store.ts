@@ -89,7 +89,7 @@ class LevelStore implements DurableStore {
       };
       return new OpenLevelStore({ directory, database, clock, sync: this.#sync, damaged, released: release });
     } catch (error) {
-      await database?.close();
+      await database?.close().catch(() => undefined);
       release();
       throw error;
     }

@@ -56,7 +56,9 @@ export class OpenLevelStore implements OpenStore {
         return;
       } catch (error) {
         if (this.#closed !== undefined) throw this.#closedError();
-        if (levelCodeOf(error) === 'LEVEL_CORRUPTION') this.#ports.damaged();
+        // What cannot be read for another reason, such as too many open files, is still there: not to be taken for lost.
+        if (levelCodeOf(error) !== 'LEVEL_CORRUPTION') throw this.#fail('read', error);
+        this.#ports.damaged();
       }
     }
   }

@@ -341,6 +341,25 @@ describe('a damaged level store', () => {
     expect(countGenuine(await textsAt(path), 500)).toBe(500);
   });
 
+  it('is not what cannot be read for another reason: that is an error, and is all there later', async () => {
+    const path = await storeWithTable(5);
+    const store = await openAt(path);
+    const said = `IO error: ${path}/messages/000005.ldb: Too many open files`;
+    const cause = Object.assign(new Error(said), { code: 'LEVEL_IO_ERROR' });
+    // As LevelDB does when it is out of file numbers: it leaves the table out, and says so at the end.
+    vi.spyOn(Level.prototype, 'iterator').mockReturnValueOnce(
+      Object({ nextv: () => Promise.reject(cause), close: () => Promise.resolve() }),
+    );
+    await expect(textsOf(store)).rejects.toMatchObject({
+      code: 'STORE_FAILED',
+      message: `the durable queue in ${JSON.stringify(path)} cannot be read: "Too many open files"`,
+      cause,
+    });
+    await expect(store.write([put(1, 'instead')])).rejects.toMatchObject({ code: 'STORE_FAILED' });
+    await store.close();
+    expect(countGenuine(await textsAt(path), 5)).toBe(5);
+  });
+
   it('that cannot be mended is an error', async () => {
     const path = await storeWithTable(5);
     await writeFile(join(path, 'messages', 'CURRENT'), 'nonsense');
