@@ -22,7 +22,8 @@ export class Expiry {
 
   watch(entry: Entry): void {
     if (entry.expiresAt === Number.POSITIVE_INFINITY) return;
-    const delayMs = Math.min(entry.expiresAt - this.#clock.now(), MAX_DELAY_MS);
+    // What an earlier process left may be over already; Node warns of delays below 0.
+    const delayMs = Math.min(Math.max(entry.expiresAt - this.#clock.now(), 0), MAX_DELAY_MS);
     entry.timer = this.#clock.setTimeout(() => {
       entry.timer = undefined;
       if (this.isOver(entry)) this.#expired(entry);
