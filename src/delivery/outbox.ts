@@ -130,7 +130,8 @@ export class Outbox implements FlowPort {
   }
 
   /**
-   * Takes up what an earlier process left in the journal: it waits, before all that was added here, and counts against no limit.
+   * Takes up what an earlier process left in the journal: it waits, before all that was added here, also when it is
+   * more than the limits; then there is no room for more.
    *
    * @param observe who hears of its end
    * @param told is called when it waits, and before any of it is written: the flow may have to be paced first
@@ -140,8 +141,8 @@ export class Outbox implements FlowPort {
     observe: (message: OutgoingMessage) => EndObserver,
     told: () => void = () => undefined,
   ): void {
-    // They stay where they are, for the next process.
-    if (this.#closedBy !== undefined) return;
+    // Closed: they stay where they are, for the next process. With nothing found nothing has to be paced.
+    if (this.#closedBy !== undefined || found.length === 0) return;
     const entries = found.map((kept) => Entry.recovered(kept, observe(kept.message)));
     this.#list.insertBeforeWaiting(entries);
     for (const entry of entries) this.#expiry.watch(entry);
@@ -307,6 +308,12 @@ export class Outbox implements FlowPort {
     if (entry.announced && entry.place !== 'ended') this.#notices.note(() => entry.observer.queued());
   }
 
+  /** It ends before it was accepted: it never was one more that waits. */
+  #refuse(entry: Entry): void {
+    this.#room.free(entry);
+    if (entry.announced) this.#joined--;
+  }
+
   /** Whether the rate lets this message go now; if not, it is looked at again when it may. */
   #allows(message: OutgoingMessage): boolean {
     return this.#pacer?.allows(message) ?? true;
@@ -414,7 +421,7 @@ export class Outbox implements FlowPort {
   /** The only way out of the list. Without an error the message was delivered. */
   #finish(entry: Entry, error: IotError | undefined): void {
     const { observer } = entry;
-    if (!entry.isAccepted) this.#room.free(entry);
+    if (!entry.isAccepted) this.#refuse(entry);
     this.#list.remove(entry);
     // Closed: what was accepted stays in the journal, for the next process.
     const isLeft = this.#closedBy !== undefined && entry.isAccepted;

@@ -69,7 +69,8 @@ function pacer(outbox: FlowPort, drain: DrainPolicy, send: (fact: OfflineQueueEv
   let paced = 0;
   let isEndless = false;
   return () => {
-    const joined = outbox.joined - joinedBefore;
+    // Less than none when a store has refused what had joined before.
+    const joined = Math.max(0, outbox.joined - joinedBefore);
     joinedBefore = outbox.joined;
     const leftOfOld = adaptive ? outbox.backlog - joined : outbox.backlog;
     if (leftOfOld <= 0) {
@@ -160,6 +161,8 @@ const _offlineQueueMachine = setup({
           { guard: 'isToBeUnpaced', target: 'open', actions: 'rememberDrain' },
           { target: 'draining', reenter: true, actions: 'rememberDrain' },
         ],
+        // Paced from the start again: it is another backlog than the one that was looked at.
+        'backlog.recovered': { target: 'draining', reenter: true },
         'backlog.finished': 'open',
         'backlog.endless': { actions: { type: 'tell', params: { fact: 'queue.endless' } } },
       },

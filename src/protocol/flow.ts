@@ -11,6 +11,6 @@ export interface FlowPort {
   release(count: number): void;
   /** Messages that wait and have not been released. */
   readonly backlog: number;
-  /** How many messages have begun to wait since this outbox was made. Only ever grows. */
+  /** How many messages have begun to wait since this outbox was made, but for those that a store then refused. */
   readonly joined: number;
 }

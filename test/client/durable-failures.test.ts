@@ -12,6 +12,7 @@ import { inWorld } from '../faults/support/world.ts';
 import { freshPath } from '../support/level-world.ts';
 import { MemoryDurableStore, type StoreFailure } from '../support/memory-durable-store.ts';
 import {
+  CROWDED,
   clientOn,
   eventsOf,
   fateOf,
@@ -167,6 +168,25 @@ describe('a store that fails', () => {
         await expectTheRestWorks(client, broker);
       }
     }));
+
+  it('does not hurry the drain by what it refuses meanwhile', () =>
+    inWorld(async (world, broker) => {
+      const store = new MemoryDurableStore();
+      const client = clientOn(world, store, { offlineQueue: { drain: { perSecond: 2 } } });
+      for (const topic of ['a1', 'a2', 'a3', 'a4', 'a5', 'a6']) await client.publish(topic, '', { qos: 1 });
+      const at: number[] = [];
+      broker.onRecord(({ packet }) => packet === 'publish' && at.push(world.clock.now()));
+      await client.connect();
+      await world.settled();
+      store.failNext('write', ...Array.from({ length: 20 }, () => ({})));
+      store.failNext('open', ...Array.from({ length: 20 }, () => ({})));
+      for (let ms = 0; ms < 2_500; ms += 250) {
+        const refused = ['b1', 'b2', 'b3'].map((b) => failureOf(client.publish(b, `${ms}`, { qos: 1 })));
+        await world.pass(250);
+        expect(await Promise.all(refused)).toMatchObject([1, 2, 3].map(() => ({ code: 'STORE_FAILED' })));
+      }
+      expect(at).toEqual([0, 500, 1_000, 1_500, 2_000, 2_500]);
+    }, CROWDED));
 
   it('by not answering for a while: publishes wait for it, all else works, and their own deadline ends them', () =>
     inWorld(async (world, broker) => {

@@ -174,6 +174,46 @@ describe('the next client on a store', () => {
       expect(at.map((time) => time - began)).toEqual([0, 500, 500, 1_000]);
     }, LIVES));
 
+  it('lets what is published on a live line go at once, and drains nothing again, when the store was empty', () =>
+    inWorld(async (world) => {
+      const store = new MemoryDurableStore('manual');
+      const client = clientOn(world, store, { offlineQueue: { drain: { perSecond: 2 } } });
+      const told = eventsOf(client);
+      client.on('drained', () => void told.push('drained'));
+      await live(client);
+      const call = client.publish('a', 'x', { qos: 1 });
+      store.mode = 'automatic';
+      store.next.succeed();
+      expect((await call).state).toBe('delivered');
+      await world.pass(2_000);
+      expect(told).toEqual(['drained', 'recovered 0 0']);
+    }));
+
+  it.each([true, false])(
+    'is told of no endless drain when much is recovered in its midst; adaptive %s',
+    (adaptive) =>
+      inWorld(async (world, broker) => {
+        const store = new MemoryDurableStore();
+        await publishAll(clientOn(world, store), 'a1', 'a2', 'a3', 'a4', 'a5');
+        const next = killed(store);
+        next.mode = 'manual';
+        const second = clientOn(world, next, { offlineQueue: { drain: { perSecond: 2, adaptive } } });
+        const told: string[] = [];
+        second.on('endlessDrain', () => void told.push('endless'));
+        second.on('drained', () => void told.push('drained'));
+        await second.publish('b', '', { qos: 0 });
+        await second.connect();
+        await world.settled();
+        next.mode = 'automatic';
+        next.next.succeed();
+        await second.queue.recovered;
+        await world.pass(2_499);
+        expect([topicsOf(broker), told]).toEqual([['b', 'a1', 'a2', 'a3', 'a4', 'a5'], []]);
+        await world.pass(1);
+        expect(told).toEqual(['drained']);
+      }, LIVES),
+  );
+
   it('drains at the pace of the drain, the first at once', () =>
     inWorld(async (world, broker) => {
       const store = new MemoryDurableStore();

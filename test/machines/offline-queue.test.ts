@@ -141,7 +141,12 @@ describe('one step', () => {
     ['draining.betweenBeats', free, 'open', ['stop pacing', 'start freeFlow']],
     ['open', slower, 'open', []],
     ['buffering', { type: 'backlog.recovered' }, 'buffering', []],
-    ['draining.betweenBeats', { type: 'backlog.recovered' }, 'draining.betweenBeats', []],
+    [
+      'draining.betweenBeats',
+      { type: 'backlog.recovered' },
+      'draining.betweenBeats',
+      ['stop pacing', 'start pacing', 'timer beat 500'],
+    ],
     [
       'open',
       { type: 'backlog.recovered' },
@@ -199,7 +204,7 @@ describe('invariants', () => {
 
   test('are claimed of all there is', () => {
     expect(states.map(placeOf).sort()).toEqual(['buffering', 'draining.betweenBeats', 'open']);
-    expect({ edges: edges.length, paths: model.getShortestPaths().length }).toEqual({ edges: 16, paths: 1 });
+    expect({ edges: edges.length, paths: model.getShortestPaths().length }).toEqual({ edges: 17, paths: 1 });
   });
 
   test('the flow is paced exactly while it drains, free exactly while it is open', () => {

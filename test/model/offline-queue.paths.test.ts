@@ -42,6 +42,7 @@ const paths = createPathModel(offlineQueueMachine, {
 /** Our outbox throws nothing; and no store that opens late is at hand. */
 const BEYOND_THE_WORLD: readonly string[] = [
   'offlineQueue on flow.failed to offlineQueue.buffering',
+  'offlineQueue.draining on backlog.recovered to offlineQueue.draining',
   'offlineQueue.draining on xstate.error.actor.pacing to offlineQueue.buffering',
   'offlineQueue.open on backlog.recovered [isPaced] to offlineQueue.draining',
   'offlineQueue.open on xstate.error.actor.freeFlow to offlineQueue.buffering',
@@ -305,12 +306,15 @@ test('what the world cannot make it take, it takes with ports of our own', () =>
     expect(actor.getSnapshot().value).toBe('buffering');
     actor.stop();
   }
+  const outbox = { setFlow: () => {}, release: () => {}, backlog: 0, joined: 0 };
   const late = createActor(offlineQueueMachine, {
     clock: new VirtualClock(),
-    input: { ports },
+    input: { ports: new Handle<OfflineQueuePorts>({ outbox }) },
     inspect: (step) => takenIn(step, taken),
   }).start();
   late.send({ type: 'drain' });
+  outbox.backlog = 1;
+  late.send({ type: 'backlog.recovered' });
   late.send({ type: 'backlog.recovered' });
   late.stop();
   expect(BEYOND_THE_WORLD.filter((name) => !taken.has(name))).toEqual([]);

@@ -365,6 +365,8 @@ export class OutboxModel {
   #finish(entry: ModelEntry, code?: string, unknown = false): void {
     this.#entries = this.#entries.filter((each) => each !== entry);
     this.#released = Math.min(this.#released, this.count('waiting'));
+    // Refused by the store, or ended before it was asked: it never was one more that waits.
+    if (!entry.accepted && entry.announced) this.joined--;
     if (entry.journaled && !(this.#closed && entry.accepted)) this.released.push(entry.id);
     this.#tellEnd(entry.id, code, unknown);
   }
