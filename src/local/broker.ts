@@ -5,7 +5,7 @@ import type { Aedes, Client, PublishPacket, Subscription } from 'aedes';
 import { systemClock } from '../protocol/clock.ts';
 import type { FilterRequest, QoS } from '../protocol/message.ts';
 import type { Connection } from './connection.ts';
-import { Journal } from './journal.ts';
+import { BoundedLog } from './bounded-log.ts';
 import type { LocalIotCoreLimits } from './limits.ts';
 import { loadPeer } from './peers.ts';
 import { Presence, type PresenceOf } from './presence.ts';
@@ -70,7 +70,7 @@ export async function startBroker(ports: BrokerPorts): Promise<Broker> {
 
 /** aedes, taught to tell who is there and to do what AWS IoT Core does beyond MQTT. */
 export class Broker {
-  readonly received = new Journal<ReceivedMessage>(
+  readonly received = new BoundedLog<ReceivedMessage>(
     RECEIVED_CAPACITY,
     RECEIVED_BYTES,
     ({ payload }) => payload.length,

@@ -1,6 +1,6 @@
 import type { Changes } from '../protocol/changes.ts';
 import type { Gate, Rule, Verdict } from './gate.ts';
-import { Journal } from './journal.ts';
+import { BoundedLog } from './bounded-log.ts';
 import type { Direction, PacketKind, TappedPacket } from './packet.ts';
 
 /** Which packets are meant. A field that is left out matches all. */
@@ -52,7 +52,7 @@ function matches(match: PacketMatch, packet: TappedPacket): boolean {
 /** Sees and holds every packet of every connection, between TLS and the broker. */
 export class Tap {
   readonly #gate: Gate;
-  readonly #journal = new Journal<TapRecord>(LOG_CAPACITY);
+  readonly #log = new BoundedLog<TapRecord>(LOG_CAPACITY);
   readonly #listeners = new Set<(record: TapRecord) => void>();
   readonly #changes: Changes;
 
@@ -64,7 +64,7 @@ export class Tap {
 
   /** The newest packets that have left the tap, oldest first; at least 10,000 are kept. */
   get log(): readonly TapRecord[] {
-    return this.#journal.entries;
+    return this.#log.entries;
   }
 
   /** The part of the log that matches. */
@@ -94,7 +94,7 @@ export class Tap {
 
   /** @internal */
   record(record: TapRecord): void {
-    this.#journal.push(record);
+    this.#log.push(record);
     this.#changes.changed();
     for (const listener of this.#listeners) listener(record);
   }

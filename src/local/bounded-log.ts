@@ -1,5 +1,5 @@
 /** What happened, in order, as far back as there is room. */
-export class Journal<T> {
+export class BoundedLog<T> {
   readonly #capacity: number;
   readonly #maxBytes: number;
   readonly #bytesOf: (entry: T) => number;
