@@ -81,7 +81,7 @@ export class Journal {
     this.#options = options;
   }
 
-  /** Opens the store. */
+  /** Opens the store, if it is not; one that failed only after a rest. For whoever sees a good moment. */
   open(): void {
     if (!this.#mayOpen()) return;
     this.#isOpeningWanted = true;
@@ -90,7 +90,8 @@ export class Journal {
 
   /**
    * Keeps a message. `done` is called once, in the order of the calls and never inside of this one, unless the message is
-   * released or the journal closed before. With an error the message is not kept, and the next process will not find it.
+   * released or the journal closed before. With an error the message is not kept; the next process may find it all the same
+   * when this one ends before it has opened the store again.
    */
   keep(message: OutgoingMessage, expiresAt: number, done: Done): Kept {
     const kept = new Kept(message, expiresAt, done);
@@ -112,11 +113,6 @@ export class Journal {
     if (this.#ranges === undefined || kept.number === 0) return;
     this.#ranges.add(kept.number, kept.number);
     this.#wake();
-  }
-
-  /** A good moment to try a store that failed again. */
-  retry(): void {
-    this.open();
   }
 
   /**

@@ -7,7 +7,7 @@ export interface OutboxOptions extends QueueLimits {
   /** Whether messages may be added without a live line. What was accepted with one is resent in any case. */
   readonly enabled: boolean;
   /** Has every QoS 1 message before it is written. Default: none. */
-  readonly journal?: Pick<Journal, 'keep' | 'release' | 'retry'>;
+  readonly journal?: Pick<Journal, 'keep' | 'open' | 'release'>;
   /** How much may be written in a second. Default: no limit. */
   readonly rate?: RateLimit;
   /**

@@ -207,7 +207,7 @@ export class Outbox implements FlowPort {
     // One that has ended, now or before, would never end again.
     for (const entry of suspects ?? []) if (entry.place === 'ended') suspects?.delete(entry);
     this.#line = new Line({ wire, window, maxUntakenBytes, suspects });
-    this.#options.journal?.retry();
+    this.#options.journal?.open();
     this.#settle();
   }
 

@@ -73,7 +73,7 @@ export class JournalWorld {
         break;
       case 'retry':
         this.#clock.advance(step.afterMs);
-        this.#process.journal.retry();
+        this.#process.journal.open();
         break;
       case 'lose':
         this.#loseWhileOpen(step.which);

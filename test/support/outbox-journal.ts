@@ -8,12 +8,12 @@ export function leftBehind(message: OutgoingMessage, expiresAt = Number.POSITIVE
 }
 
 /** A journal as an outbox sees it: it answers in the order of the calls, when it is told to. */
-export class HeldJournal implements Pick<Journal, 'keep' | 'release' | 'retry'> {
+export class HeldJournal implements Pick<Journal, 'keep' | 'open' | 'release'> {
   /** The payloads of what was released before its rejection, in order. */
   readonly released: string[] = [];
   /** What an outbox may not do. */
   readonly violations: string[] = [];
-  retries = 0;
+  openings = 0;
   readonly #asked = new Set<Kept>();
 
   /** How many are not answered. */
@@ -60,7 +60,7 @@ export class HeldJournal implements Pick<Journal, 'keep' | 'release' | 'retry'> 
     this.released.push(name);
   }
 
-  retry(): void {
-    this.retries++;
+  open(): void {
+    this.openings++;
   }
 }

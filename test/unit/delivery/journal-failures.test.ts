@@ -37,7 +37,7 @@ describe('a journal whose store fails to write', () => {
     const process = await failedOnce();
     process.clock.advance(999);
     process.keep('b');
-    process.journal.retry();
+    process.journal.open();
     expect(process.told).toEqual([]);
     await settled();
     expect(process.told).toEqual(['STORE_FAILED b']);
@@ -48,11 +48,11 @@ describe('a journal whose store fails to write', () => {
     const process = new JournalProcess(new MemoryDurableStore('manual'));
     process.journal.open();
     await settled();
-    process.journal.retry();
+    process.journal.open();
     process.store.mode = 'automatic';
     process.store.next.succeed();
     await settled();
-    process.journal.retry();
+    process.journal.open();
     process.store.failNext('write');
     process.keep('a');
     await settled();
@@ -84,7 +84,7 @@ describe('a journal whose store fails to write', () => {
     process.release('a');
     await settled();
     expect(process.store.isOpen).toBe(false);
-    process.journal.retry();
+    process.journal.open();
     await settled();
     expect(process.store.isOpen).toBe(true);
     expect(process.disk).toEqual(['1-2']);
@@ -96,7 +96,7 @@ describe('a journal whose store fails to write', () => {
     async (landed) => {
       const process = await failedOnce(landed);
       process.clock.advance(1_000);
-      process.journal.retry();
+      process.journal.open();
       await settled();
       expect(process.disk).toEqual(['1 a', '2-2']);
       const next = new JournalProcess(process.store.nextProcess());
@@ -116,7 +116,7 @@ describe('a journal whose store fails to write', () => {
     await settled();
     expect(process.disk).toEqual(['1 a', '2 b']);
     process.clock.advance(1_000);
-    process.journal.retry();
+    process.journal.open();
     await settled();
     expect(process.disk).toEqual(['1-1', '2 b']);
   });
@@ -163,7 +163,7 @@ describe('a journal whose store fails to write', () => {
     const process = await failedOnce();
     process.store.plant(1, Uint8Array.of(9));
     process.clock.advance(1_000);
-    process.journal.retry();
+    process.journal.open();
     await settled();
     expect(process.disk).toEqual(['1 a', '2-2']);
     expect(process.store.violations).toEqual([]);
@@ -174,10 +174,10 @@ describe('a journal whose store fails to write', () => {
     process.store.lose(1);
     process.store.failNext('write');
     process.clock.advance(1_000);
-    process.journal.retry();
+    process.journal.open();
     await settled();
     process.clock.advance(1_000);
-    process.journal.retry();
+    process.journal.open();
     await settled();
     expect(process.disk).toEqual(['1 a', '2-2']);
   });
@@ -191,11 +191,11 @@ describe('a journal whose store fails to write', () => {
     await settled();
     process.store.lose(...process.store.records.map(({ number }) => number));
     process.clock.advance(1_000);
-    process.journal.retry();
+    process.journal.open();
     await settled();
     expect(process.store.operations.filter((operation) => operation === 'open')).toHaveLength(2);
     process.clock.advance(1_000);
-    process.journal.retry();
+    process.journal.open();
     await settled();
     expect(process.store.records).toHaveLength(1_002);
   });
@@ -205,7 +205,7 @@ describe('a journal whose store fails to write', () => {
     process.store.lose(1);
     process.store.mode = 'manual';
     process.clock.advance(1_000);
-    process.journal.retry();
+    process.journal.open();
     await settled();
     process.release('a');
     process.store.mode = 'automatic';
@@ -286,7 +286,7 @@ describe('a journal whose store fails to open', () => {
     process.journal.open();
     await settled();
     process.clock.advance(1e12);
-    process.journal.retry();
+    process.journal.open();
     process.keep('a');
     await settled();
     expect(process.told).toEqual(['outage STORE_INCOMPATIBLE', 'STORE_INCOMPATIBLE a']);
@@ -328,7 +328,7 @@ describe('a journal whose store fails to open', () => {
     process.journal.open();
     await settled();
     process.clock.advance(1_000);
-    process.journal.retry();
+    process.journal.open();
     await settled();
     process.store.failNext('write');
     process.keep('a');

@@ -89,7 +89,7 @@ describe('a journal that keeps', () => {
     process.journal.open();
     await settled();
     process.journal.open();
-    process.journal.retry();
+    process.journal.open();
     await settled();
     expect(process.store.operations).toEqual(['open']);
     expect(process.told).toEqual(['recovered , 0 missing']);
@@ -371,7 +371,7 @@ describe('a journal that closes', () => {
     await closed;
     process.release('a');
     process.journal.open();
-    process.journal.retry();
+    process.journal.open();
     process.keep('b');
     await settled();
     expect(process.store.operations).toEqual(['open', 'write', 'close']);

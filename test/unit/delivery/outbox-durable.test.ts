@@ -260,11 +260,11 @@ describe('what a journal has', () => {
 
   it('is asked to try its store again at each new line', () => {
     const [box, journal] = durableLive();
-    expect(journal.retries).toBe(1);
+    expect(journal.openings).toBe(1);
     box.outbox.detach();
-    expect(journal.retries).toBe(1);
+    expect(journal.openings).toBe(1);
     box.attach();
-    expect(journal.retries).toBe(2);
+    expect(journal.openings).toBe(2);
   });
 });
 
