@@ -42,7 +42,7 @@ import { SUBSCRIPTION_FIELDS, subscriptionOptions } from './subscription-options
 import { Subscriptions } from './subscriptions.ts';
 
 /**
- * Makes a client. It dials nothing and keeps no process alive until `connect()`.
+ * Makes a client. It dials nothing until `connect()`, and until then only messages that can expire keep a process alive.
  *
  * @throws IotError `INVALID_ARGUMENT` for bad options: which field, what it may be, what was given
  */

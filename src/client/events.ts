@@ -19,7 +19,10 @@ export interface ClientEvents {
    * There was no room for a publish: it was refused (`QUEUE_FULL`), or it was the oldest and made way (`QUEUE_EVICTED`).
    */
   dropped: { readonly topic: string; readonly qos: QoS; readonly error: IotError };
-  /** All that had waited for this line was sent; `inFlight` of it, and of what came since, are not acknowledged yet. */
+  /**
+   * What had waited for this line was let go, or nothing had: what the window and the rate still hold back goes by itself.
+   * `inFlight` are not acknowledged yet.
+   */
   drained: { readonly inFlight: number };
   /** The durable store was opened: so many messages of an earlier process are sent now, and so many cannot be found. */
   recovered: RecoveredMessages;

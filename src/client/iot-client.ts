@@ -105,8 +105,9 @@ export interface IotClient extends AsyncDisposable {
    * with a durable store: once the store has it (QoS 1).
    *
    * Rejects with `QUEUE_FULL`, `QUEUE_EVICTED`, `NOT_CONNECTED` (offline queue switched off), `PUBLISH_REFUSED`,
-   * `POISON_PUBLISH`, `MESSAGE_EXPIRED`, `STORE_FULL` and the other codes of the store, `TIMEOUT`, `CLOSED`, `INVALID_ARGUMENT`, or the signal's reason. A message that was
-   * on the wire when it ended is not sent again, and `outcomeUnknown` says so.
+   * `POISON_PUBLISH`, `MESSAGE_EXPIRED`, `STORE_FULL` and the other codes of the store, `TIMEOUT`, `CLOSED`,
+   * `INVALID_ARGUMENT`, or the signal's reason. A message that was on the wire when it ended is not sent again, and
+   * `outcomeUnknown` says so.
    */
   publish(topic: string, payload: PayloadInput, options?: PublishOptions): Promise<PublishReceipt>;
 
