@@ -81,7 +81,7 @@ export class MqttLine implements TransportLine {
     this.#wire?.close(this.#asked);
     // Not destroyed here: unread bytes would make it a reset, which can overtake the DISCONNECT, and then the broker
     // publishes the Will. The broker closes; the machine bounds the wait.
-    this.#stream?.end(DISCONNECT);
+    this.#sendLast(DISCONNECT);
   }
 
   free(): void {
@@ -175,6 +175,7 @@ export class MqttLine implements TransportLine {
       const taken = this.#deliver(packet);
       // The wire acknowledges all that came together by one write; mqtt.js would make one for each message.
       if (taken && packet.qos === 1) this.#wire?.sendPuback(packet.messageId as number);
+      this.#flushBeforeMqttjs(packet);
       callback(taken && packet.qos !== 1 ? undefined : NOT_BY_MQTTJS);
     };
     return client;
@@ -196,6 +197,7 @@ export class MqttLine implements TransportLine {
     switch (packet.cmd) {
       case 'publish':
         this.#breakIf(this.#publishes.check(packet));
+        this.#flushBeforeMqttjs(packet);
         return;
       case 'pingresp':
       case 'pubrel':
@@ -268,16 +270,19 @@ export class MqttLine implements TransportLine {
       takenBytes: () => wire.takenBytes(),
       giveUp: (error) => this.#end(error),
     });
-    const wire: MqttWire = new MqttWire({ stream, protocolVersion, receiveMaximum, limits, keepAlive, warn });
+    const threw = (error: unknown) => this.#end(calledBackAndThrew(error));
+    const wire: MqttWire = new MqttWire({
+      stream,
+      protocolVersion,
+      receiveMaximum,
+      limits,
+      keepAlive,
+      warn,
+      threw,
+    });
     this.#keepAlive = keepAlive;
     this.#wire = wire;
-    stream.on('drain', () => {
-      try {
-        wire.drained();
-      } catch (error) {
-        this.#end(calledBackAndThrew(error));
-      }
-    });
+    stream.on('drain', () => wire.drained());
     const attached = this.#options.attach(wire);
     // Whoever was given the wire may have ended the line with it.
     if (this.#ended === undefined) this.#attached = attached;
@@ -296,6 +301,11 @@ export class MqttLine implements TransportLine {
     return this.#is('connected');
   }
 
+  /** QoS 2 is answered by mqtt.js itself: the PUBREC before it hands the message over, the PUBCOMP after that. */
+  #flushBeforeMqttjs({ qos }: IPublishPacket): void {
+    if (qos === 2) this.#wire?.flush();
+  }
+
   #breakIf(breach: Breach | undefined): void {
     if (breach !== undefined) this.#break(breach);
   }
@@ -304,8 +314,14 @@ export class MqttLine implements TransportLine {
   #break(breach: Breach): void {
     // In either version it also sends what this turn holds back, the PUBACKs of what came before.
     if (this.#is('connected'))
-      this.#stream?.end(this.#options.protocolVersion === 5 ? disconnectPacket(breach) : undefined);
+      this.#sendLast(this.#options.protocolVersion === 5 ? disconnectPacket(breach) : undefined);
     this.#end(breach.error(this.#place()));
+  }
+
+  /** Sends what this turn holds back, then this, and nothing after it. */
+  #sendLast(packet?: Buffer): void {
+    this.#wire?.flush();
+    this.#stream?.end(packet);
   }
 
   /** Ends the line and reports it, once. */

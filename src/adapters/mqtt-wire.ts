@@ -19,8 +19,9 @@ import type { FilterAnswer, Wire } from '../protocol/transport.ts';
 import { type Breach, protocolError } from './breach.ts';
 import type { BrokerLimits } from './connack.ts';
 import type { KeepAlive, SentForAnswer } from './keep-alive.ts';
+import { PacketBuffer } from './packet-buffer.ts';
 import { textOf } from './property-text.ts';
-import { publishPacket } from './publish-packet.ts';
+import { PublishPacket } from './publish-packet.ts';
 
 /** A QoS 1 publish without PUBACK. */
 interface Unacknowledged extends SentForAnswer {
@@ -54,12 +55,12 @@ export interface MqttWireOptions {
   readonly keepAlive: KeepAlive;
   /** Told when the broker does not end a subscription. */
   readonly warn: (message: string) => void;
+  /** Told what was thrown by one that was called back. */
+  readonly threw: (error: unknown) => void;
 }
 
 const LOWEST_REFUSAL = 0x80;
 const PUBACK = 0x40;
-// Taken at once: an app's fake timers must not hold packets back.
-const atEndOfTurn = setImmediate;
 
 /**
  * The packets of one live line. It writes past the client of mqtt.js: that would keep and deeply clone every publish in
@@ -69,9 +70,11 @@ const atEndOfTurn = setImmediate;
 export class MqttWire implements Wire {
   readonly receiveMaximum: number;
   readonly #stream: Duplex;
+  readonly #packets: PacketBuffer;
   readonly #keepAlive: KeepAlive;
   readonly #limits: BrokerLimits;
   readonly #warn: (message: string) => void;
+  readonly #threw: (error: unknown) => void;
   readonly #format: { readonly protocolVersion: 4 | 5 };
   readonly #unacknowledged = new Map<number, Unacknowledged>();
   readonly #unanswered = new Map<number, Unanswered>();
@@ -79,47 +82,44 @@ export class MqttWire implements Wire {
   #unacknowledgedBytes = 0;
   #awaitingDrain: (() => void)[] = [];
   #lastPacketId = 0;
-  /** All that was ever given to the stream. */
-  #sentBytes = 0;
-  /** The stream holds back what is written until the end of this turn. */
-  #corked = false;
-  /** What the socket had not taken when this turn began to write. */
-  #waitingBeforeTurn = 0;
   /** Why nothing may be sent any more. */
   #closed: IotError | undefined;
   /** Nothing is called back any more. */
   #over = false;
 
-  constructor({ stream, protocolVersion, receiveMaximum, limits, keepAlive, warn }: MqttWireOptions) {
+  constructor(options: MqttWireOptions) {
+    const { stream, protocolVersion, receiveMaximum, limits, keepAlive, warn, threw } = options;
     this.receiveMaximum = receiveMaximum;
     this.#stream = stream;
+    this.#packets = new PacketBuffer(stream, () => this.drained());
     this.#keepAlive = keepAlive;
     this.#limits = limits;
     this.#warn = warn;
+    this.#threw = threw;
     this.#format = { protocolVersion };
   }
 
-  publish(message: OutgoingMessage, done: (error?: IotError) => void): void {
-    if (this.#closed !== undefined) return;
+  publish(message: OutgoingMessage, done: (error?: IotError) => void): number {
+    if (this.#closed !== undefined) return 0;
     const messageId = message.qos === 0 ? undefined : this.#nextPacketId();
-    const packet = publishPacket(message, this.#format.protocolVersion, messageId);
-    const unfit = this.#unfit(message, packet);
+    const packet = new PublishPacket(message, this.#format.protocolVersion, messageId);
+    const bytes = packet.byteLength;
+    const unfit = this.#unfit(message, bytes);
     if (unfit !== undefined) {
       done(unfit);
-      return;
+      return 0;
     }
+    this.#packets.append(packet);
     if (messageId === undefined) {
-      const taken = this.#send(packet);
       this.#keepAlive.sent();
-      if (taken) done();
+      if (this.#awaitingDrain.length === 0 && this.#packets.isTaken) done();
       else this.#awaitingDrain.push(done);
-      return;
+      return bytes;
     }
     const { topic } = message;
-    const bytes = packet.byteLength;
     this.#unacknowledged.set(messageId, { topic, bytes, done, sentAt: this.#keepAlive.sentForAnswer() });
     this.#unacknowledgedBytes += bytes;
-    this.#send(packet);
+    return bytes;
   }
 
   subscribe(requests: readonly FilterRequest[]): Promise<readonly FilterAnswer[]> {
@@ -161,19 +161,31 @@ export class MqttWire implements Wire {
     return unanswered.settle({ codes, reason: textOf(packet.properties?.reasonString) });
   }
 
-  /** The socket has taken all that was written. */
+  /** The socket has taken what was written, or does not ask to wait for that. */
   drained(): void {
+    // What is held back in this turn is not taken: its end tells.
+    if (!this.#packets.isTaken || this.#packets.heldBytes > 0 || this.#stream.writableNeedDrain) return;
     const waiting = this.#awaitingDrain;
     this.#awaitingDrain = [];
-    for (const done of waiting) {
-      // One of them may have ended the line.
-      if (!this.#over) done();
+    try {
+      for (const done of waiting) {
+        // One of them may have ended the line.
+        if (!this.#over) done();
+      }
+    } catch (error) {
+      this.#threw(error);
     }
+  }
+
+  /** Gives the stream all that was sent: before others write to it. */
+  flush(): void {
+    this.#packets.flush();
   }
 
   /** Acknowledges a message of QoS 1. */
   sendPuback(packetId: number): void {
-    if (this.#closed === undefined) this.#send(Buffer.from([PUBACK, 2, packetId >> 8, packetId & 0xff]));
+    if (this.#closed === undefined)
+      this.#packets.appendBytes(Uint8Array.of(PUBACK, 2, packetId >> 8, packetId & 0xff));
   }
 
   sendPing(): void {
@@ -186,17 +198,17 @@ export class MqttWire implements Wire {
 
   /** At most so many bytes are still on their way: neither acknowledged, nor taken by the socket when nobody will do that. */
   bytesUnderWay(): number {
-    return Math.max(this.#unacknowledgedBytes, this.#stream.writableLength);
+    return Math.max(this.#unacknowledgedBytes, this.#packets.untakenBytes);
   }
 
-  /** What the socket did not take, because it is full; not what this turn holds back. */
+  /** What the socket did not take, because it is full; not what this turn sends. */
   waitingBytes(): number {
-    return this.#corked ? this.#waitingBeforeTurn : this.#stream.writableLength;
+    return this.#packets.waitingBytes;
   }
 
   /** A number that grows as the socket takes what is sent. */
   takenBytes(): number {
-    return this.#sentBytes - this.#stream.writableLength;
+    return this.#packets.takenBytes;
   }
 
   /** The filters of each SUBSCRIBE that has no SUBACK yet. */
@@ -213,6 +225,8 @@ export class MqttWire implements Wire {
   end(why: IotError): void {
     this.close(why);
     this.#over = true;
+    this.#packets.drop();
+    this.#awaitingDrain = [];
     this.#unacknowledged.clear();
     const unanswered = [...this.#unanswered.values()];
     this.#unanswered.clear();
@@ -234,10 +248,9 @@ export class MqttWire implements Wire {
   }
 
   /** Why the broker would end the line over this publish (MQTT-3.2.2-11, MQTT-3.2.2-14, MQTT-3.2.2-15). */
-  #unfit({ topic, qos, retain }: OutgoingMessage, { byteLength }: Buffer): IotError | undefined {
+  #unfit({ topic, qos, retain }: OutgoingMessage, bytes: number): IotError | undefined {
     const limits = this.#limits;
-    if (byteLength > limits.maximumPacketBytes)
-      return tooLargeForBroker(topic, byteLength, limits.maximumPacketBytes);
+    if (bytes > limits.maximumPacketBytes) return tooLargeForBroker(topic, bytes, limits.maximumPacketBytes);
     if (qos > limits.maximumQos) return notSupportedByBroker(topic, 'QoS 1');
     if (retain && !limits.retain) return notSupportedByBroker(topic, 'retain');
     return undefined;
@@ -289,22 +302,7 @@ export class MqttWire implements Wire {
   }
 
   #write(packet: Packet): void {
-    this.#send(mqttPacket.generate(packet, this.#format));
-  }
-
-  /** Writes bytes; all that one turn of the event loop writes goes to the socket together. */
-  #send(bytes: Buffer): boolean {
-    if (!this.#corked) {
-      this.#corked = true;
-      this.#waitingBeforeTurn = this.#stream.writableLength;
-      this.#stream.cork();
-      atEndOfTurn(() => {
-        this.#corked = false;
-        this.#stream.uncork();
-      });
-    }
-    this.#sentBytes += bytes.byteLength;
-    return this.#stream.write(bytes);
+    this.#packets.appendBytes(mqttPacket.generate(packet, this.#format));
   }
 }
 

@@ -3,7 +3,7 @@ import type { IotError } from '../protocol/errors.ts';
 import type { OutgoingMessage, QoS } from '../protocol/message.ts';
 import type { Wire } from '../protocol/transport.ts';
 import { requestLostError } from './endings.ts';
-import { type EndObserver, type Entry, sizeOf } from './entry.ts';
+import type { EndObserver, Entry } from './entry.ts';
 
 interface LineOptions {
   readonly wire: Wire;
@@ -62,17 +62,17 @@ export class Line {
     const isCounted = message.qos === 1;
     const sent = { isOpen: true, untakenBytes: 0 };
     if (isCounted) this.slots--;
-    this.wire.publish(message, (error) => {
+    const bytes = this.wire.publish(message, (error) => {
       if (!sent.isOpen || this.#isOver) return;
       sent.isOpen = false;
       if (isCounted) this.slots++;
       else this.untakenRoom += sent.untakenBytes;
       answered(sender, error);
     });
-    // Sizes cost time: most are taken within the call, and never measured.
+    // Most are taken within the call.
     if (!isCounted && sent.isOpen) {
-      sent.untakenBytes = sizeOf(message);
-      this.untakenRoom -= sent.untakenBytes;
+      sent.untakenBytes = bytes;
+      this.untakenRoom -= bytes;
     }
   }
 

@@ -48,8 +48,10 @@ export interface Wire {
   /**
    * Writes one PUBLISH. `done` is called once: for QoS 0 when the socket has taken it, for QoS 1 at its PUBACK, with an
    * error when the broker refused it. It is never called after the line has ended.
+   *
+   * @returns how many bytes it is on the wire; 0 when it was not written
    */
-  publish(message: OutgoingMessage, done: (error?: IotError) => void): void;
+  publish(message: OutgoingMessage, done: (error?: IotError) => void): number;
   /** One SUBSCRIBE, at most 8 filters. Resolves at SUBACK, one answer a filter, in order; rejects when the line ends. */
   subscribe(requests: readonly FilterRequest[]): Promise<readonly FilterAnswer[]>;
   /** One UNSUBSCRIBE, at most 8 filters. Resolves at UNSUBACK; rejects when the line ends. */

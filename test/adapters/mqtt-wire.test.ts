@@ -146,6 +146,68 @@ describe('publish', () => {
     expect([ended, stuck?.length, after.length]).toEqual([true, 1, 0]);
   });
 
+  test('QoS 0 publishes are done too when the socket never asked to wait for what came last', async () => {
+    await using connection = await live();
+    // More than is written at once: the rest is small, and taken as soon as it is written.
+    const payload = Buffer.alloc(4_096);
+    const calls = Array.from({ length: 33 }, () => publish(connection.wire, payload, 0));
+    expect([calls[0], calls.at(-1)]).toEqual([[undefined], []]);
+    while (connection.there.count('publish') < 33) await turn();
+    await turns();
+    expect(calls).toEqual(Array.from({ length: 33 }, () => [undefined]));
+  });
+
+  test('one that throws when it is told at the end of a turn ends the line', async () => {
+    await using connection = await live();
+    const payload = Buffer.alloc(4_096);
+    for (let i = 0; i < 32; i++) publish(connection.wire, payload, 0);
+    connection.wire.publish(message(payload, 0), () => {
+      throw new Error('oops');
+    });
+    expect(await connection.line.error('transport.closed')).toMatchObject({ code: 'INTERNAL' });
+  });
+
+  test('tells how many bytes it is on the wire, and 0 for one that is not written', async () => {
+    await using connection = await live(5);
+    const bytes = ([0, 1] as const).map((qos) => connection.wire.publish(message('grün', qos), () => {}));
+    const head = 2 + 2 + 'plants/basil'.length + 1 + 5;
+    expect(bytes).toEqual([head, head + 2]);
+    connection.line.free();
+    expect(connection.wire.publish(message('late'), () => {})).toBe(0);
+  });
+
+  test('packets of all kinds go out in the order of their calls, DISCONNECT last', async () => {
+    await using connection = await live();
+    const { wire, there, line } = connection;
+    publish(wire, '1', 0);
+    const [granted, ended] = [wire.subscribe([{ filter: 'a', qos: 0 }]), wire.unsubscribe(['b'])];
+    for (const open of [granted, ended]) open.catch(() => {});
+    publish(wire, Buffer.alloc(200_000), 0);
+    publish(wire, '2', 1);
+    line.disconnect();
+    await there.next('disconnect');
+    const sent = there.received.slice(1).map(({ cmd }) => cmd);
+    expect(sent).toEqual(['publish', 'subscribe', 'unsubscribe', 'publish', 'publish', 'disconnect']);
+  });
+
+  test('what mqtt.js answers does not overtake what was sent before', async () => {
+    await using peer = await ScriptedBroker.start({ automatic: false });
+    using line: TestLine = openTestLine({ port: peer.port, onMessage: () => publish(line.live, 'x', 0) });
+    const there = await peer.connection();
+    await there.accept();
+    await line.until('transport.connected');
+    const incoming = { cmd: 'publish', topic: 'a', payload: '', retain: false, dup: false } as const;
+    there.send(
+      { ...incoming, qos: 0 },
+      { ...incoming, qos: 2, messageId: 3 },
+      { ...incoming, qos: 0 },
+      { cmd: 'pubrel', messageId: 3 },
+    );
+    await there.next('pubcomp');
+    const sent = there.received.slice(1).map(({ cmd }) => cmd);
+    expect(sent).toEqual(['publish', 'pubrec', 'publish', 'publish', 'pubcomp']);
+  });
+
   test('fault:B-17 packet ids wrap around those in use', async () => {
     await using connection = await live();
     const kept = publish(connection.wire, 'kept');

@@ -1,8 +1,20 @@
 import fc from 'fast-check';
 import mqttPacket from 'mqtt-packet';
 import { expect, test } from 'vitest';
-import { publishPacket } from '../../src/adapters/publish-packet.ts';
+import { PublishPacket } from '../../src/adapters/publish-packet.ts';
 import type { MessageProperties, OutgoingMessage } from '../../src/protocol/message.ts';
+
+const MARGIN = 3;
+
+/** The bytes of a packet that was written into the middle of other memory. */
+function publishPacket(message: OutgoingMessage, protocolVersion: 4 | 5, packetId?: number): Buffer {
+  const packet = new PublishPacket(message, protocolVersion, packetId);
+  const memory = Buffer.alloc(packet.byteLength + 2 * MARGIN, 0xff);
+  packet.writeTo(memory, MARGIN);
+  const margins = [...memory.subarray(0, MARGIN), ...memory.subarray(-MARGIN)];
+  expect(margins.every((byte) => byte === 0xff)).toBe(true);
+  return memory.subarray(MARGIN, -MARGIN);
+}
 
 /** The names that mqtt-packet has for them; nothing where there is nothing to write, else it writes no packet at all. */
 function mqttPacketProperties(properties: MessageProperties) {

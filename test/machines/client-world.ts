@@ -10,6 +10,7 @@ import {
   Handle,
 } from '../../src/machines/index.ts';
 import { DEFAULT_BACKOFF } from '../../src/protocol/backoff.ts';
+import { sizeOf } from '../../src/delivery/entry.ts';
 import type { IotError } from '../../src/protocol/errors.ts';
 import type { FilterRequest, OutgoingMessage, QoS } from '../../src/protocol/message.ts';
 import type {
@@ -106,7 +107,10 @@ class FakeLine implements TransportLine {
   #wire(): Wire {
     return {
       receiveMaximum: this.#world.receiveMaximum,
-      publish: (message, done) => this.#publish(message, done),
+      publish: (message, done) => {
+        this.#publish(message, done);
+        return sizeOf(message);
+      },
       subscribe: (requests) => this.#ask(() => this.#world.grant(requests)),
       unsubscribe: (filters) => this.#ask(() => this.#world.release(filters)),
     };

@@ -1,3 +1,4 @@
+import { sizeOf } from '../../src/delivery/entry.ts';
 import type { IotError } from '../../src/protocol/errors.ts';
 import type { OutgoingMessage } from '../../src/protocol/message.ts';
 import type { Wire } from '../../src/protocol/transport.ts';
@@ -31,12 +32,13 @@ export class ScriptedWire implements Wire {
     return this.packets.map((packet) => String(packet.message.payload));
   }
 
-  publish(message: OutgoingMessage, done: (error?: IotError) => void): void {
+  publish(message: OutgoingMessage, done: (error?: IotError) => void): number {
     const packet = { message, done };
     this.packets.push(packet);
     this.#script.onPublish?.(packet);
     const { answersAtOnce = 'qos0' } = this.#script;
     if (answersAtOnce === 'all' || (answersAtOnce === 'qos0' && message.qos === 0)) done();
+    return sizeOf(message);
   }
 
   /** Answers the latest packet with this payload. */
