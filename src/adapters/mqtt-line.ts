@@ -206,6 +206,8 @@ export class MqttLine implements TransportLine {
       case 'suback':
       case 'unsuback':
         this.#breakIf(this.#wire?.take(packet));
+        // It would only look in vain for who waits for it there.
+        keepFromMqttjs(packet);
         return;
       case 'disconnect':
         this.#disconnected(packet);

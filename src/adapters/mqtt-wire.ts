@@ -22,13 +22,7 @@ import type { KeepAlive, SentForAnswer } from './keep-alive.ts';
 import { PacketBuffer } from './packet-buffer.ts';
 import { textOf } from './property-text.ts';
 import { PublishPacket } from './publish-packet.ts';
-
-/** A QoS 1 publish without PUBACK. */
-interface Unacknowledged extends SentForAnswer {
-  readonly topic: string;
-  readonly bytes: number;
-  readonly done: (error?: IotError) => void;
-}
+import { Unacknowledged, UnacknowledgedPublish } from './unacknowledged.ts';
 
 /** The codes of a SUBACK or UNSUBACK, and what the broker says about them. */
 interface Answer {
@@ -76,10 +70,8 @@ export class MqttWire implements Wire {
   readonly #warn: (message: string) => void;
   readonly #threw: (error: unknown) => void;
   readonly #format: { readonly protocolVersion: 4 | 5 };
-  readonly #unacknowledged = new Map<number, Unacknowledged>();
+  readonly #unacknowledged = new Unacknowledged();
   readonly #unanswered = new Map<number, Unanswered>();
-  /** What the packets in `#unacknowledged` add up to. */
-  #unacknowledgedBytes = 0;
   #awaitingDrain: (() => void)[] = [];
   #lastPacketId = 0;
   /** Why nothing may be sent any more. */
@@ -116,9 +108,8 @@ export class MqttWire implements Wire {
       else this.#awaitingDrain.push(done);
       return bytes;
     }
-    const { topic } = message;
-    this.#unacknowledged.set(messageId, { topic, bytes, done, sentAt: this.#keepAlive.sentForAnswer() });
-    this.#unacknowledgedBytes += bytes;
+    const sentAt = this.#keepAlive.sentForAnswer();
+    this.#unacknowledged.add(new UnacknowledgedPublish(messageId, message.topic, bytes, sentAt, done));
     return bytes;
   }
 
@@ -193,12 +184,12 @@ export class MqttWire implements Wire {
   }
 
   oldestUnacknowledged(): SentForAnswer | undefined {
-    return this.#unacknowledged.values().next().value;
+    return this.#unacknowledged.oldest;
   }
 
   /** At most so many bytes are still on their way: neither acknowledged, nor taken by the socket when nobody will do that. */
   bytesUnderWay(): number {
-    return Math.max(this.#unacknowledgedBytes, this.#packets.untakenBytes);
+    return Math.max(this.#unacknowledged.bytes, this.#packets.untakenBytes);
   }
 
   /** What the socket did not take, because it is full; not what this turn sends. */
@@ -234,16 +225,13 @@ export class MqttWire implements Wire {
   }
 
   #acknowledge(id: number, packet: IPubackPacket): void {
-    const unacknowledged = this.#unacknowledged.get(id);
-    if (unacknowledged === undefined) return;
-    const { topic, bytes, done } = unacknowledged;
-    this.#unacknowledged.delete(id);
-    this.#unacknowledgedBytes -= bytes;
+    const publish = this.#unacknowledged.take(id);
+    if (publish === undefined) return;
     const code = packet.reasonCode ?? 0;
-    done(
+    publish.done(
       code < LOWEST_REFUSAL
         ? undefined
-        : publishRefused(topic, code, textOf(packet.properties?.reasonString)),
+        : publishRefused(publish.topic, code, textOf(packet.properties?.reasonString)),
     );
   }
 
