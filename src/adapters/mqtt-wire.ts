@@ -1,4 +1,4 @@
-import type { Duplex } from 'node:stream';
+import type { Writable } from 'node:stream';
 import mqttPacket, {
   type IPubackPacket,
   type ISubackPacket,
@@ -41,7 +41,7 @@ interface Unanswered {
 }
 
 export interface MqttWireOptions {
-  readonly stream: Duplex;
+  readonly stream: Writable;
   readonly protocolVersion: 4 | 5;
   readonly receiveMaximum: number;
   readonly limits: BrokerLimits;
@@ -63,7 +63,6 @@ const PUBACK = 0x40;
  */
 export class MqttWire implements Wire {
   readonly receiveMaximum: number;
-  readonly #stream: Duplex;
   readonly #packets: PacketBuffer;
   readonly #keepAlive: KeepAlive;
   readonly #limits: BrokerLimits;
@@ -82,7 +81,6 @@ export class MqttWire implements Wire {
   constructor(options: MqttWireOptions) {
     const { stream, protocolVersion, receiveMaximum, limits, keepAlive, warn, threw } = options;
     this.receiveMaximum = receiveMaximum;
-    this.#stream = stream;
     this.#packets = new PacketBuffer(stream, () => this.drained());
     this.#keepAlive = keepAlive;
     this.#limits = limits;
@@ -152,10 +150,9 @@ export class MqttWire implements Wire {
     return unanswered.settle({ codes, reason: textOf(packet.properties?.reasonString) });
   }
 
-  /** The socket has taken what was written, or does not ask to wait for that. */
+  /** The socket may have taken what was sent: at a drain, and at the end of a turn, after which none may come. */
   drained(): void {
-    // What is held back in this turn is not taken: its end tells.
-    if (!this.#packets.isTaken || this.#packets.heldBytes > 0 || this.#stream.writableNeedDrain) return;
+    if (!this.#packets.isTaken) return;
     const waiting = this.#awaitingDrain;
     this.#awaitingDrain = [];
     try {

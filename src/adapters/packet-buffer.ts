@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 
-/** What goes to the socket at a time. A write costs about as much as copying 20 KiB: 16 KiB saves nothing, 128 KiB most of it. */
+/** The most that goes to the stream in one piece. 16 KiB saved nothing over a write for each packet, 64 KiB less than this. */
 export const SLAB_BYTES = 131_072;
 /** A packet of more begins no slab but has memory of its own: most of one would go unused. */
 export const MOST_SHARED_BYTES = SLAB_BYTES / 4;
@@ -53,7 +53,7 @@ export class PacketBuffer {
   readonly #stream: Writable;
   readonly #flushed: () => void;
   #slab: Slab | undefined;
-  /** All that was ever reserved. */
+  /** All that was ever sent. */
   #sentBytes = 0;
   /** This turn has sent something, and its end is waited for. */
   #isTurn = false;
