@@ -7,6 +7,7 @@
 export type { Authentication, PemSource } from './adapters/authentication.ts';
 export type { CredentialOptions } from './adapters/credentials.ts';
 export { type LevelStoreOptions, levelStore } from './adapters/level-store.ts';
+export type { SyncPolicy } from './adapters/level-syncing.ts';
 export { memoryStore } from './adapters/memory-store.ts';
 export { type MutualTlsOptions, mutualTls } from './adapters/mutual-tls.ts';
 export { plainTcp } from './adapters/plain-tcp.ts';

@@ -34,6 +34,7 @@ import { type IotClientOptions, type ResolvedOptions, resolveOptions } from './o
 import { checkPublish, outgoingMessage } from './outgoing.ts';
 import { createPorts } from './ports.ts';
 import { Publication, type PublishReceipt } from './publication.ts';
+import { PRINTED } from './printing.ts';
 import { QueueNews } from './queue-news.ts';
 import { STATES, type Status, type StatusState } from './status.ts';
 import { StatusWatch } from './status-watch.ts';
@@ -161,6 +162,11 @@ class DeviceClient implements IotClient {
       held: (filter) => this.#held?.wanted(filter),
       left: (filter) => this.#held?.unwanted(filter),
     });
+  }
+
+  [PRINTED](): object {
+    const { clientId, status, queue } = this;
+    return { clientId, status, queue };
   }
 
   get clientId(): string {

@@ -9,6 +9,7 @@ import type { Wire } from '../protocol/transport.ts';
 import { EarlyCloses } from './early-closes.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { QueueNews } from './queue-news.ts';
+import { storeFirst } from './store-first.ts';
 
 /** What the world tells the client, outside of the machines: messages on the fast path, and what must be said aloud. */
 export interface WorldHooks {
@@ -78,7 +79,11 @@ export function createPorts(
     outbox,
     journal,
     ports: {
-      openTransport: earlyCloses.watch(openTransport),
+      openTransport: earlyCloses.watch(
+        journal === undefined
+          ? openTransport
+          : storeFirst(openTransport, hooks.queueNews.opening.promise, clock),
+      ),
       outbox,
       currentWire: () => currentWire,
       onFlushed: (callback) => outbox.onFlushed(callback),

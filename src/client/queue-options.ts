@@ -131,5 +131,6 @@ export function resolveRate(
     rate;
   checkBound('rateLimit.publishesPerSecond', publishesPerSecond);
   checkBound('rateLimit.bytesPerSecond', bytesPerSecond);
+  if (publishesPerSecond === Infinity && bytesPerSecond === Infinity) return undefined;
   return { publishesPerSecond, bytesPerSecond };
 }

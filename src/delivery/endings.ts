@@ -10,7 +10,8 @@ export function withOutcome(error: IotError, unknown: boolean): IotError {
 /** The end of all, for those that the durable store has: the next process sends them. */
 export function leftError(error: IotError): IotError {
   const message = `${error.message}; the durable store keeps the message for the next process`;
-  return changed(error, { message });
+  // It goes on: what becomes of it is for the next process to tell.
+  return changed(error, { message, outcomeUnknown: true });
 }
 
 function changed(error: IotError, to: { message?: string; outcomeUnknown?: boolean }): IotError {

@@ -29,6 +29,8 @@ export class Expiry {
       if (this.isOver(entry)) this.#expired(entry);
       else this.watch(entry);
     }, delayMs);
+    // A message that has no line to wait for keeps no process alive.
+    this.#clock.unref?.(entry.timer);
   }
 
   forget(entry: Entry): void {

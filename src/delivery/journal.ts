@@ -1,13 +1,18 @@
-import type { Clock } from '../protocol/clock.ts';
+import type { Clock, Timer } from '../protocol/clock.ts';
 import { IotError } from '../protocol/errors.ts';
 import type { OutgoingMessage } from '../protocol/message.ts';
 import type { DurableMessage, DurableStore, OpenStore, StoreChange } from '../protocol/queue-store.ts';
+import { withOutcome } from './endings.ts';
 import { EndedRanges } from './ended-ranges.ts';
 import { encodeMessage } from './record.ts';
 import { StoreSurvey } from './store-survey.ts';
 
 /** A store that failed is left alone for so long. */
 const REST_MS = 1_000;
+/** And is tried again after so long when nobody has asked for it. */
+const RETRY_MS = 30_000;
+/** A store that does not answer holds up the end for so long. */
+const CLOSE_TIMEOUT_MS = 5_000;
 /** How much goes into one write, so that the first of a thousand messages does not wait for a hundred thousand. */
 const BATCH_PUTS = 1_000;
 const BATCH_BYTES = 1_048_576;
@@ -76,6 +81,7 @@ export class Journal {
   #isWorking = false;
   #work: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
+  #retryTimer: Timer;
 
   constructor(options: JournalOptions) {
     this.#options = options;
@@ -120,7 +126,7 @@ export class Journal {
    * stays in it. Never rejects; a second call is the first one.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#close();
+    this.#closing ??= this.#bounded(this.#close());
     return this.#closing;
   }
 
@@ -158,6 +164,7 @@ export class Journal {
   }
 
   async #openStore(): Promise<void> {
+    this.#stopRetry();
     const { store, clock } = this.#options;
     const opened = await store.open(clock);
     // Also when reading fails, or the journal is closed meanwhile: whoever closes it closes this.
@@ -235,7 +242,8 @@ export class Journal {
   /** What was about to be kept is not. The numbers that it has got end when the store is opened again. */
   async #fail(error: IotError): Promise<void> {
     const store = this.#store;
-    const rejected = [...this.#out, ...this.#queue];
+    const unwritten = [...this.#queue];
+    const written = this.#out;
     this.#store = undefined;
     this.#ranges = undefined;
     this.#isOpeningWanted = false;
@@ -246,11 +254,40 @@ export class Journal {
     this.#notBefore = isHopeless ? Number.POSITIVE_INFINITY : this.#options.clock.now() + REST_MS;
     if (!this.#isOutageTold) this.#tell(() => this.#options.failed(error));
     this.#isOutageTold = true;
-    for (const kept of rejected) this.#reject(kept, error);
+    // What was being written may be found by the next process, if this one does not come to end it there.
+    for (const kept of written) this.#reject(kept, withOutcome(error, true));
+    for (const kept of unwritten) this.#reject(kept, error);
+    if (!isHopeless) this.#retryLater();
     if (store !== undefined) await free(store);
   }
 
+  #retryLater(): void {
+    const { clock } = this.#options;
+    this.#stopRetry();
+    if (this.#isClosed()) return;
+    this.#retryTimer = clock.setTimeout(() => this.open(), RETRY_MS);
+    clock.unref?.(this.#retryTimer);
+  }
+
+  #stopRetry(): void {
+    if (this.#retryTimer !== undefined) this.#options.clock.clearTimeout(this.#retryTimer);
+    this.#retryTimer = undefined;
+  }
+
+  /** The end of that, or of the patience with it. */
+  #bounded(closing: Promise<void>): Promise<void> {
+    const { clock } = this.#options;
+    return new Promise((resolve) => {
+      const timer = clock.setTimeout(resolve, CLOSE_TIMEOUT_MS);
+      void closing.then(() => {
+        clock.clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
   async #close(): Promise<void> {
+    this.#stopRetry();
     await this.#work;
     const store = this.#store;
     if (store === undefined) return;

@@ -10,6 +10,8 @@ export interface Clock {
   now(): number;
   setTimeout(callback: () => void, delayMs: number): Timer;
   clearTimeout(timer: Timer): void;
+  /** Lets the process end although this timer is still to come. A clock that cannot has none. */
+  unref?(timer: Timer): void;
 }
 
 /** The longest delay that a timer of Node or a browser keeps; a longer one would fire at once. */
@@ -20,6 +22,7 @@ export const systemClock: Clock = {
   now: () => performance.timeOrigin + performance.now(),
   setTimeout: (callback, delayMs) => setTimeout(callback, Math.min(delayMs, MAX_DELAY_MS)),
   clearTimeout: (timer) => clearTimeout(timer as ReturnType<typeof setTimeout>),
+  unref: (timer) => (timer as { unref?(): unknown }).unref?.(),
 };
 
 /** The randomness of the process. Backoff jitter takes it, so that a test can give its own. */

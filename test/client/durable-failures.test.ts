@@ -20,6 +20,7 @@ import {
   killed,
   LIVES,
   live,
+  liveBeforeStore,
   publishAll,
   topicsOf,
 } from './durable-support.ts';
@@ -89,7 +90,7 @@ describe('a store that fails', () => {
         store.failNext('write', failure);
         expect(await failureOf(client.publish('a', '', { qos: 1 }))).toMatchObject({
           code,
-          outcomeUnknown: false,
+          outcomeUnknown: true,
         });
         await expectTheRestWorks(client, broker);
         expect(await failureOf(client.publish('b', '', { qos: 1 }))).toMatchObject({ code });
@@ -110,7 +111,7 @@ describe('a store that fails', () => {
       const next = killed(store);
       next.failNext('open', { error: LOCKED });
       const client = await live(clientOn(world, next));
-      await world.pass(60_000);
+      await world.pass(20_000);
       expect(topicsOf(broker)).toEqual([]);
       await broker.dropConnections();
       await world.retry(client);
@@ -118,6 +119,20 @@ describe('a store that fails', () => {
       await world.settled();
       expect(topicsOf(broker)).toEqual(['old']);
       expect(next.operations.filter((operation) => operation === 'open')).toHaveLength(2);
+    }, LIVES));
+
+  it('is tried again after half a minute by itself, and what it has is sent', () =>
+    inWorld(async (world, broker) => {
+      const store = new MemoryDurableStore();
+      await publishAll(clientOn(world, store), 'old');
+      const next = killed(store);
+      next.failNext('open', { error: LOCKED });
+      const client = await live(clientOn(world, next));
+      await world.pass(29_000);
+      expect(next.operations).toEqual(['open']);
+      await world.pass(1_000);
+      expect([topicsOf(broker), keptIn(next)]).toEqual([['old'], []]);
+      expect(client.status.state).toBe('live');
     }, LIVES));
 
   it('in a format that is newer is not tried again', () =>
@@ -195,7 +210,7 @@ describe('a store that fails', () => {
       const waits = fateOf(client.publish('waits', '', { qos: 1 }));
       const gaveUp = failureOf(client.publish('gave up', '', { qos: 1, timeoutMs: 30_000 }));
       await expectTheRestWorks(world.client(), broker);
-      await live(client);
+      await liveBeforeStore(world, client);
       await world.pass(30_000);
       expect(await gaveUp).toMatchObject({ code: 'TIMEOUT', outcomeUnknown: false });
       expect(waits.now).toBe('open');
@@ -207,6 +222,17 @@ describe('a store that fails', () => {
 });
 
 describe('close()', () => {
+  it('waits no longer than 5 seconds for a store that does not answer', () =>
+    inWorld(async (world) => {
+      const client = clientOn(world, new MemoryDurableStore('manual'));
+      const closed: string[] = [];
+      const closing = client.close().then(() => void closed.push('closed'));
+      await world.pass(4_999);
+      expect(closed).toEqual([]);
+      await world.pass(1);
+      await closing;
+    }));
+
   it('before the store is open: the promises reject with CLOSED, and the store is free again', () =>
     inWorld(async (world) => {
       const store = new MemoryDurableStore('manual');

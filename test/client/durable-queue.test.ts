@@ -14,6 +14,7 @@ import {
   killed,
   LIVES,
   live,
+  liveBeforeStore,
   publishAll,
   topicsOf,
 } from './durable-support.ts';
@@ -141,7 +142,7 @@ describe('the next client on a store', () => {
       const told = eventsOf(second);
       // Before the store is open: they wait behind what it holds.
       const early = [second.publish('b1', 'x', { qos: 1 }), second.publish('b2', 'x', { qos: 1 })];
-      await live(second);
+      await liveBeforeStore(world, second);
       expect(topicsOf(broker)).toEqual([]);
       next.mode = 'automatic';
       next.next.succeed();
@@ -154,13 +155,50 @@ describe('the next client on a store', () => {
       expect(keptIn(next)).toEqual([]);
     }, LIVES));
 
+  it('goes before all that this process publishes, of QoS 0 too: a line waits for the store, up to a second', () =>
+    inWorld(async (world, broker) => {
+      const store = new MemoryDurableStore();
+      await publishAll(clientOn(world, store), 'old');
+      const next = killed(store);
+      next.mode = 'manual';
+      const second = clientOn(world, next);
+      const states: string[] = [];
+      second.on('status', ({ state }) => void states.push(state));
+      const connecting = second.connect();
+      await world.pass(999);
+      expect([second.status.state, broker.connections.length]).toEqual(['connecting', 0]);
+      next.mode = 'automatic';
+      next.next.succeed();
+      await connecting;
+      await second.publish('new', '', { qos: 0 });
+      await second.when('live');
+      await world.settled();
+      expect(topicsOf(broker)).toEqual(['old', 'new']);
+      expect(states).toEqual(['connecting', 'resubscribing', 'draining', 'live']);
+    }, LIVES));
+
+  it('holds up no disconnect() and no close(), and a line that nobody wants any more is not made', () =>
+    inWorld(async (world, broker) => {
+      const store = new MemoryDurableStore('manual');
+      const client = clientOn(world, store);
+      const connecting = failureOf(client.connect());
+      await world.settled();
+      await client.disconnect();
+      expect(await connecting).toMatchObject({ code: 'DISCONNECTED' });
+      store.mode = 'automatic';
+      store.next.succeed();
+      await world.pass(5_000);
+      expect([client.status.state, broker.connections.length]).toEqual(['idle', 0]);
+    }));
+
   it('drains at the pace of the drain also when the store is open only after the line is live', () =>
     inWorld(async (world, broker) => {
       const store = new MemoryDurableStore();
       await publishAll(clientOn(world, store), 'a1', 'a2', 'a3');
       const next = killed(store);
       next.mode = 'manual';
-      const second = await live(clientOn(world, next, { offlineQueue: { drain: { perSecond: 2 } } }));
+      const offlineQueue = { drain: { perSecond: 2 } };
+      const second = await liveBeforeStore(world, clientOn(world, next, { offlineQueue }));
       const at: number[] = [];
       broker.onRecord(({ packet }) => packet === 'publish' && at.push(world.clock.now()));
       next.mode = 'automatic';
@@ -180,7 +218,7 @@ describe('the next client on a store', () => {
       const client = clientOn(world, store, { offlineQueue: { drain: { perSecond: 2 } } });
       const told = eventsOf(client);
       client.on('drained', () => void told.push('drained'));
-      await live(client);
+      await liveBeforeStore(world, client);
       const call = client.publish('a', 'x', { qos: 1 });
       store.mode = 'automatic';
       store.next.succeed();
@@ -202,7 +240,9 @@ describe('the next client on a store', () => {
         second.on('endlessDrain', () => void told.push('endless'));
         second.on('drained', () => void told.push('drained'));
         await second.publish('b', '', { qos: 0 });
-        await second.connect();
+        const connecting = second.connect();
+        await world.pass(1_000);
+        await connecting;
         await world.settled();
         next.mode = 'automatic';
         next.next.succeed();
@@ -376,7 +416,7 @@ describe('the end of a stored publish', () => {
         ...{ code: 'CLOSED', message: kept, outcomeUnknown: true },
       });
       expect(await failureOf(offline.receipts[0]!.delivered)).toMatchObject({
-        ...{ code: 'CLOSED', message: kept, outcomeUnknown: false },
+        ...{ code: 'CLOSED', message: kept, outcomeUnknown: true },
       });
       const gone = { code: 'CLOSED', message: 'the client was closed' };
       expect(await failureOf(lost.delivered)).toMatchObject(gone);

@@ -42,6 +42,15 @@ export async function live(client: IotClient): Promise<IotClient> {
   return client;
 }
 
+/** Live although the store has not answered: a line waits for a second for it. */
+export async function liveBeforeStore(world: World, client: IotClient): Promise<IotClient> {
+  const connecting = client.connect();
+  await world.pass(1_000);
+  await connecting;
+  await client.when('live');
+  return client;
+}
+
 /** Publishes to these topics, in order; QoS 1. */
 export async function publishAll(client: IotClient, ...topics: readonly string[]): Promise<void> {
   for (const topic of topics) await client.publish(topic, topic, { qos: 1 });

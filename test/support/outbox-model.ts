@@ -282,7 +282,7 @@ export class OutboxModel {
     this.#closed = true;
     for (const entry of [...this.#entries]) {
       if (entry.journaled && entry.accepted) this.#announce(entry);
-      this.#finish(entry, 'CLOSED', entry.writes > 0);
+      this.#finish(entry, 'CLOSED', entry.writes > 0 || (entry.journaled && entry.accepted));
     }
     this.#pump();
   }

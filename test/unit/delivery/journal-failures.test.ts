@@ -78,9 +78,19 @@ describe('a journal whose store fails to write', () => {
     expect(process.disk).toEqual(['1 a', '2-2', '3 b']);
   });
 
-  it('recovers when it is told to, and not by itself', async () => {
+  it('recovers by itself after half a minute', async () => {
     const process = await failedOnce();
-    process.clock.advance(60_000);
+    process.clock.advance(29_999);
+    await settled();
+    expect(process.store.isOpen).toBe(false);
+    process.clock.advance(1);
+    await settled();
+    expect([process.store.isOpen, process.clock.pending]).toEqual([true, 0]);
+  });
+
+  it('recovers when it is told to', async () => {
+    const process = await failedOnce();
+    process.clock.advance(20_000);
     process.release('a');
     await settled();
     expect(process.store.isOpen).toBe(false);

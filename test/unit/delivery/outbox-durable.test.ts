@@ -236,7 +236,7 @@ describe('what a journal has', () => {
     expect(journal.released).toEqual(['not kept']);
     expect([...box.failures.values()].map(({ outcomeUnknown }) => outcomeUnknown)).toEqual([
       true,
-      false,
+      true,
       false,
     ]);
     wire.answer('in flight');
