@@ -226,6 +226,7 @@ describe('close()', () => {
     inWorld(async (world) => {
       const client = clientOn(world, new MemoryDurableStore('manual'));
       const closed: string[] = [];
+      await world.settled();
       const closing = client.close().then(() => void closed.push('closed'));
       await world.pass(4_999);
       expect(closed).toEqual([]);
