@@ -1,6 +1,5 @@
 import type { IotError } from '../protocol/errors.ts';
 import type { Flow, FlowPort } from '../protocol/flow.ts';
-import { AWS_LIMITS } from '../protocol/limits.ts';
 import type { OutgoingMessage } from '../protocol/message.ts';
 import type { QueueLimits } from '../protocol/queue-limits.ts';
 import type { Wire } from '../protocol/transport.ts';
@@ -16,17 +15,12 @@ import {
 import { type DeliveryObserver, type EndObserver, Entry, sizeOf } from './entry.ts';
 import { EntryList } from './entry-list.ts';
 import { Expiry } from './expiry.ts';
-import { Gate } from './gate.ts';
 import type { Kept } from './journal.ts';
-import { Line } from './line.ts';
 import { Notices } from './notices.ts';
 import type { AddOptions, OutboxOptions } from './outbox-options.ts';
-import { Pacer } from './pacer.ts';
+import { Outlet } from './outlet.ts';
 import { Room } from './room.ts';
 import { Waiters } from './waiters.ts';
-
-/** Eight of the largest publishes that AWS takes: more than a socket takes at a time, and little for a device's memory. */
-const MAX_UNTAKEN_BYTES = 8 * AWS_LIMITS.payloadBytes;
 
 /**
  * The one place where messages wait. A message that was added is delivered, or its observer is told why not.
@@ -44,25 +38,21 @@ const MAX_UNTAKEN_BYTES = 8 * AWS_LIMITS.payloadBytes;
  */
 export class Outbox implements FlowPort {
   readonly #options: OutboxOptions;
-  readonly #pacer: Pacer | undefined;
   readonly #expiry: Expiry;
   readonly #list = new EntryList();
-  readonly #gate = new Gate(this.#list);
+  readonly #outlet: Outlet;
   readonly #room: Room;
   readonly #notices: Notices;
-  #line: Line | undefined;
   #joined = 0;
   #closedBy: IotError | undefined;
   readonly #flushWaiters = new Waiters<undefined>();
-  readonly #requestWaiters = new Waiters<OutgoingMessage>();
   #isWriting = false;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
     this.#room = new Room(options, this.#list);
-    const { rate, clock } = options;
-    this.#pacer = rate === undefined ? undefined : new Pacer(rate, clock, () => this.#settle());
-    this.#expiry = new Expiry(clock, (entry) => this.#expired(entry));
+    this.#outlet = new Outlet(options, this.#list, () => this.#settle());
+    this.#expiry = new Expiry(options.clock, (entry) => this.#expired(entry));
     this.#notices = new Notices(options.reportError);
   }
 
@@ -102,7 +92,7 @@ export class Outbox implements FlowPort {
   }
 
   get backlog(): number {
-    return this.#gate.backlog;
+    return this.#outlet.gate.backlog;
   }
 
   get joined(): number {
@@ -116,7 +106,7 @@ export class Outbox implements FlowPort {
    */
   add(message: OutgoingMessage, observer: DeliveryObserver, options?: AddOptions): Entry {
     if (this.#closedBy !== undefined) throw closedError(this.#closedBy);
-    if (!this.#options.enabled && !this.#isOpen()) throw notConnectedError();
+    if (!this.#options.enabled && !this.#outlet.isOpen()) throw notConnectedError();
     const entry = new Entry(message, observer);
     entry.isAccepted = this.#options.journal === undefined || message.qos === 0;
     if (!this.#goesAtOnce(entry)) this.#makeRoom(entry);
@@ -124,7 +114,7 @@ export class Outbox implements FlowPort {
     if (options?.expiresInMs !== undefined) entry.expiresAt = this.#expiry.after(options.expiresInMs);
     this.#expiry.watch(entry);
     if (!entry.isAccepted) this.#keep(entry);
-    if (!this.#isOpen()) this.#announce(entry);
+    if (!this.#outlet.isOpen()) this.#announce(entry);
     this.#settle();
     return entry;
   }
@@ -157,17 +147,14 @@ export class Outbox implements FlowPort {
    * @returns whether it was written; if not, nothing is ever heard of it, and `onRoom` tells when to ask again
    */
   request(message: OutgoingMessage, observer: EndObserver): boolean {
-    const line = this.#line;
-    if (line === undefined || this.#isWriting || !this.#hasRoomForRequest(line, message)) return false;
-    this.#pacer?.sent(message);
+    if (this.#isWriting || !this.#outlet.hasRoomFor(message)) return false;
     this.#isWriting = true;
     try {
-      line.request(message, observer, (call) => {
+      this.#outlet.request(message, observer, (call) => {
         this.#notices.note(call);
         this.#settle();
       });
     } catch (error) {
-      line.isStopped = true;
       this.#notices.report(error);
     }
     this.#isWriting = false;
@@ -177,7 +164,7 @@ export class Outbox implements FlowPort {
 
   /** Calls back once, as soon as this message may be written as a request; what waits lets it pass. The result takes it back. */
   onRoom(message: OutgoingMessage, callback: () => void): () => void {
-    const takeBack = this.#requestWaiters.add(message, callback);
+    const takeBack = this.#outlet.ask(message, callback);
     this.#settle();
     return () => {
       if (takeBack()) this.#settle();
@@ -202,11 +189,7 @@ export class Outbox implements FlowPort {
    */
   attach(wire: Wire, suspects?: Set<Entry>): void {
     this.#dropLine();
-    const window = Math.min(this.#options.window ?? AWS_LIMITS.unacknowledgedPublishes, wire.receiveMaximum);
-    const maxUntakenBytes = this.#options.maxUntakenBytes ?? MAX_UNTAKEN_BYTES;
-    // One that has ended, now or before, would never end again.
-    for (const entry of suspects ?? []) if (entry.place === 'ended') suspects?.delete(entry);
-    this.#line = new Line({ wire, window, maxUntakenBytes, suspects });
+    this.#outlet.attach(wire, suspects);
     this.#options.journal?.open();
     this.#settle();
   }
@@ -225,15 +208,15 @@ export class Outbox implements FlowPort {
   }
 
   setFlow(flow: Flow): void {
-    const wasOpen = this.#isOpen();
-    this.#gate.flow = flow;
-    if (wasOpen && !this.#isOpen()) this.#announceWaiting();
+    const wasOpen = this.#outlet.isOpen();
+    this.#outlet.gate.flow = flow;
+    if (wasOpen && !this.#outlet.isOpen()) this.#announceWaiting();
     this.#settle();
   }
 
   /** Only what waits now can be released; a release that finds nothing is not kept for later messages. */
   release(count: number): void {
-    this.#gate.release(count);
+    this.#outlet.gate.release(count);
     this.#settle();
   }
 
@@ -244,7 +227,7 @@ export class Outbox implements FlowPort {
   close(error: IotError): void {
     if (this.#closedBy !== undefined) return;
     this.#closedBy = error;
-    this.#pacer?.rest();
+    this.#outlet.rest();
     const left = leftError(error);
     for (let entry = this.#list.first; entry !== undefined; entry = this.#list.first) {
       const isLeft = entry.kept !== undefined && entry.isAccepted;
@@ -262,24 +245,16 @@ export class Outbox implements FlowPort {
     return () => void takeBack();
   }
 
-  /** Whether a message may go as soon as the window has room. */
-  #isOpen(): boolean {
-    return this.#line !== undefined && this.#gate.flow === 'free';
-  }
-
   #goesAtOnce(entry: Entry): boolean {
-    const line = this.#line;
-    if (line === undefined || !this.#isOpen() || this.#isWriting || this.#list.next !== undefined)
-      return false;
-    if (!entry.isAccepted || this.#isKeptFree(line)) return false;
-    return line.hasSlot(entry.message.qos, this.#gate.flow) && this.#allows(entry.message);
+    if (!this.#outlet.isOpen() || this.#isWriting || this.#list.next !== undefined) return false;
+    return this.#outlet.lets(entry) && this.#outlet.allows(entry.message);
   }
 
   /** Throws if it may not wait, and evicts those in whose place it does. */
   #makeRoom(entry: Entry): void {
     entry.bytes = sizeOf(entry.message);
-    this.#room.check(entry, this.#isOpen());
-    this.#evictFor(entry, { isCounted: false, isOpen: this.#isOpen() });
+    this.#room.check(entry, this.#outlet.isOpen());
+    this.#evictFor(entry, { isCounted: false, isOpen: this.#outlet.isOpen() });
   }
 
   #evictFor(entry: Entry, as: { readonly isCounted: boolean; readonly isOpen: boolean }): void {
@@ -291,7 +266,7 @@ export class Outbox implements FlowPort {
 
   #keep(entry: Entry): void {
     // What was published on a live line makes nobody go, also when the line is gone before the journal has it.
-    const wasOpen = this.#isOpen();
+    const wasOpen = this.#outlet.isOpen();
     this.#room.hold(entry);
     entry.kept = this.#options.journal?.keep(entry.message, entry.expiresAt, (error) => {
       if (entry.place === 'ended') return;
@@ -304,7 +279,7 @@ export class Outbox implements FlowPort {
   #accept(entry: Entry, wasOpen: boolean): void {
     this.#room.free(entry);
     entry.isAccepted = true;
-    this.#evictFor(entry, { isCounted: true, isOpen: wasOpen || this.#isOpen() });
+    this.#evictFor(entry, { isCounted: true, isOpen: wasOpen || this.#outlet.isOpen() });
     if (entry.announced && entry.place !== 'ended') this.#notices.note(() => entry.observer.queued());
   }
 
@@ -312,11 +287,6 @@ export class Outbox implements FlowPort {
   #refuse(entry: Entry): void {
     this.#room.free(entry);
     if (entry.announced) this.#joined--;
-  }
-
-  /** Whether the rate lets this message go now; if not, it is looked at again when it may. */
-  #allows(message: OutgoingMessage): boolean {
-    return this.#pacer?.allows(message) ?? true;
   }
 
   /** Writes and tells until there is nothing to do. From inside of a write or a call the outer one goes on with it. */
@@ -337,38 +307,19 @@ export class Outbox implements FlowPort {
 
   #nextToWrite(): Entry | undefined {
     const entry = this.#list.next;
-    const line = this.#line;
-    if (entry === undefined || line === undefined || !line.hasSlot(entry.message.qos, this.#gate.flow))
-      return undefined;
-    if (!this.#gate.lets(entry) || !entry.isAccepted || this.#isKeptFree(line)) return undefined;
-    return this.#expiry.isOver(entry) || this.#allows(entry.message) ? entry : undefined;
-  }
-
-  /** Whoever asked to be told of room comes first, or a busy line would never have any. */
-  #isKeptFree(line: Line): boolean {
-    return !this.#requestWaiters.isEmpty && line.takesRequests(this.#gate.flow);
-  }
-
-  #hasRoomForRequest(line: Line, message: OutgoingMessage): boolean {
-    return (
-      line.takesRequests(this.#gate.flow) &&
-      line.hasSlot(message.qos, this.#gate.flow) &&
-      this.#allows(message)
-    );
+    if (entry === undefined || !this.#outlet.lets(entry)) return undefined;
+    return this.#expiry.isOver(entry) || this.#outlet.allows(entry.message) ? entry : undefined;
   }
 
   /** All books are kept before the wire is called: it may answer, or end, inside of the call. */
   #write(entry: Entry): void {
-    const line = this.#line;
-    if (line === undefined) return;
-    this.#gate.passes(entry);
+    this.#outlet.gate.passes(entry);
     this.#list.advance();
-    this.#pacer?.sent(entry.message);
     entry.writes++;
     try {
-      line.send(entry.message, entry, this.#answered);
+      this.#outlet.send(entry, this.#answered);
     } catch (error) {
-      this.#wireThrew(entry, line, error);
+      this.#wireThrew(entry, error);
     }
   }
 
@@ -382,18 +333,15 @@ export class Outbox implements FlowPort {
    * A wire that throws is about to end. QoS 1 stays in flight, so that `detach` makes it to be resent; QoS 0 can be
    * neither resent (it might arrive twice) nor called delivered, so it fails.
    */
-  #wireThrew(entry: Entry, line: Line, cause: unknown): void {
-    line.isStopped = true;
+  #wireThrew(entry: Entry, cause: unknown): void {
     this.#notices.report(cause);
     if (entry.message.qos === 0 && entry.place === 'inFlight') this.#finish(entry, wireFailedError(cause));
   }
 
   #dropLine(): Entry[] {
-    const wasOpen = this.#isOpen();
+    const wasOpen = this.#outlet.isOpen();
     const unacknowledged: Entry[] = [];
-    this.#line?.end((call) => this.#notices.note(call));
-    this.#pacer?.rest();
-    this.#line = undefined;
+    this.#outlet.detach((call) => this.#notices.note(call));
     for (let entry = this.#list.first; entry?.place === 'inFlight'; ) {
       const next: Entry | undefined = entry.next;
       if (entry.message.qos === 1) unacknowledged.push(entry);
@@ -426,8 +374,7 @@ export class Outbox implements FlowPort {
     // Closed: what was accepted stays in the journal, for the next process.
     const isLeft = this.#closedBy !== undefined && entry.isAccepted;
     if (entry.kept !== undefined && !isLeft) this.#options.journal?.release(entry.kept);
-    this.#line?.suspects?.delete(entry);
-    this.#gate.left();
+    this.#outlet.left(entry);
     this.#expiry.forget(entry);
     this.#notices.note(error === undefined ? () => observer.delivered() : () => observer.failed(error));
   }
@@ -451,8 +398,7 @@ export class Outbox implements FlowPort {
 
   /** Whose turn it is when nothing else is to be told: one that waits for room, or for the end of all that is under way. */
   readonly #nextWaiter = (): (() => void) | undefined => {
-    const line = this.#line;
-    const asking = line && this.#requestWaiters.takeIf((message) => this.#hasRoomForRequest(line, message));
+    const asking = this.#outlet.nextAsking();
     if (asking === undefined) return this.#flushWaiters.takeIf(() => this.#isFlushed());
     return () => {
       try {
@@ -465,7 +411,6 @@ export class Outbox implements FlowPort {
 
   /** What is to be resent is not waited for on a line that finds out who closes it: a closed flow holds it back there. */
   #isFlushed(): boolean {
-    const isHeld = this.#line?.suspects !== undefined && this.#gate.flow === 'closed';
-    return this.#list.inFlight === 0 && (isHeld || this.#list.toResend === 0);
+    return this.#list.inFlight === 0 && (this.#outlet.isHeld || this.#list.toResend === 0);
   }
 }
