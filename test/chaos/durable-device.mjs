@@ -1,5 +1,5 @@
 // @ts-check
-// The program of a user that is killed: it publishes numbers as fast as its durable queue keeps them. What it knows it says to
+// The program of a user that is killed: it publishes numbers as fast as its durable queue keeps them, until much waits. What it knows it says to
 // the third descriptor at once, so that what was said is true whenever it dies; its orders come in one piece on stdin.
 import { readFileSync, writeSync } from 'node:fs';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
@@ -18,6 +18,8 @@ import { optionsOn, TOPIC } from './line.mjs';
 
 const REPORT = 3;
 const PUBLISHING_AT_ONCE = 50;
+/** More than this an app would not gather either: it could never be drained while more is published than the broker takes. */
+const ENOUGH = 5_000;
 
 /** @type {Orders} */
 const { line, directory, sync, life, publishes, payloadBytes } = JSON.parse(readFileSync(0, 'utf8'));
@@ -48,6 +50,7 @@ if (publishes) {
   let number = 0;
   const publishAll = async () => {
     for (;;) {
+      while (client.queue.queued > ENOUGH) await sleep(5);
       const id = `${life}-${++number}`;
       say(`called ${id}`);
       try {
