@@ -22,19 +22,17 @@ class Slab {
   }
 }
 
-/** One that nobody uses now. All lines share it, so that none holds memory while it is idle. */
-let spare: Slab | undefined;
+/** Those that nobody uses now. All lines share them, so that none holds memory while it is idle. */
+const spares: Slab[] = [];
+/** TLS finishes no write within the call: a full turn then needs as many as it fills, and new ones cost more than to fill them. */
+const MOST_SPARES = 4;
 
-function takeSlab(): Slab {
-  const slab = spare ?? new Slab(SLAB_BYTES);
-  spare = undefined;
-  return slab;
-}
+const takeSlab = (): Slab => spares.pop() ?? new Slab(SLAB_BYTES);
 
 function giveBack(slab: Slab): void {
   slab.start = 0;
   slab.end = 0;
-  if (slab.memory.byteLength === SLAB_BYTES) spare = slab;
+  if (slab.memory.byteLength === SLAB_BYTES && spares.length < MOST_SPARES) spares.push(slab);
 }
 
 /** A packet that can be measured before it is encoded. */
