@@ -1,6 +1,7 @@
 // @ts-check
-// The program of a user that is killed: it publishes numbers as fast as its durable queue keeps them, until much waits. What it knows it says to
-// the third descriptor at once, so that what was said is true whenever it dies; its orders come in one piece on stdin.
+// The program of a user that is killed: it publishes numbers as fast as its durable queue keeps them, until much waits. What it
+// knows it says to the third descriptor at once, so that what was said is true whenever it dies; its orders come in one piece on
+// stdin.
 import { readFileSync, writeSync } from 'node:fs';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { createIotClient, levelStore } from 'aws-iot-machines';
@@ -18,8 +19,8 @@ import { optionsOn, TOPIC } from './line.mjs';
 
 const REPORT = 3;
 const PUBLISHING_AT_ONCE = 50;
-/** More than this an app would not gather either: it could never be drained while more is published than the broker takes. */
-const ENOUGH = 5_000;
+/** One life gathers no more than this: else more is published than the broker takes, and no drain ever ends. */
+const ENOUGH = 2_000;
 
 /** @type {Orders} */
 const { line, directory, sync, life, publishes, payloadBytes } = JSON.parse(readFileSync(0, 'utf8'));
@@ -31,7 +32,7 @@ const client = createIotClient({
   offlineQueue: {
     maxMessages: Number.POSITIVE_INFINITY,
     maxBytes: Number.POSITIVE_INFINITY,
-    drain: { perSecond: 1_000 },
+    drain: { perSecond: 3_000 },
     store: levelStore({ directory, sync }),
   },
 });
@@ -39,8 +40,12 @@ client.on('status', ({ state }) => say(`status ${state}`));
 client.on('warning', ({ message }) => console.log(`life ${life} warns: ${message}`));
 client.on('undelivered', ({ error }) => console.log(`life ${life} did not deliver: ${error.message}`));
 client.on('storeError', ({ error }) => console.log(`life ${life}, its store: ${error.message}`));
+let mostQueued = ENOUGH;
 client.queue.recovered.then(
-  ({ messages, missing }) => say(`recovered ${messages} ${missing}`),
+  ({ messages, missing }) => {
+    mostQueued += messages;
+    say(`recovered ${messages} ${missing}`);
+  },
   (error) => say(`refused ${life}-0 ${error.code}`),
 );
 const isConnected = client.connect();
@@ -50,7 +55,7 @@ if (publishes) {
   let number = 0;
   const publishAll = async () => {
     for (;;) {
-      while (client.queue.queued > ENOUGH) await sleep(5);
+      while (client.queue.queued > mostQueued) await sleep(5);
       const id = `${life}-${++number}`;
       say(`called ${id}`);
       try {
