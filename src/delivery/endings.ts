@@ -1,6 +1,5 @@
 // Why a message ends undelivered.
 import { IotError } from '../protocol/errors.ts';
-import type { Entry } from './entry.ts';
 
 /** The error as the message ends with it: whether the broker may have it is known only here. */
 export function withOutcome(error: IotError, unknown: boolean): IotError {
@@ -45,9 +44,9 @@ export function evictedError(): IotError {
   return new IotError('QUEUE_EVICTED', 'a newer message took the place of this one, the oldest that waited');
 }
 
-export function expiredError(entry: Entry): IotError {
+export function expiredError({ writes }: { readonly writes: number }): IotError {
   return new IotError('MESSAGE_EXPIRED', 'the message expired before it could be delivered', {
-    outcomeUnknown: entry.writes > 0,
+    outcomeUnknown: writes > 0,
   });
 }
 
