@@ -7,7 +7,7 @@ import { clientMachine } from '../machines/client.machine.ts';
 import type { ClientCommand, ClientFact, ClientPorts } from '../machines/client.types.ts';
 import type { ConnectionMachine } from '../machines/connection.machine.ts';
 import type { SubscriptionsMachine } from '../machines/subscriptions.machine.ts';
-import { IotError, type IotErrorCode } from '../protocol/errors.ts';
+import { IotError } from '../protocol/errors.ts';
 import { checkFields } from '../protocol/fields.ts';
 import { Handle } from '../protocol/handle.ts';
 import type { OutgoingMessage } from '../protocol/message.ts';
@@ -38,12 +38,17 @@ import { PRINTED } from './printing.ts';
 import { QueueNews } from './queue-news.ts';
 import { STATES, type Status, type StatusState } from './status.ts';
 import { StatusWatch } from './status-watch.ts';
-import type { MessageHandler, Subscription, SubscriptionRequest } from './subscription.ts';
+import {
+  isRefusal,
+  type MessageHandler,
+  type Subscription,
+  type SubscriptionRequest,
+} from './subscription.ts';
 import { SUBSCRIPTION_FIELDS, subscriptionOptions } from './subscription-options.ts';
 import { Subscriptions } from './subscriptions.ts';
 
 /**
- * Makes a client. It dials nothing until `connect()`, and until then only messages that can expire keep a process alive.
+ * Makes a client. It dials nothing and keeps no process alive until `connect()`.
  *
  * @throws IotError `INVALID_ARGUMENT` for bad options: which field, what it may be, what was given
  */
@@ -58,7 +63,6 @@ type SubscriptionsRef = ActorRefFrom<SubscriptionsMachine>;
 const QUIET = { line: { connected: { session: { up: 'quiet' } } } } as const;
 const SUBSCRIBE_FIELDS = [...CALL_FIELDS, 'qos', ...SUBSCRIPTION_FIELDS];
 const MESSAGES_FIELDS = ['qos', 'bufferSize', 'overflow', ...SUBSCRIPTION_FIELDS];
-const REFUSALS: readonly IotErrorCode[] = ['SUBSCRIPTION_REFUSED', 'POISON_SUBSCRIPTION'];
 
 /** Turns calls into commands of the machines, and their facts into promises. Decides nothing. */
 class DeviceClient implements IotClient {
@@ -393,9 +397,4 @@ function clientActor(options: ResolvedOptions, ports: ClientPorts) {
       operationTimeoutMs,
     },
   });
-}
-
-/** The other ends of a subscription (unsubscribed, closed) end an iterator too, but are no error of it. */
-function isRefusal(reason: unknown): boolean {
-  return IotError.is(reason) && REFUSALS.includes(reason.code);
 }

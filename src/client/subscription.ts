@@ -1,3 +1,4 @@
+import { IotError, type IotErrorCode } from '../protocol/errors.ts';
 import type { QoS, SubscriptionOptions } from '../protocol/message.ts';
 import type { Message } from '../protocol/received-message.ts';
 import type { CallOptions } from './deadline.ts';
@@ -117,4 +118,11 @@ export class HeldSubscription implements Subscription {
     this.release?.();
     this.#call.resolve(this);
   }
+}
+
+const REFUSALS: readonly IotErrorCode[] = ['SUBSCRIPTION_REFUSED', 'POISON_SUBSCRIPTION'];
+
+/** The other ends of a subscription (unsubscribed, closed) end an iterator too, but are no error of it. */
+export function isRefusal(reason: unknown): boolean {
+  return IotError.is(reason) && REFUSALS.includes(reason.code);
 }

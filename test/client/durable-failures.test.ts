@@ -8,7 +8,7 @@ import {
   type QueueStore,
 } from '../../src/index.ts';
 import { type ScriptedBroker, VirtualClock } from '../../src/testing/index.ts';
-import { inWorld } from '../faults/support/world.ts';
+import { inWorld, type World } from '../faults/support/world.ts';
 import { freshPath } from '../support/level-world.ts';
 import { MemoryDurableStore, type StoreFailure } from '../support/memory-durable-store.ts';
 import {
@@ -104,13 +104,18 @@ describe('a store that fails', () => {
       }),
   );
 
+  /** A live client whose store holds a message, and could not be opened. */
+  const lockedOut = async (world: World) => {
+    const store = new MemoryDurableStore();
+    await publishAll(clientOn(world, store), 'old');
+    const next = killed(store);
+    next.failNext('open', { error: LOCKED });
+    return { next, client: await live(clientOn(world, next)) };
+  };
+
   it('is tried again at each new line, also when nobody publishes', () =>
     inWorld(async (world, broker) => {
-      const store = new MemoryDurableStore();
-      await publishAll(clientOn(world, store), 'old');
-      const next = killed(store);
-      next.failNext('open', { error: LOCKED });
-      const client = await live(clientOn(world, next));
+      const { next, client } = await lockedOut(world);
       await world.pass(20_000);
       expect(topicsOf(broker)).toEqual([]);
       await broker.dropConnections();
@@ -123,11 +128,7 @@ describe('a store that fails', () => {
 
   it('is tried again after half a minute by itself, and what it has is sent', () =>
     inWorld(async (world, broker) => {
-      const store = new MemoryDurableStore();
-      await publishAll(clientOn(world, store), 'old');
-      const next = killed(store);
-      next.failNext('open', { error: LOCKED });
-      const client = await live(clientOn(world, next));
+      const { next, client } = await lockedOut(world);
       await world.pass(29_000);
       expect(next.operations).toEqual(['open']);
       await world.pass(1_000);

@@ -327,16 +327,20 @@ it('fault:F-11 a queue of a newer version is refused, and nothing of it touched;
   }, LIVES));
 
 describe('fault:F-16 a process', () => {
-  it('with an open store and no line ends by itself, and the next one finds what it left', () =>
+  it.each([
+    ['', {}],
+    [', also while messages can still expire', { expiresInMs: 60_000 }],
+  ])('with an open store and no line ends by itself%s, and the next one finds what it left', (_, expiry) =>
     inWorld(async (world) => {
       const directory = await freshPath();
-      const device = startDevice({ directory, publishes: 3 });
+      const device = startDevice({ directory, publishes: 3, ...expiry });
       expect(await device.end).toEqual({
         exitCode: 0,
         output: `${['opening', 'recovered 0, missing 0', 'kept 1', 'kept 2', 'kept 3', 'done'].join('\n')}\n`,
       });
       expect(await foundAt(world, directory)).toEqual(named(3));
-    }));
+    }),
+  );
 });
 
 it('fault:F-14 what has expired between two processes is not sent, and that is told', () =>

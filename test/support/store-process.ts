@@ -2,7 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import ts from 'typescript';
 import { afterAll, beforeAll, onTestFinished } from 'vitest';
 
@@ -24,31 +25,45 @@ const compilerOptions: ts.CompilerOptions = {
 
 let folder = '';
 
-/** Other processes run what is in `src`, without its types: it is made once for a test file that has such processes. */
-export function withStoreProcesses(): void {
+/** Other processes run our sources, without their types: these files and folders are made once for a test file. */
+export function withProcesses(...paths: readonly string[]): void {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'aws-iot-machines-'));
-    await Promise.all(['protocol', 'adapters'].map(compileLayer));
     await symlink(join(root, 'node_modules'), join(folder, 'node_modules'), 'junction');
     await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
+    const files = await Promise.all(paths.map(filesAt));
+    await Promise.all(files.flat().map(compile));
   });
   afterAll(() => rm(folder, { recursive: true }));
 }
 
-async function compileLayer(layer: string): Promise<void> {
-  await mkdir(join(folder, layer));
-  for (const name of await readdir(join(root, 'src', layer))) {
-    const text = await readFile(join(root, 'src', layer, name), 'utf8');
-    const { outputText } = ts.transpileModule(text, { compilerOptions });
-    await writeFile(join(folder, layer, name.replace(/\.ts$/, '.js')), outputText);
-  }
+/** All that `levelStore` needs. */
+export function withStoreProcesses(): void {
+  withProcesses('src/protocol', 'src/adapters');
 }
 
-/** Runs these statements in another process, with `levelStore` and `systemClock` there. */
+/** Where a file of ours is found by such a process. */
+export function compiledUrl(path: string): string {
+  return pathToFileURL(join(folder, path.replace(/\.ts$/, '.js'))).href;
+}
+
+async function filesAt(path: string): Promise<string[]> {
+  if (path.endsWith('.ts')) return [path];
+  return (await readdir(join(root, path))).map((name) => join(path, name));
+}
+
+async function compile(path: string): Promise<void> {
+  const { outputText } = ts.transpileModule(await readFile(join(root, path), 'utf8'), { compilerOptions });
+  const made = fileURLToPath(compiledUrl(path));
+  await mkdir(dirname(made), { recursive: true });
+  await writeFile(made, outputText);
+}
+
+/** Runs these statements in another process, with `levelStore` and `systemClock` there (`withStoreProcesses`). */
 export function startStoreProcess(code: string): StoreProcess {
   const imports = [
-    "import { levelStore } from './adapters/level-store.js';",
-    "import { systemClock } from './protocol/clock.js';",
+    "import { levelStore } from './src/adapters/level-store.js';",
+    "import { systemClock } from './src/protocol/clock.js';",
   ];
   const program = [...imports, code].join('\n');
   const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
