@@ -40,8 +40,11 @@ export function queueFullError(): IotError {
   });
 }
 
-export function evictedError(): IotError {
-  return new IotError('QUEUE_EVICTED', 'a newer message took the place of this one, the oldest that waited');
+/** One that an earlier process left may have been sent. */
+export function evictedError({ writes }: { readonly writes: number }): IotError {
+  return new IotError('QUEUE_EVICTED', 'a newer message took the place of this one, the oldest that waited', {
+    outcomeUnknown: writes > 0,
+  });
 }
 
 export function expiredError({ writes }: { readonly writes: number }): IotError {

@@ -77,8 +77,7 @@ export class Outbox implements FlowPort {
   }
 
   get limits(): QueueLimits {
-    const { maxMessages, maxBytes, overflow } = this.#room.limits;
-    return { maxMessages, maxBytes, overflow };
+    return this.#room.limits;
   }
 
   /** Bounds what is added from now on. What waits already stays, also when it is more. */
@@ -258,10 +257,7 @@ export class Outbox implements FlowPort {
   }
 
   #evictFor(entry: Entry, as: { readonly isCounted: boolean; readonly isOpen: boolean }): void {
-    this.#room.evictFor(entry, as, (oldest) => {
-      // One that an earlier process left may have been sent.
-      this.#finish(oldest, withOutcome(evictedError(), oldest.writes > 0));
-    });
+    this.#room.evictFor(entry, as, (oldest) => this.#finish(oldest, evictedError(oldest)));
   }
 
   #keep(entry: Entry): void {
@@ -311,15 +307,20 @@ export class Outbox implements FlowPort {
     return this.#expiry.isOver(entry) || this.#outlet.allows(entry.message) ? entry : undefined;
   }
 
-  /** All books are kept before the wire is called: it may answer, or end, inside of the call. */
+  /**
+   * All books are kept before the wire is called: it may answer, or end, inside of the call. One that throws is about to end.
+   * QoS 1 stays in flight then, so that `detach` makes it to be resent; QoS 0 can be neither resent (it might arrive twice)
+   * nor called delivered, so it fails.
+   */
   #write(entry: Entry): void {
     this.#outlet.gate.passes(entry);
     this.#list.advance();
     entry.writes++;
     try {
       this.#outlet.send(entry, this.#answered);
-    } catch (error) {
-      this.#wireThrew(entry, error);
+    } catch (cause) {
+      this.#notices.report(cause);
+      if (entry.message.qos === 0 && entry.place === 'inFlight') this.#finish(entry, wireFailedError(cause));
     }
   }
 
@@ -328,15 +329,6 @@ export class Outbox implements FlowPort {
     if (entry.place === 'inFlight') this.#finish(entry, error && withOutcome(error, entry.writes > 1));
     this.#settle();
   };
-
-  /**
-   * A wire that throws is about to end. QoS 1 stays in flight, so that `detach` makes it to be resent; QoS 0 can be
-   * neither resent (it might arrive twice) nor called delivered, so it fails.
-   */
-  #wireThrew(entry: Entry, cause: unknown): void {
-    this.#notices.report(cause);
-    if (entry.message.qos === 0 && entry.place === 'inFlight') this.#finish(entry, wireFailedError(cause));
-  }
 
   #dropLine(): Entry[] {
     const wasOpen = this.#outlet.isOpen();

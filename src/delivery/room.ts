@@ -16,7 +16,8 @@ export class Room {
   #pendingBytes = 0;
 
   constructor(limits: QueueLimits, list: EntryList) {
-    this.limits = limits;
+    const { maxMessages, maxBytes, overflow } = limits;
+    this.limits = { maxMessages, maxBytes, overflow };
     this.#list = list;
   }
 
