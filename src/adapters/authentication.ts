@@ -1,4 +1,6 @@
 import type { Duplex } from 'node:stream';
+import type { Clock } from '../protocol/clock.ts';
+import type { IotError } from '../protocol/errors.ts';
 import type { Credentials } from './credentials.ts';
 
 /** PEM text, or the path of a PEM file. Text that contains `-----BEGIN` is PEM, all other text is a path. */
@@ -11,6 +13,11 @@ export interface OpenedStream {
   readonly bytesRead: () => number;
   /** What CONNECT signs in with, when the stream alone does not. */
   readonly credentials?: Credentials;
+  /**
+   * For how long from now the line may last, in milliseconds; asked once, at CONNACK. Before it is over the line is given up for
+   * a new one, in a planned way. Absent when it may last for ever.
+   */
+  readonly lifetimeMs?: () => number;
 }
 
 /**
@@ -19,15 +26,23 @@ export interface OpenedStream {
  */
 export type OpenStream = (signal: AbortSignal) => Promise<OpenedStream>;
 
-/** What a sign-in may know of the connection it is for. */
-export interface SignInContext {
+/** Where a client connects to, as its options say. */
+export interface ConnectTarget {
   readonly endpoint: string;
   readonly port: number;
   /** The authorities that the server's certificate must come from: a path, or PEM. Default: Node's own roots. */
   readonly ca?: PemSource;
+}
+
+/** What a sign-in may know of the connection it is for. */
+export interface SignInContext extends ConnectTarget {
   readonly signal: AbortSignal;
-  /** The time of day, for certificate dates. */
+  /** For deadlines: it is monotonic, so it is not the time of day. */
+  readonly clock: Clock;
+  /** The time of day, for certificate dates, signatures and the expiry of credentials. */
   readonly wallClock: () => number;
+  /** Why the attempt or the line before this one ended: credentials that were refused must not be used again. */
+  readonly previous?: IotError;
   /** Told what is unsafe but does not hinder, such as a key file that others can read. */
   readonly warn?: (message: string) => void;
 }
@@ -37,11 +52,11 @@ export interface SignInContext {
  * its kind and nothing else.
  */
 export interface Authentication {
-  readonly kind: 'mutualTls' | 'plainTcp';
+  readonly kind: 'mutualTls' | 'plainTcp' | 'sigV4' | 'customAuthorizer';
   /** The port when the options name none. */
   defaultPort(): number;
-  /** Throws `INVALID_ARGUMENT` when this way to sign in cannot or must not be used for this endpoint. */
-  validate(endpoint: string, port: number): void;
+  /** Throws `INVALID_ARGUMENT` when this way to sign in cannot or must not be used for this endpoint, port or `ca`. */
+  validate(target: ConnectTarget): void;
   /** Gets everything ready that needs no connection to the broker. Called anew for each attempt. */
   signIn(context: SignInContext): Promise<OpenStream>;
 }

@@ -1,6 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { describe, IotError, invalid, invalidSecret } from '../protocol/errors.ts';
+import type { PemSource } from './authentication.ts';
 
 /** Where a PEM text comes from: given as text, or read from a file for each attempt. */
 type Origin = { readonly text: string } | { readonly path: string };
@@ -69,6 +70,11 @@ export class PemOption {
   }
 }
 
+/** Checks, when the options are given, what can be known without reading a file. */
+export function checkAuthorities(ca: unknown): void {
+  if (ca !== undefined) new PemOption('ca', ca);
+}
+
 function originOf(field: string, source: unknown): Origin {
   const mayBe = 'a path, PEM text or the bytes of a PEM text';
   if (source instanceof Uint8Array) {
@@ -116,7 +122,8 @@ export async function readIdentity(
 }
 
 /** Reads the authorities and checks that each of them is a certificate. */
-export async function readAuthorities(ca: PemOption, signal?: AbortSignal): Promise<string> {
+export async function readAuthorities(source: PemSource, signal?: AbortSignal): Promise<string> {
+  const ca = new PemOption('ca', source);
   const pem = await ca.read(signal);
   const blocks = pem.text.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g);
   const advice = 'Set `ca` to PEM certificates, each from its BEGIN CERTIFICATE to its END CERTIFICATE line.';

@@ -20,17 +20,24 @@ export interface Accepted {
   readonly serverKeepAliveSeconds?: number;
 }
 
+/** What else is known of the line when its CONNACK comes. */
+interface LineFacts {
+  readonly clean: boolean;
+  readonly caution: Caution | undefined;
+  readonly lifetimeMs: number | undefined;
+}
+
 /** What the machines get to know of it. */
 export function sessionFacts(
   { limits: _, sessionPresent, ...facts }: Accepted,
-  clean: boolean,
-  caution: Caution | undefined,
+  { clean, caution, lifetimeMs }: LineFacts,
 ): SessionFacts {
   return {
     ...facts,
     // A session that was to be forgotten cannot be there, whatever the broker says.
     sessionPresent: sessionPresent && !clean,
     ...(caution === undefined ? {} : { caution }),
+    ...(lifetimeMs === undefined ? {} : { lifetimeMs }),
   };
 }
 

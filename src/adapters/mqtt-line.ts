@@ -65,8 +65,8 @@ export class MqttLine implements TransportLine {
   }
 
   /** Begins the attempt. Reports nothing before it returns. */
-  open(): void {
-    this.#attempt().catch((error: unknown) => this.#end(this.#failure(error)));
+  open(previous?: IotError): void {
+    this.#attempt(previous).catch((error: unknown) => this.#end(this.#failure(error)));
   }
 
   disconnect(): void {
@@ -88,15 +88,17 @@ export class MqttLine implements TransportLine {
     this.#release(new IotError('CONNECTION_LOST', 'the connection was given up'));
   }
 
-  async #attempt(): Promise<void> {
-    const { endpoint, port, ca, authentication, warn, wallClock = timeOfDay } = this.#options;
+  async #attempt(previous?: IotError): Promise<void> {
+    const { endpoint, port, ca, authentication, clock, warn, wallClock = timeOfDay } = this.#options;
     const { signal } = this.#abort;
     await this.#lasting.pace.turn(signal);
     const open = await authentication.signIn({
       endpoint,
       port,
       signal,
+      clock,
       wallClock,
+      ...(previous === undefined ? {} : { previous }),
       ...(ca === undefined ? {} : { ca }),
       ...(warn === undefined ? {} : { warn }),
     });
@@ -248,7 +250,11 @@ export class MqttLine implements TransportLine {
     this.#attach(accepted, opened);
     if (this.#is('ended')) return;
     this.#phase = 'connected';
-    const session = sessionFacts(accepted, this.#options.clean, this.#attached?.caution);
+    const session = sessionFacts(accepted, {
+      clean: this.#options.clean,
+      caution: this.#attached?.caution,
+      lifetimeMs: opened.lifetimeMs?.(),
+    });
     if (!session.sessionPresent) this.#forgetUnreleased();
     this.#tell({ type: 'transport.connected', session });
   }

@@ -16,9 +16,9 @@ export function createMqttTransport(options: MqttTransportOptions): OpenTranspor
     clientId,
     unreleased: noneUnreleased(),
   };
-  return (report) => {
+  return (report, previous) => {
     const line = new MqttLine(options, lasting, report);
-    line.open();
+    line.open(previous);
     return line;
   };
 }

@@ -1,8 +1,20 @@
 import { createSecureContext } from 'node:tls';
 import { invalidSecret } from '../protocol/errors.ts';
 import { checkFields } from '../protocol/fields.ts';
-import type { Authentication, OpenStream, PemSource, SignInContext } from './authentication.ts';
-import { type IdentityOptions, PemOption, readAuthorities, readIdentity } from './certificates.ts';
+import type {
+  Authentication,
+  ConnectTarget,
+  OpenStream,
+  PemSource,
+  SignInContext,
+} from './authentication.ts';
+import {
+  checkAuthorities,
+  type IdentityOptions,
+  PemOption,
+  readAuthorities,
+  readIdentity,
+} from './certificates.ts';
 import { type CredentialOptions, Credentials } from './credentials.ts';
 import { openTls } from './sockets.ts';
 
@@ -34,15 +46,15 @@ class MutualTls implements Authentication {
     return 8883;
   }
 
-  validate(): void {
-    // Every endpoint and port may speak TLS.
+  /** Every endpoint and port may speak TLS. */
+  validate({ ca }: ConnectTarget): void {
+    checkAuthorities(ca);
   }
 
   async signIn(context: SignInContext): Promise<OpenStream> {
     const { endpoint, port, signal } = context;
     const identity = await readIdentity(this.#identity, context.wallClock, signal);
-    const ca =
-      context.ca === undefined ? undefined : await readAuthorities(new PemOption('ca', context.ca), signal);
+    const ca = context.ca === undefined ? undefined : await readAuthorities(context.ca, signal);
     await this.#warnAboutKeyFile(context.warn);
     const { passphrase } = this.#identity;
     const secureContext = createSecureContext({

@@ -1,7 +1,7 @@
 import { isAwsEndpoint } from '../protocol/endpoint.ts';
 import { describe, invalid, invalidSecret } from '../protocol/errors.ts';
 import { checkFields } from '../protocol/fields.ts';
-import type { Authentication, OpenStream, SignInContext } from './authentication.ts';
+import type { Authentication, ConnectTarget, OpenStream, SignInContext } from './authentication.ts';
 import { type CredentialOptions, Credentials } from './credentials.ts';
 import { openTcp } from './sockets.ts';
 
@@ -18,7 +18,9 @@ class PlainTcp implements Authentication {
     return 1883;
   }
 
-  validate(endpoint: string): void {
+  validate({ endpoint, ca }: ConnectTarget): void {
+    // Who names an authority expects it to be asked.
+    if (ca !== undefined) throw invalidSecret('ca', 'left out with plainTcp(), which has no TLS', ca);
     if (isAwsEndpoint(endpoint)) {
       throw invalid(
         'auth',

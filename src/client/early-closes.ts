@@ -48,7 +48,7 @@ export class EarlyCloses {
    * line says whether its cause is mended.
    */
   watch(openTransport: OpenTransport): OpenTransport {
-    return (report) => {
+    return (report, previous) => {
       let isAttempt = true;
       const cameToNothing = (): void => {
         if (isAttempt) this.#classifier.failed();
@@ -58,7 +58,7 @@ export class EarlyCloses {
         if (fact.type === 'transport.failed') cameToNothing();
         if (fact.type === 'transport.connected') isAttempt = false;
         report(fact.type === 'transport.closed' && this.#isMended ? { ...fact, isMended: true } : fact);
-      });
+      }, previous);
       return {
         disconnect: () => line.disconnect(),
         free: () => {

@@ -1,5 +1,4 @@
 import type { Authentication, PemSource } from '../adapters/authentication.ts';
-import { PemOption } from '../adapters/certificates.ts';
 import { type BackoffPolicy, DEFAULT_BACKOFF, validateBackoff } from '../protocol/backoff.ts';
 import { type Clock, systemClock, systemRandom } from '../protocol/clock.ts';
 import { isAwsEndpoint } from '../protocol/endpoint.ts';
@@ -166,7 +165,7 @@ export function resolveOptions(options: IotClientOptions): ResolvedOptions {
   const auth = checkAuth(givenAuth);
   const { port = auth.defaultPort() } = options;
   wholeNumber('port', port, 1, 65_535);
-  auth.validate(endpoint, port);
+  auth.validate({ endpoint, port, ...(options.ca === undefined ? {} : { ca: options.ca }) });
   checkClock(clock);
   functionOf('random', random);
   oneOf('protocolVersion', protocolVersion, [4, 5]);
@@ -177,7 +176,8 @@ export function resolveOptions(options: IotClientOptions): ResolvedOptions {
     isAws,
     port,
     clientId: resolveClientId(options.clientId, { isAws, clean, protocolVersion }),
-    ca: options.ca === undefined ? undefined : checkCa(options.ca, auth),
+    // A copy of bytes, so that the caller may change his.
+    ca: options.ca instanceof Uint8Array ? new Uint8Array(options.ca) : options.ca,
     auth,
     protocolVersion,
     ...resolvedSession,
@@ -214,15 +214,7 @@ function checkEndpoint(endpoint: unknown): string {
 function checkAuth(auth: unknown): Authentication {
   const methods = ['signIn', 'validate', 'defaultPort'];
   if (hasMethods(auth, methods)) return auth as Authentication;
-  throw invalidSecret('auth', 'mutualTls({ cert, key }) or plainTcp()', auth);
-}
-
-/** A copy of bytes, so that the caller may change his. */
-function checkCa(ca: PemSource, { kind }: Authentication): PemSource {
-  new PemOption('ca', ca);
-  // Who names an authority expects it to be asked.
-  if (kind === 'plainTcp') throw invalidSecret('ca', 'left out with plainTcp(), which has no TLS', ca);
-  return typeof ca === 'string' ? ca : new Uint8Array(ca);
+  throw invalidSecret('auth', 'what mutualTls(), sigV4(), customAuthorizer() or plainTcp() returns', auth);
 }
 
 function checkClock(clock: unknown): void {

@@ -18,14 +18,14 @@ export function storeFirst(
     isOver = true;
   };
   opening.then(over, over);
-  return (report) => {
-    if (isOver) return openTransport(report);
+  return (report, previous) => {
+    if (isOver) return openTransport(report, previous);
     let line: TransportLine | undefined;
     let isFreed = false;
     const begin = (): void => {
       clock.clearTimeout(timer);
       isOver = true;
-      if (!isFreed) line ??= openTransport(report);
+      if (!isFreed) line ??= openTransport(report, previous);
     };
     const timer = clock.setTimeout(begin, PATIENCE_MS);
     opening.then(begin, begin);

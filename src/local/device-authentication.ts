@@ -1,4 +1,5 @@
-import type { Authentication, OpenStream, SignInContext } from '../adapters/authentication.ts';
+import type { Authentication, ConnectTarget, OpenStream, SignInContext } from '../adapters/authentication.ts';
+import { checkAuthorities } from '../adapters/certificates.ts';
 import { mutualTls } from '../adapters/mutual-tls.ts';
 
 /** The certificate of one device and its key, PEM. */
@@ -24,8 +25,9 @@ export class DeviceAuthentication implements Authentication {
     return 8883;
   }
 
-  /** These options come from the core itself. */
-  validate(): void {}
+  validate({ ca }: ConnectTarget): void {
+    checkAuthorities(ca);
+  }
 
   async signIn(context: SignInContext): Promise<OpenStream> {
     return await mutualTls(await this.#certificate()).signIn(context);

@@ -37,10 +37,16 @@ export const DEFAULT_POLICY: ConnectionPolicy = {
 /** The facts that the context alone tells. */
 type ToldFact = Exclude<ConnectionFact['type'], 'connection.faulted'>;
 
+interface TransportInput {
+  readonly ports: Handle<ConnectionPorts>;
+  /** Why there is no line. */
+  readonly previous: IotError | undefined;
+}
+
 /** The only socket there can be: it is opened on entering `line` and freed on leaving it, whatever the reason. */
-const transport = guardedActor<{ type: 'disconnect' }, { ports: Handle<ConnectionPorts> }, TransportFact>(
+const transport = guardedActor<{ type: 'disconnect' }, TransportInput, TransportFact>(
   ({ input, send, receive, onEnd }) => {
-    const line = Handle.open(input.ports).openTransport(send);
+    const line = Handle.open(input.ports).openTransport(send, input.previous);
     onEnd(() => line.free());
     receive(() => line.disconnect());
   },
@@ -191,7 +197,7 @@ const _connectionMachine = setup({
       invoke: {
         id: 'transport',
         src: 'transport',
-        input: ({ context }) => ({ ports: context.ports }),
+        input: ({ context }) => ({ ports: context.ports, previous: context.failure }),
         onError: { target: 'lost', actions: 'rememberFault' },
       },
       on: {

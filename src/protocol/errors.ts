@@ -61,8 +61,11 @@ const RECOVERY_OF = {
   KEY_FILE_MISMATCH: 'retrySlowly',
   // Credentials that something else gives: a provider, a file, a service.
   CREDENTIALS_UNAVAILABLE: 'retry',
+  CREDENTIALS_NOT_FOUND: 'retrySlowly',
   // The upgrade to a WebSocket; 401, 403, 408, 429 and 5xx are as in CONNACK.
   WEBSOCKET_REFUSED: 'retrySlowly',
+  // A browser does not tell why it opened none: the network, the certificate or a refused sign-in.
+  WEBSOCKET_FAILED: 'retry',
   // The broker refused the session, in CONNACK, or ended it, in a DISCONNECT of MQTT 5.
   UNSUPPORTED_PROTOCOL_VERSION: 'fatal',
   INVALID_CLIENT_ID: 'fatal',

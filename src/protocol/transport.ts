@@ -95,5 +95,8 @@ export interface TransportLine {
  * Opens one attempt: signs in, dials, waits for CONNACK. Reports exactly one of `transport.connected` and
  * `transport.failed`, and after `connected` exactly one `transport.closed`. It keeps no deadline for the attempt:
  * the connection machine does, and calls `free()`.
+ *
+ * `previous` is why the attempt or the line before this one ended: a sign-in that was refused must not be tried again as it
+ * was. Absent for the first attempt, and after a planned end.
  */
-export type OpenTransport = (report: (fact: TransportFact) => void) => TransportLine;
+export type OpenTransport = (report: (fact: TransportFact) => void, previous?: IotError) => TransportLine;

@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { MqttClient } from 'mqtt';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { mutualTls, plainTcp } from '../../src/adapters/index.ts';
+import { systemClock } from '../../src/protocol/clock.ts';
 import type { Will } from '../../src/protocol/message.ts';
 import { type ConnackAnswer, connack } from '../../src/testing/broker-connection.ts';
 import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
@@ -364,7 +365,13 @@ describe('user name and password', () => {
   test('sec:S-6 sec:S-7 the password shows nowhere: not in the sign-in, the stream, the line, or its errors', async () => {
     await using peer = await ScriptedBroker.start({ automatic: false });
     const signal = new AbortController().signal;
-    const context = { endpoint: '127.0.0.1', port: peer.port, signal, wallClock: Date.now };
+    const context = {
+      endpoint: '127.0.0.1',
+      port: peer.port,
+      signal,
+      clock: systemClock,
+      wallClock: Date.now,
+    };
     const opened = await (await auth.signIn(context))(signal);
     opened.stream.destroy();
     await peer.connection();

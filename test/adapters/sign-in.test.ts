@@ -7,6 +7,7 @@ import type tls from 'node:tls';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type MutualTlsOptions, mutualTls, plainTcp } from '../../src/adapters/index.ts';
+import { systemClock } from '../../src/protocol/clock.ts';
 import { IotError } from '../../src/protocol/errors.ts';
 import type { BrokerConnection } from '../../src/testing/broker-connection.ts';
 import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
@@ -148,7 +149,14 @@ describe('mutualTls', () => {
     await once(proxy, 'listening');
     const { signal } = new AbortController();
     const { port } = proxy.address() as net.AddressInfo;
-    const context = { endpoint: 'localhost', port, ca: authority.cert, signal, wallClock: Date.now };
+    const context = {
+      endpoint: 'localhost',
+      port,
+      ca: authority.cert,
+      signal,
+      clock: systemClock,
+      wallClock: Date.now,
+    };
     const { stream, bytesRead } = await (await mutualTls(device).signIn(context))(signal);
     const there = await peer.connection();
     there.raw(Buffer.from('the session tickets are through'));
@@ -368,7 +376,8 @@ describe('sec:S-5 a key file that others can read', () => {
     await chmod(key, mode);
     const authentication = mutualTls({ cert: device.cert, key });
     const context = { endpoint: 'localhost', port: 8883, signal: new AbortController().signal, warn };
-    for (let i = 0; i < 2; i++) await authentication.signIn({ ...context, wallClock: Date.now });
+    for (let i = 0; i < 2; i++)
+      await authentication.signIn({ ...context, clock: systemClock, wallClock: Date.now });
   }
 
   test.each([0o644, 0o640, 0o604])('%i is warned about once, where files have such modes', async (mode) => {
@@ -415,14 +424,14 @@ describe('options', () => {
   test.each(['a.iot.eu-west-1.amazonaws.com', 'A.IOT.CN-NORTH-1.AMAZONAWS.COM.CN', 'a.amazonaws.com.'])(
     'plainTcp is refused for %s',
     (endpoint) => {
-      expect(() => plainTcp().validate(endpoint, 1883)).toThrow(IotError);
-      expect(() => mutualTls(device).validate(endpoint, 8883)).not.toThrow();
+      expect(() => plainTcp().validate({ endpoint, port: 1883 })).toThrow(IotError);
+      expect(() => mutualTls(device).validate({ endpoint, port: 8883 })).not.toThrow();
     },
   );
 
   test('plainTcp is allowed elsewhere', () => {
     for (const endpoint of ['localhost', 'amazonaws.com.example', '10.0.0.1']) {
-      expect(() => plainTcp().validate(endpoint, 1883)).not.toThrow();
+      expect(() => plainTcp().validate({ endpoint, port: 1883 })).not.toThrow();
     }
   });
 
@@ -430,7 +439,7 @@ describe('options', () => {
     const key = device.key.split('\n')[1] as string;
     const authentication = mutualTls({ ...device, passphrase: 'canary-passphrase' });
     const context = { endpoint: 'localhost', port: 8883, signal: new AbortController().signal };
-    const opened = await authentication.signIn({ ...context, wallClock: Date.now });
+    const opened = await authentication.signIn({ ...context, clock: systemClock, wallClock: Date.now });
     for (const value of [authentication, opened]) {
       const shown = [
         inspect(value, { showHidden: true, depth: 9 }),

@@ -96,8 +96,8 @@ const INVALID: readonly Row[] = [
     /does not begin with \$/,
     /"\$lamp"/,
   ],
-  ['a number as authority', change({ ca: 5 }), 'ca', /PEM/, /number/],
-  ['an empty authority', change({ ca: '' }), 'ca', /PEM/, /0 characters/],
+  ['a number as authority', aws({ ca: 5 }), 'ca', /PEM/, /number/],
+  ['an empty authority', aws({ ca: '' }), 'ca', /PEM/, /0 characters/],
   [
     'an authority without TLS',
     change({ ca: 'nofile.pem' }),
@@ -233,7 +233,7 @@ const INVALID: readonly Row[] = [
     /or Inf/,
     /-1/,
   ],
-  ['null for the CA', change({ ca: null }), 'ca', /a path, PEM text/, /^null$/],
+  ['null for the CA', aws({ ca: null }), 'ca', /a path, PEM text/, /^null$/],
   ['no room at all', change({ offlineQueue: { maxBytes: 0 } }), 'offlineQueue.maxBytes', /from 1/, /0/],
   [
     'py:Q1 drop 1.7',
