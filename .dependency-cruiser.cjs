@@ -4,7 +4,11 @@ const LAYERS = {
   protocol: { layers: [], packages: [], node: false },
   delivery: { layers: ['protocol'], packages: ['denque'], node: false },
   machines: { layers: ['protocol'], packages: ['xstate'], node: false },
-  adapters: { layers: ['protocol'], packages: ['mqtt', 'mqtt-packet', 'level'], node: true },
+  adapters: {
+    layers: ['protocol'],
+    packages: ['mqtt', 'mqtt-packet', 'level', 'ws', 'aws4', 'aws4fetch', '@aws-sdk/credential-providers'],
+    node: true,
+  },
   client: {
     layers: ['machines', 'adapters', 'delivery', 'protocol'],
     packages: ['xstate', 'denque'],
@@ -13,7 +17,7 @@ const LAYERS = {
   inspect: { layers: ['client', 'protocol'], packages: ['xstate'], node: true },
   local: {
     layers: ['client', 'adapters', 'protocol'],
-    packages: ['aedes', 'selfsigned', 'mqtt-packet', 'denque'],
+    packages: ['aedes', 'selfsigned', 'mqtt-packet', 'denque', 'ws'],
     node: true,
   },
   testing: {
@@ -90,7 +94,7 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/' },
       to: {
-        path: packagePaths(['aedes', 'level', 'selfsigned']),
+        path: packagePaths(['aedes', 'level', 'selfsigned', '@aws-sdk/credential-providers']),
         dependencyTypesNot: ['type-only', 'dynamic-import'],
       },
     },
