@@ -10,7 +10,7 @@ import { Barrier } from './barrier.ts';
 import { TimerByTimerClock } from './timer-by-timer-clock.ts';
 
 /** Delays that no two timers share, so that each can be fired by its own. */
-const DELAYS = {
+export const DELAYS = {
   attemptTimeout: 15_001,
   flushTimeout: 5_000,
   goodbyeTimeout: 1_000,
@@ -18,6 +18,7 @@ const DELAYS = {
   answerTimeout: 4_007,
   secondLook: 50,
   beat: 625,
+  lifetime: 85_800_011,
   /** The least that the early-close classifier asks for: on a clock that stands still no line lived any longer. */
   quiet: 500,
 } as const;
@@ -55,7 +56,8 @@ class HeldSignIn implements Authentication {
       this.#open = { pass: resolve, fail: reject };
       context.signal.addEventListener('abort', () => reject(context.signal.reason as Error));
     });
-    return await this.#plain.signIn(context);
+    const open = await this.#plain.signIn(context);
+    return async (signal) => ({ ...(await open(signal)), lifetimeMs: () => DELAYS.lifetime });
   }
 
   get isWaiting(): boolean {
