@@ -6,6 +6,7 @@
 
 export type { Authentication, PemSource } from './adapters/authentication.ts';
 export type { CredentialOptions } from './adapters/credentials.ts';
+export { type CustomAuthorizerOptions, customAuthorizer } from './adapters/custom-authorizer.ts';
 export { type LevelStoreOptions, levelStore } from './adapters/level-store.ts';
 export type { SyncPolicy } from './adapters/level-syncing.ts';
 export { memoryStore } from './adapters/memory-store.ts';

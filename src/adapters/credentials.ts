@@ -1,6 +1,7 @@
 import { invalid, invalidSecret } from '../protocol/errors.ts';
 import { MQTT_LIMITS } from '../protocol/limits.ts';
 import { isWellFormed } from '../protocol/utf8.ts';
+import { passwordFor, textBytes } from './bytes.ts';
 
 /** User name and password of CONNECT, for brokers and custom authorizers that ask for them. */
 export interface CredentialOptions {
@@ -12,7 +13,7 @@ export interface CredentialOptions {
 /** The fields of CONNECT. Made for one packet, and not kept. */
 interface ConnectFields {
   readonly username?: string;
-  readonly password?: Buffer;
+  readonly password?: string | Buffer;
 }
 
 /** What CONNECT signs in with. Opaque: printing, serialising or cloning it shows nothing. */
@@ -34,14 +35,17 @@ export class Credentials {
       this.#username === undefined && query === '' ? undefined : withQuery(this.#username ?? '', query);
     return {
       ...(username === undefined ? {} : { username }),
-      // As bytes, because mqtt-packet's debug log prints strings.
-      ...(this.#password === undefined ? {} : { password: Buffer.from(this.#password) }),
+      ...(this.#password === undefined ? {} : { password: passwordFor(this.#password) }),
     };
   }
 }
 
-/** A user name can have a query of its own: the parameters of a custom authorizer, say. */
-function withQuery(username: string, query: string): string {
+/**
+ * A user name can have a query of its own: the parameters of a custom authorizer, say.
+ *
+ * @param query begins with `?`, or is empty
+ */
+export function withQuery(username: string, query: string): string {
   return username + (username.includes('?') ? query.replace(/^\?/, '&') : query);
 }
 
@@ -49,7 +53,7 @@ function checkUsername(username: unknown): void {
   const mayBe = 'a string of at most 65,535 bytes, without NUL and half surrogate pairs';
   if (typeof username !== 'string') throw invalidSecret('username', mayBe, username);
   const isString = isWellFormed(username) && !username.includes('\0');
-  if (!isString || Buffer.byteLength(username) > MQTT_LIMITS.stringBytes)
+  if (!isString || textBytes(username) > MQTT_LIMITS.stringBytes)
     throw invalidSecret('username', mayBe, username);
 }
 
@@ -57,6 +61,6 @@ function checkPassword(password: unknown, username: string | undefined): void {
   const mayBe = 'a string of at most 65,535 bytes, without half surrogate pairs';
   if (typeof password !== 'string' || !isWellFormed(password))
     throw invalidSecret('password', mayBe, password);
-  if (Buffer.byteLength(password) > MQTT_LIMITS.binaryBytes) throw invalidSecret('password', mayBe, password);
+  if (textBytes(password) > MQTT_LIMITS.binaryBytes) throw invalidSecret('password', mayBe, password);
   if (username === undefined) throw invalid('username', 'a string when there is a password', undefined);
 }
