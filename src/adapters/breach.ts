@@ -30,6 +30,6 @@ export function oversized(bytes: number, mostBytes: number): Breach {
 }
 
 /** The DISCONNECT that tells the broker why. MQTT 5 only. */
-export function disconnectPacket({ reasonCode }: Breach): Buffer {
-  return Buffer.from([0xe0, 1, reasonCode]);
+export function disconnectPacket({ reasonCode }: Breach): Uint8Array {
+  return Uint8Array.of(0xe0, 1, reasonCode);
 }

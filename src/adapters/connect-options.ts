@@ -8,6 +8,7 @@ import { type MqttTransportOptions, NO_BOUND_BYTES } from './mqtt-options.ts';
 const NOBODY = new Credentials({});
 /** The name of a timer that was not started. */
 const NEVER = 0;
+const utf8 = new TextEncoder();
 const ignore = (): void => {};
 
 /**
@@ -56,7 +57,7 @@ function connectProperties(options: MqttTransportOptions): NonNullable<IClientOp
 function willOptions({ topic, payload, qos, retain, delaySeconds, properties }: Will) {
   return {
     topic,
-    payload: typeof payload === 'string' ? Buffer.from(payload) : bytesOf(payload),
+    payload: forMqttPacket(payload),
     qos,
     retain,
     properties: {
@@ -73,7 +74,7 @@ function willProperties(properties: MessageProperties) {
     ...(contentType === undefined ? {} : { contentType }),
     ...(payloadFormat === undefined ? {} : { payloadFormatIndicator: payloadFormat === 'utf8' }),
     ...(responseTopic === undefined ? {} : { responseTopic }),
-    ...(correlationData === undefined ? {} : { correlationData: bytesOf(correlationData) }),
+    ...(correlationData === undefined ? {} : { correlationData: forMqttPacket(correlationData) }),
     ...(messageExpirySeconds === undefined ? {} : { messageExpiryInterval: messageExpirySeconds }),
     ...(userProperties === undefined ? {} : { userProperties }),
   };
@@ -88,4 +89,6 @@ function withoutEmpty(properties: UserProperties): Record<string, string[]> | un
   return Object.keys(copy).length === 0 ? undefined : copy;
 }
 
-const bytesOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** Of these it asks only how long they are, and any bytes will do. */
+const forMqttPacket = (value: string | Uint8Array): Buffer =>
+  (typeof value === 'string' ? utf8.encode(value) : value) as Buffer;

@@ -2,6 +2,7 @@ import type { IPublishPacket } from 'mqtt-packet';
 import { describe } from '../protocol/errors.ts';
 import type { IncomingMessage, MessageProperties } from '../protocol/message.ts';
 import { aliasInvalid, type Breach, malformed, protocolError } from './breach.ts';
+import { textBytes } from './bytes.ts';
 
 /** How many topics a broker may give an alias. AWS IoT Core uses at most as many. */
 export const TOPIC_ALIASES = 8;
@@ -70,7 +71,7 @@ function isAsSent(
 ): boolean {
   if (properties !== undefined || length === undefined) return true;
   const besides = TOPIC_LENGTH_BYTES + (qos > 0 ? PACKET_ID_BYTES : 0) + NO_PROPERTIES_BYTES[protocolVersion];
-  return length - payload.length - besides === Buffer.byteLength(topic);
+  return length - payload.length - besides === textBytes(topic);
 }
 
 const isText = (value: unknown): boolean => typeof value === 'string';
@@ -98,7 +99,7 @@ function wrongWith(properties: RawProperties): Breach | undefined {
 /** The message in a PUBLISH that was checked. */
 export function incomingMessage(packet: IPublishPacket): IncomingMessage {
   const { topic, payload, qos, retain, dup } = packet;
-  const message = { topic, payload: payload as Buffer, qos, retain, duplicate: dup };
+  const message = { topic, payload: payload as Uint8Array, qos, retain, duplicate: dup };
   const properties = packet.properties === undefined ? undefined : messageProperties(packet.properties);
   return properties === undefined ? message : { ...message, properties };
 }

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../protocol/clock.ts';
 import { IotError } from '../protocol/errors.ts';
 import { AWS_LIMITS } from '../protocol/limits.ts';
+import { atEndOfTurn } from './end-of-turn.ts';
 
 /** How often to ping and how long to wait, all by `clock`. */
 export interface KeepAliveOptions {
@@ -91,7 +92,8 @@ export class KeepAlive {
   #lookedAt = Number.NEGATIVE_INFINITY;
   /** The ping that waits for its verdict. */
   #pinged: Pinged | undefined;
-  #verdict: NodeJS.Immediate | undefined;
+  /** A verdict waits for what has come and is unread. */
+  #isJudging = false;
   #stopped = false;
 
   /** Starts watching. The CONNECT counts as the first packet. */
@@ -127,7 +129,6 @@ export class KeepAlive {
       if (timer !== undefined) clock.clearTimeout(timer);
     }
     this.#forgetPing();
-    if (this.#verdict !== undefined) clearImmediate(this.#verdict);
   }
 
   #waitUntilIdle(delayMs: number): void {
@@ -190,7 +191,7 @@ export class KeepAlive {
 
   /** Sends a ping, unless one is waiting for its verdict. */
   #ping(): void {
-    if (this.#pinged !== undefined || this.#verdict !== undefined) return;
+    if (this.#pinged !== undefined || this.#isJudging) return;
     const hasLived = this.#mark();
     const timeoutMs = this.#options.pingTimeoutMs + this.#underWayMs();
     const timer = this.#options.clock.setTimeout(() => {
@@ -255,13 +256,13 @@ export class KeepAlive {
    * reads are over.
    */
   #judgeAfterReads(judge: () => void): void {
-    if (this.#verdict !== undefined) return;
-    this.#verdict = setImmediate(() => {
-      this.#verdict = setImmediate(() => {
-        this.#verdict = undefined;
-        judge();
-      });
-    });
+    if (this.#isJudging) return;
+    this.#isJudging = true;
+    const verdict = (): void => {
+      this.#isJudging = false;
+      if (!this.#stopped) judge();
+    };
+    atEndOfTurn(() => atEndOfTurn(verdict));
   }
 }
 

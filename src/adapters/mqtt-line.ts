@@ -15,6 +15,7 @@ import type { OpenedStream } from './authentication.ts';
 import { type Breach, disconnectPacket, malformed, protocolError } from './breach.ts';
 import { type Accepted, readAccepted, sessionFacts } from './connack.ts';
 import { clientOptions } from './connect-options.ts';
+import { atEndOfTurn } from './end-of-turn.ts';
 import { InboundGuard } from './inbound-guard.ts';
 import { InboundPublishes, incomingMessage } from './inbound-publish.ts';
 import { KeepAlive, shorterInterval } from './keep-alive.ts';
@@ -26,11 +27,9 @@ import { wrongPacketId } from './packet-id.ts';
 import { textOf } from './property-text.ts';
 
 /** DISCONNECT, the same in MQTT 3.1.1 (3.14) and, with reason code 0, in MQTT 5 (3.14.2.1). */
-const DISCONNECT = Buffer.from([0xe0, 0x00]);
+const DISCONNECT = Uint8Array.of(0xe0, 0);
 /** Given to mqtt.js, it keeps it from acknowledging the packet. */
 const NOT_BY_MQTTJS = new Error('not acknowledged by mqtt.js');
-// Taken at once: an app's fake timers must not hold an end back.
-const atEndOfTurn = setImmediate;
 
 /**
  * One attempt, and the line that it becomes: one socket, one client of mqtt.js, one wire. mqtt.js sends CONNECT and parses
@@ -139,7 +138,7 @@ export class MqttLine implements TransportLine {
   #guard(stream: Duplex): void {
     const { protocolVersion, maximumPacketBytes = NO_BOUND_BYTES } = this.#options;
     const guard = new InboundGuard(protocolVersion, maximumPacketBytes);
-    stream.on('data', (bytes: Buffer) => {
+    stream.on('data', (bytes: Uint8Array) => {
       if (this.#is('ended')) return;
       const breach = guard.look(bytes);
       if (breach === undefined) return;
@@ -327,7 +326,7 @@ export class MqttLine implements TransportLine {
   }
 
   /** Sends what this turn holds back, then this, and nothing after it. */
-  #sendLast(packet?: Buffer): void {
+  #sendLast(packet?: Uint8Array): void {
     this.#wire?.flush();
     this.#stream?.end(packet);
   }
@@ -381,8 +380,8 @@ export class MqttLine implements TransportLine {
 }
 
 /** The broker, or something on the way, cut the connection: RST, or a write after it. */
-const isReset = (error: NodeJS.ErrnoException): boolean =>
-  error.code === 'ECONNRESET' || error.code === 'EPIPE' || error.code === 'ECONNABORTED';
+const isReset = ({ code }: Error & { readonly code?: unknown }): boolean =>
+  code === 'ECONNRESET' || code === 'EPIPE' || code === 'ECONNABORTED';
 
 /** To mqtt.js this is a packet of an unknown kind, which it passes over. */
 const keepFromMqttjs = (packet: { cmd: string }): void => {

@@ -1,10 +1,5 @@
 import type { Writable } from 'node:stream';
-import mqttPacket, {
-  type IPubackPacket,
-  type ISubackPacket,
-  type IUnsubackPacket,
-  type Packet,
-} from 'mqtt-packet';
+import type { IPubackPacket, ISubackPacket, IUnsubackPacket } from 'mqtt-packet';
 import { IotError } from '../protocol/errors.ts';
 import {
   notSupportedByBroker,
@@ -19,9 +14,10 @@ import type { FilterAnswer, Wire } from '../protocol/transport.ts';
 import { type Breach, protocolError } from './breach.ts';
 import type { BrokerLimits } from './connack.ts';
 import type { KeepAlive, SentForAnswer } from './keep-alive.ts';
-import { PacketBuffer } from './packet-buffer.ts';
+import { type EncodablePacket, PacketBuffer } from './packet-buffer.ts';
 import { textOf } from './property-text.ts';
 import { PublishPacket } from './publish-packet.ts';
+import { PINGREQ, subscribePacket, unsubscribePacket } from './request-packet.ts';
 import { Unacknowledged, UnacknowledgedPublish } from './unacknowledged.ts';
 
 /** The codes of a SUBACK or UNSUBACK, and what the broker says about them. */
@@ -38,6 +34,14 @@ interface Unanswered {
   /** Settles the promise; returns what was wrong with the answer, if it breaks the protocol. */
   readonly settle: (answer: Answer) => Breach | undefined;
   readonly reject: (error: IotError) => void;
+}
+
+/** What is sent to be answered. */
+interface Request<T> extends Pick<Unanswered, 'answeredBy' | 'filters'> {
+  /** How many codes the answer must have. */
+  readonly expected: number;
+  readonly read: (answer: Answer) => T;
+  readonly packet: (id: number) => EncodablePacket;
 }
 
 export interface MqttWireOptions {
@@ -68,7 +72,7 @@ export class MqttWire implements Wire {
   readonly #limits: BrokerLimits;
   readonly #warn: (message: string) => void;
   readonly #threw: (error: unknown) => void;
-  readonly #format: { readonly protocolVersion: 4 | 5 };
+  readonly #protocolVersion: 4 | 5;
   readonly #unacknowledged = new Unacknowledged();
   readonly #unanswered = new Map<number, Unanswered>();
   #awaitingDrain: (() => void)[] = [];
@@ -86,13 +90,13 @@ export class MqttWire implements Wire {
     this.#limits = limits;
     this.#warn = warn;
     this.#threw = threw;
-    this.#format = { protocolVersion };
+    this.#protocolVersion = protocolVersion;
   }
 
   publish(message: OutgoingMessage, done: (error?: IotError) => void): number {
     if (this.#closed !== undefined) return 0;
     const messageId = message.qos === 0 ? undefined : this.#nextPacketId();
-    const packet = new PublishPacket(message, this.#format.protocolVersion, messageId);
+    const packet = new PublishPacket(message, this.#protocolVersion, messageId);
     const bytes = packet.byteLength;
     const unfit = this.#unfit(message, bytes);
     if (unfit !== undefined) {
@@ -112,26 +116,23 @@ export class MqttWire implements Wire {
   }
 
   subscribe(requests: readonly FilterRequest[]): Promise<readonly FilterAnswer[]> {
-    const subscriptions = requests.map(({ filter, qos, noLocal, retainAsPublished, retainHandling }) => ({
-      topic: filter,
-      qos,
-      // mqtt-packet writes these in MQTT 5 only.
-      nl: noLocal ?? false,
-      rap: retainAsPublished ?? false,
-      rh: retainHandling ?? 0,
-    }));
-    return this.#ask('suback', requests.length, (answer) => answersTo(requests, answer), {
-      cmd: 'subscribe',
-      subscriptions,
+    return this.#ask({
+      answeredBy: 'suback',
+      filters: requests.map(({ filter }) => filter),
+      expected: requests.length,
+      read: (answer) => answersTo(requests, answer),
+      packet: (id) => subscribePacket(requests, this.#protocolVersion, id),
     });
   }
 
   unsubscribe(filters: readonly string[]): Promise<void> {
-    // Only MQTT 5 answers with codes (3.11.3).
-    const expected = this.#format.protocolVersion === 5 ? filters.length : 0;
-    return this.#ask('unsuback', expected, (answer) => this.#warnOfRefusals(filters, answer), {
-      cmd: 'unsubscribe',
-      unsubscriptions: [...filters],
+    return this.#ask({
+      answeredBy: 'unsuback',
+      filters: [],
+      // Only MQTT 5 answers with codes (3.11.3).
+      expected: this.#protocolVersion === 5 ? filters.length : 0,
+      read: (answer) => this.#warnOfRefusals(filters, answer),
+      packet: (id) => unsubscribePacket(filters, this.#protocolVersion, id),
     });
   }
 
@@ -177,7 +178,7 @@ export class MqttWire implements Wire {
   }
 
   sendPing(): void {
-    this.#write({ cmd: 'pingreq' });
+    this.#packets.appendBytes(PINGREQ);
   }
 
   oldestUnacknowledged(): SentForAnswer | undefined {
@@ -241,12 +242,7 @@ export class MqttWire implements Wire {
     return undefined;
   }
 
-  #ask<T>(
-    answeredBy: Unanswered['answeredBy'],
-    expected: number,
-    read: (answer: Answer) => T,
-    packet: Packet,
-  ): Promise<T> {
+  #ask<T>({ answeredBy, filters, expected, read, packet }: Request<T>): Promise<T> {
     if (this.#closed !== undefined) return Promise.reject(this.#closed);
     const messageId = this.#nextPacketId();
     return new Promise((resolve, reject) => {
@@ -263,9 +259,8 @@ export class MqttWire implements Wire {
         }
         return undefined;
       };
-      const filters = packet.cmd === 'subscribe' ? packet.subscriptions.map(({ topic }) => topic) : [];
       this.#unanswered.set(messageId, { answeredBy, filters, settle, reject });
-      this.#write({ ...packet, messageId });
+      this.#packets.append(packet(messageId));
       this.#keepAlive.sent();
     });
   }
@@ -284,10 +279,6 @@ export class MqttWire implements Wire {
     do this.#lastPacketId = (this.#lastPacketId % MQTT_LIMITS.packetId) + 1;
     while (this.#unacknowledged.has(this.#lastPacketId) || this.#unanswered.has(this.#lastPacketId));
     return this.#lastPacketId;
-  }
-
-  #write(packet: Packet): void {
-    this.#packets.appendBytes(mqttPacket.generate(packet, this.#format));
   }
 }
 

@@ -1,15 +1,15 @@
 import type { Writable } from 'node:stream';
+import { allocate } from './bytes.ts';
+import { atEndOfTurn } from './end-of-turn.ts';
 
 /** The most that goes to the stream in one piece. 16 KiB saved nothing over a write for each packet, 64 KiB less than this. */
 export const SLAB_BYTES = 131_072;
 /** A packet of more begins no slab but has memory of its own: most of one would go unused. */
 export const MOST_SHARED_BYTES = SLAB_BYTES / 4;
-// Taken at once: an app's fake timers must not hold packets back.
-const atEndOfTurn = setImmediate;
 
 /** Memory for packets: `[given to the stream | held back | free]`. */
 class Slab {
-  readonly memory: Buffer;
+  readonly memory: Uint8Array;
   /** Where what is held back begins. */
   start = 0;
   /** Where it ends. */
@@ -18,7 +18,7 @@ class Slab {
   writes = 0;
 
   constructor(bytes: number) {
-    this.memory = Buffer.allocUnsafeSlow(bytes);
+    this.memory = allocate(bytes);
   }
 }
 
@@ -39,7 +39,7 @@ function giveBack(slab: Slab): void {
 export interface EncodablePacket {
   readonly byteLength: number;
   /** Writes exactly `byteLength` bytes. */
-  writeTo(memory: Buffer, start: number): void;
+  writeTo(memory: Uint8Array, start: number): void;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Packet } from 'mqtt-packet';
 import { type Breach, malformed } from './breach.ts';
+import { textBytes } from './bytes.ts';
 
 const ID_BYTES = 2;
 
@@ -32,5 +33,5 @@ function hasPacketId(packet: Packet): boolean {
 /** Counted for a PUBLISH without payload only: in front of a payload there was room for the id. */
 function leastLength(packet: Packet): number {
   if (packet.cmd !== 'publish' || packet.payload.length > 0) return ID_BYTES;
-  return 2 + Buffer.byteLength(packet.topic) + ID_BYTES;
+  return 2 + textBytes(packet.topic) + ID_BYTES;
 }

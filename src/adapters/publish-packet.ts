@@ -1,12 +1,12 @@
 import type { OutgoingMessage } from '../protocol/message.ts';
+import { propertiesBytes } from '../protocol/property-bytes.ts';
+import { textBytes, writeText } from './bytes.ts';
 import type { EncodablePacket } from './packet-buffer.ts';
-import { encodeProperties } from './publish-properties.ts';
-import { lengthBytes, writeLength } from './variable-byte-integer.ts';
+import { lengthBytes, writeLength, writeTextField, writeTwoBytes } from './packet-fields.ts';
+import { writeProperties } from './publish-properties.ts';
 
 const PUBLISH = 0x30;
 const RETAIN = 0x01;
-/** Their length, which is 0. */
-const NO_PROPERTIES = Uint8Array.of(0);
 
 /**
  * One PUBLISH (MQTT 3.3). mqtt-packet writes each field of it to the stream apart; six small writes a message were most of
@@ -16,8 +16,8 @@ export class PublishPacket implements EncodablePacket {
   readonly byteLength: number;
   readonly #message: OutgoingMessage;
   readonly #packetId: number | undefined;
-  /** Absent in MQTT 3.1.1. */
-  readonly #properties: Uint8Array | undefined;
+  /** Of its properties, without their length. Absent in MQTT 3.1.1, which has none. */
+  readonly #propertiesBytes: number | undefined;
   /** What follows the fixed header (2.1.4). */
   readonly #remainingLength: number;
 
@@ -26,29 +26,26 @@ export class PublishPacket implements EncodablePacket {
     const { topic, payload, properties } = message;
     this.#message = message;
     this.#packetId = packetId;
-    if (protocolVersion === 5)
-      this.#properties = properties === undefined ? NO_PROPERTIES : encodeProperties(properties);
-    this.#remainingLength =
-      2 +
-      Buffer.byteLength(topic) +
-      (packetId === undefined ? 0 : 2) +
-      (this.#properties?.byteLength ?? 0) +
-      Buffer.byteLength(payload);
+    let bytes = 2 + textBytes(topic) + (packetId === undefined ? 0 : 2);
+    if (protocolVersion === 5) {
+      this.#propertiesBytes = properties === undefined ? 0 : propertiesBytes(properties);
+      bytes += lengthBytes(this.#propertiesBytes) + this.#propertiesBytes;
+    }
+    this.#remainingLength = bytes + (typeof payload === 'string' ? textBytes(payload) : payload.byteLength);
     this.byteLength = 1 + lengthBytes(this.#remainingLength) + this.#remainingLength;
   }
 
-  writeTo(memory: Buffer, start: number): void {
-    const { topic, payload, qos, retain } = this.#message;
+  writeTo(memory: Uint8Array, start: number): void {
+    const { topic, payload, properties, qos, retain } = this.#message;
     memory[start] = PUBLISH | (qos << 1) | (retain ? RETAIN : 0);
     let at = writeLength(memory, start + 1, this.#remainingLength);
-    const topicBytes = memory.write(topic, at + 2);
-    at = memory.writeUInt16BE(topicBytes, at) + topicBytes;
-    if (this.#packetId !== undefined) at = memory.writeUInt16BE(this.#packetId, at);
-    if (this.#properties !== undefined) {
-      memory.set(this.#properties, at);
-      at += this.#properties.byteLength;
+    at = writeTextField(memory, at, topic);
+    if (this.#packetId !== undefined) at = writeTwoBytes(memory, at, this.#packetId);
+    if (this.#propertiesBytes !== undefined) {
+      at = writeLength(memory, at, this.#propertiesBytes);
+      if (properties !== undefined) at = writeProperties(memory, at, properties);
     }
-    if (typeof payload === 'string') memory.write(payload, at);
+    if (typeof payload === 'string') writeText(memory, at, payload);
     else memory.set(payload, at);
   }
 }

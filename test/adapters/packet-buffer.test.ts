@@ -56,7 +56,7 @@ function world() {
 test('what one turn sends is one write at its end', async () => {
   const { sink, packets, flushes } = world();
   packets.appendBytes(Buffer.from('one '));
-  packets.append({ byteLength: 4, writeTo: (memory, start) => memory.write('two ', start) });
+  packets.append({ byteLength: 4, writeTo: (memory, start) => memory.set(Buffer.from('two '), start) });
   packets.appendBytes(Buffer.from('three'));
   expect([sink.written.length, flushes()]).toEqual([0, 0]);
   await turn();
