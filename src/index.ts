@@ -5,12 +5,14 @@
  */
 
 export type { Authentication, PemSource } from './adapters/authentication.ts';
+export type { AwsCredentials, CredentialProvider, CredentialRequest } from './adapters/aws-credentials.ts';
 export type { CredentialOptions } from './adapters/credentials.ts';
 export { type CustomAuthorizerOptions, customAuthorizer } from './adapters/custom-authorizer.ts';
 export { type LevelStoreOptions, levelStore } from './adapters/level-store.ts';
 export type { SyncPolicy } from './adapters/level-syncing.ts';
 export { memoryStore } from './adapters/memory-store.ts';
 export { type MutualTlsOptions, mutualTls } from './adapters/mutual-tls.ts';
+export { type SigV4Options, sigV4 } from './adapters/node-sigv4.ts';
 export { plainTcp } from './adapters/plain-tcp.ts';
 export { createIotClient } from './client/client.ts';
 export type { CallOptions } from './client/deadline.ts';

@@ -17,3 +17,31 @@ export interface UpgradeRequest {
  * @returns path and query: `/mqtt?X-Amz-Algorithm=…`. It is a secret.
  */
 export type SignUpgrade = (request: UpgradeRequest, credentials: AwsCredentials) => Promise<string>;
+
+/** The service that is signed for; a host name of AWS IoT Core would suggest another. */
+export const IOT_SIGNING_SERVICE = 'iotdevicegateway';
+
+/** The time of a signature as AWS writes it: `20260102T030405Z`. */
+export const dateToSign = ({ time }: UpgradeRequest): string =>
+  time.toISOString().replace(/[:-]|\.\d{3}/g, '');
+
+/** What the query must have before it is signed. Signers add the rest. */
+export function queryToSign(request: UpgradeRequest): string {
+  const { expiresInSeconds } = request;
+  const expiry = expiresInSeconds === undefined ? '' : `&X-Amz-Expires=${expiresInSeconds}`;
+  return `X-Amz-Date=${dateToSign(request)}${expiry}`;
+}
+
+/** AWS IoT Core wants the session token behind the signature, and not in it. */
+export function withSessionToken(signedPath: string, sessionToken: string | undefined): string {
+  return sessionToken === undefined
+    ? signedPath
+    : `${signedPath}&X-Amz-Security-Token=${encode(sessionToken)}`;
+}
+
+/** By RFC 3986: `encodeURIComponent` leaves more as it is. */
+const encode = (text: string): string =>
+  encodeURIComponent(text).replace(
+    /[!'()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );

@@ -26,8 +26,12 @@ export interface WebSocketDialer {
 /** The path of MQTT over WebSocket on AWS IoT Core: https://docs.aws.amazon.com/iot/latest/developerguide/protocols.html */
 export const MQTT_PATH = '/mqtt';
 
-/** The Host header of a request to this place: lower case, with a port unless that is 443. It is signed as it is sent. */
+/**
+ * The Host header of a request to this place: lower case, without a final dot, with a port unless that is 443. It is signed as it
+ * is sent.
+ */
 export function hostHeader({ endpoint, port }: { readonly endpoint: string; readonly port: number }): string {
-  const host = endpoint.includes(':') ? `[${endpoint.toLowerCase()}]` : endpoint.toLowerCase();
+  const name = endpoint.toLowerCase().replace(/\.$/, '');
+  const host = name.includes(':') ? `[${name}]` : name;
   return port === 443 ? host : `${host}:${port}`;
 }

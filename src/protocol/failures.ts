@@ -20,7 +20,7 @@ export {
   tooLargeForBroker,
   unsubscriptionRefused,
 } from './refusal-reasons.ts';
-export { upgradeFailure } from './upgrade-failure.ts';
+export { upgradeFailure, upgradeIncomplete } from './upgrade-failure.ts';
 
 /**
  * The broker sent something that MQTT forbids: this connection cannot be trusted any longer.

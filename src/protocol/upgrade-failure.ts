@@ -1,5 +1,8 @@
 import { IotError, type IotErrorCode } from './errors.ts';
 import { at, clockSays, type FailurePlace, isAws } from './failure-place.ts';
+import { networkFailure } from './network-failures.ts';
+
+const NOT_MQTT = 'Check `endpoint` and `port`, and that MQTT over WebSocket is what answers there.';
 
 /** Who answered, and what it means for the next attempt. Source: RFC 9110, section 15; RFC 6455, section 4.2.2. */
 export function upgradeFailure(status: number, place: FailurePlace): IotError {
@@ -33,8 +36,25 @@ function adviceFor(status: number, place: FailurePlace): string | undefined {
       if (status >= 300 && status <= 399) {
         return 'Set `endpoint` to the server that is to be used; redirects are not followed.';
       }
-      return 'Check `endpoint` and `port`, and that MQTT over WebSocket is what answers there.';
+      return NOT_MQTT;
     default:
       return undefined;
   }
+}
+
+/**
+ * No answer to the upgrade, or none that makes a WebSocket for MQTT of it.
+ *
+ * @param error what the client of HTTP or of WebSocket reported; its words are its own, and none of the server's
+ */
+export function upgradeIncomplete(error: Error & { readonly code?: string }, place: FailurePlace): IotError {
+  const { code, message } = error;
+  if (code !== undefined && !code.startsWith('HPE_')) return networkFailure(error, place);
+  // Not as its cause: an error of the parser holds what it could not parse.
+  const why = code === undefined ? message : `it is not HTTP (${code})`;
+  return new IotError(
+    'WEBSOCKET_REFUSED',
+    `${at(place)} did not answer the upgrade as MQTT over WebSocket does: ${why}`,
+    { remediation: NOT_MQTT },
+  );
 }

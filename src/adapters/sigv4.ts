@@ -1,0 +1,137 @@
+import { regionOf, isRegion } from '../protocol/aws-region.ts';
+import { describe, type IotError, invalid } from '../protocol/errors.ts';
+import type { Authentication, ConnectTarget, OpenStream, SignInContext } from './authentication.ts';
+import type { AwsCredentials, CredentialSource } from './aws-credentials.ts';
+import type { SignUpgrade } from './upgrade-signer.ts';
+import { hostHeader, type OpenWebSocket, type WebSocketDialer } from './web-socket.ts';
+
+/** How an upgrade is signed, on every platform. */
+export interface SignatureOptions {
+  /** The AWS region of the endpoint. Default: the one that an endpoint of AWS names; one of your own names none. */
+  readonly region?: string;
+  /** For how long a signature is good, from 1 to 604,800 seconds. Default: as long as AWS takes one for. */
+  readonly expiresInSeconds?: number;
+}
+
+/** What a platform gives to {@link createSigV4}. */
+export interface SigV4Parts {
+  readonly sign: SignUpgrade;
+  readonly dialer: WebSocketDialer;
+  readonly source: CredentialSource;
+  /** Whether new keys must be got after this failure. Default: when they were refused, as far as the server says. */
+  readonly needsNewKeys?: (previous: IotError) => boolean;
+}
+
+const MINUTE_MS = 60_000;
+/** AWS ends a WebSocket after 24 hours: https://docs.aws.amazon.com/general/latest/gr/iot-core.html#iot-protocol-limits */
+const LONGEST_LIFE_MS = 24 * 60 * MINUTE_MS;
+const LIFE_MARGIN_MS = 10 * MINUTE_MS;
+/** The AWS SDK renews its own keys within five minutes of their end: asked sooner, it gives the same again. */
+const EXPIRY_MARGIN_MS = 4 * MINUTE_MS;
+/** A signature that is five minutes off is refused; a clock that is less off is not what was wrong with it. */
+const TOLERATED_SKEW_MS = 4 * MINUTE_MS;
+
+class SigV4 implements Authentication {
+  readonly kind = 'sigV4';
+  readonly #parts: SigV4Parts;
+  readonly #options: SignatureOptions;
+  /** How much the server's clock is ahead of this device's, once a refusal has told that they differ. */
+  #skewMs = 0;
+
+  constructor(parts: SigV4Parts, options: SignatureOptions) {
+    this.#parts = parts;
+    this.#options = options;
+    Object.freeze(this);
+  }
+
+  defaultPort(): number {
+    return 443;
+  }
+
+  validate(target: ConnectTarget): void {
+    this.#regionFor(target);
+    this.#parts.dialer.validate(target);
+  }
+
+  async signIn(context: SignInContext): Promise<OpenStream> {
+    const { source, dialer, needsNewKeys = wereRefused } = this.#parts;
+    const { signal, clock, previous } = context;
+    // Judged by the server's clock, as far as it is known: it is the one that keys end by.
+    const now = (): number => context.wallClock() + this.#skewMs;
+    const forceRefresh = previous !== undefined && needsNewKeys(previous);
+    const credentials = await source.get({ forceRefresh, signal, clock, wallClock: now });
+    const openWebSocket = await dialer.prepare(context);
+    return async (dialing) => {
+      const path = await this.#sign(context, credentials, now());
+      const opened = await this.#open(openWebSocket, path, context, dialing);
+      const { expiration } = credentials;
+      const expiry = source.isRenewable ? expiration?.getTime() : undefined;
+      return { ...opened, lifetimeMs: () => lifetimeMs(expiry, now()) };
+    };
+  }
+
+  #sign(target: ConnectTarget, credentials: AwsCredentials, time: number): Promise<string> {
+    const { expiresInSeconds } = this.#options;
+    const request = {
+      host: hostHeader(target),
+      region: this.#regionFor(target),
+      time: new Date(time),
+      ...(expiresInSeconds === undefined ? {} : { expiresInSeconds }),
+    };
+    return this.#parts.sign(request, credentials);
+  }
+
+  #open(open: OpenWebSocket, path: string, { wallClock }: SignInContext, signal: AbortSignal) {
+    return open(path, {
+      signal,
+      serverTime: (epochMs) => {
+        const skewMs = epochMs - wallClock();
+        this.#skewMs = Math.abs(skewMs) > TOLERATED_SKEW_MS ? skewMs : 0;
+      },
+    });
+  }
+
+  #regionFor({ endpoint }: ConnectTarget): string {
+    const { region } = this.#options;
+    const named = regionOf(endpoint);
+    if (region !== undefined && named !== undefined && region !== named) {
+      throw invalid('region', `${describe(named)}, as the endpoint says, or left out`, region);
+    }
+    const known = region ?? named;
+    if (known !== undefined) return known;
+    throw invalid(
+      'region',
+      `given to sigV4(), such as "eu-west-1", because the endpoint ${describe(endpoint)} names none`,
+      region,
+    );
+  }
+}
+
+const wereRefused = ({ recovery }: IotError): boolean => recovery === 'reauthenticate';
+
+function lifetimeMs(expiry: number | undefined, now: number): number {
+  const longest = LONGEST_LIFE_MS - LIFE_MARGIN_MS;
+  if (expiry === undefined) return longest;
+  const leftMs = expiry - now;
+  return Math.max(0, Math.min(longest, leftMs - Math.min(EXPIRY_MARGIN_MS, leftMs / 5)));
+}
+
+/** Sign-in by Signature Version 4 over a WebSocket, from the parts that a platform has for it. Checks the options. */
+export function createSigV4(
+  parts: SigV4Parts,
+  { region, expiresInSeconds }: SignatureOptions,
+): Authentication {
+  if (region !== undefined && (typeof region !== 'string' || !isRegion(region))) {
+    throw invalid('region', 'the name of an AWS region, such as "eu-west-1"', region);
+  }
+  if (expiresInSeconds !== undefined && !isWholeWithin(expiresInSeconds, 1, 604_800)) {
+    throw invalid('expiresInSeconds', 'a whole number from 1 to 604,800', expiresInSeconds);
+  }
+  return new SigV4(parts, {
+    ...(region === undefined ? {} : { region }),
+    ...(expiresInSeconds === undefined ? {} : { expiresInSeconds }),
+  });
+}
+
+const isWholeWithin = (value: number, least: number, most: number): boolean =>
+  Number.isSafeInteger(value) && value >= least && value <= most;

@@ -1,0 +1,82 @@
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { createSecureContext } from 'node:tls';
+import { WebSocket } from 'ws';
+import { type FailurePlace, upgradeFailure, upgradeIncomplete } from '../protocol/failures.ts';
+import type { OpenedStream, SignInContext } from './authentication.ts';
+import { checkAuthorities, readAuthorities } from './certificates.ts';
+import { NO_BOUND_BYTES } from './mqtt-options.ts';
+import { openTls } from './sockets.ts';
+import { hostHeader, MQTT_PATH, type UpgradeOptions, type WebSocketDialer } from './web-socket.ts';
+import { WsStream } from './ws-stream.ts';
+
+/** The name that MQTT has among the subprotocols of WebSocket [MQTT-6.0.0-3]. */
+const SUBPROTOCOL = 'mqtt';
+
+/** WebSockets in Node: TLS as for MQTT without them, then the package `ws` over it. */
+export const wsDialer: WebSocketDialer = {
+  validate({ ca }) {
+    checkAuthorities(ca);
+  },
+
+  async prepare(context) {
+    const { endpoint, port, signal } = context;
+    const ca = context.ca === undefined ? undefined : await readAuthorities(context.ca, signal);
+    const secureContext = createSecureContext({ minVersion: 'TLSv1.2', ...(ca === undefined ? {} : { ca }) });
+    return async (pathAndQuery, options) => {
+      const tls = await openTls(endpoint, port, { secureContext }, options.signal);
+      const stream = await upgrade(tls.stream, pathAndQuery, context, options);
+      return { stream, bytesRead: tls.bytesRead } satisfies OpenedStream;
+    };
+  },
+};
+
+/** Resolves with the stream, or rejects with why there is none and frees the socket. */
+function upgrade(
+  socket: Duplex,
+  pathAndQuery: string,
+  context: SignInContext,
+  { signal, serverTime }: UpgradeOptions,
+): Promise<WsStream> {
+  return new Promise((resolve, reject) => {
+    const host = hostHeader(context);
+    // What it is told here it keeps, and shows: no query, therefore.
+    const webSocket = new WebSocket(`wss://${host}${MQTT_PATH}`, SUBPROTOCOL, {
+      headers: { Host: host },
+      perMessageDeflate: false,
+      followRedirects: false,
+      // A frame may be as long as the longest packet. How long a packet may be is for those to say who read them.
+      maxPayload: NO_BOUND_BYTES,
+      createConnection: () => socket,
+      finishRequest(request: ClientRequest) {
+        request.path = pathAndQuery;
+        request.end();
+      },
+    });
+    const settle = (how: () => void): void => {
+      webSocket.off('open', opened).off('unexpected-response', refused).off('error', failed);
+      signal.removeEventListener('abort', aborted);
+      how();
+    };
+    const fail = (error: unknown): void =>
+      settle(() => {
+        webSocket.on('error', ignore).terminate();
+        socket.destroy();
+        reject(error);
+      });
+    const place = (): FailurePlace => ({ ...context, stage: 'dialing', wallClock: context.wallClock() });
+    const opened = (): void => settle(() => resolve(new WsStream(webSocket, socket, context)));
+    const failed = (error: Error): void => fail(upgradeIncomplete(error, place()));
+    const aborted = (): void => fail(signal.reason);
+    const refused = (_request: ClientRequest, { statusCode = 0, headers }: IncomingMessage): void => {
+      const time = Date.parse(headers.date ?? '');
+      if ((statusCode === 401 || statusCode === 403) && Number.isFinite(time)) serverTime?.(time);
+      fail(upgradeFailure(statusCode, place()));
+    };
+    webSocket.on('open', opened).on('unexpected-response', refused).on('error', failed);
+    signal.addEventListener('abort', aborted);
+    if (signal.aborted) aborted();
+  });
+}
+
+const ignore = (): void => {};
