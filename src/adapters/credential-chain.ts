@@ -1,0 +1,135 @@
+import { describe, IotError } from '../protocol/errors.ts';
+import { loadOptionalPeer } from '../protocol/optional-peer.ts';
+import {
+  type AwsCredentials,
+  type CredentialParts,
+  type CredentialProvider,
+  type CredentialReading,
+  type CredentialSource,
+  readCredentials,
+} from './aws-credentials.ts';
+import { type CredentialQuestion, credentialSource, type DefaultOrder, told } from './credential-source.ts';
+import { readProfile, sharedCredentialsPath } from './shared-credentials-file.ts';
+
+/** What the option `credentials` means on Node: without it, or with a part of them only, the default order. */
+export function nodeCredentialSource(
+  given: AwsCredentials | CredentialProvider | undefined,
+): CredentialSource {
+  return credentialSource(given, new NodeDefaultOrder());
+}
+
+/** What one place has: all that keys need, or why it is no source. Places are never mixed. */
+type Finding = { readonly credentials: CredentialParts } | { readonly skipped: string };
+
+type Spelling = Readonly<Record<'accessKeyId' | 'secretAccessKey' | 'sessionToken', string>>;
+
+const IN_ENVIRONMENT: Spelling = {
+  accessKeyId: 'AWS_ACCESS_KEY_ID',
+  secretAccessKey: 'AWS_SECRET_ACCESS_KEY',
+  sessionToken: 'AWS_SESSION_TOKEN',
+};
+
+const IN_FILE: Spelling = {
+  accessKeyId: 'aws_access_key_id',
+  secretAccessKey: 'aws_secret_access_key',
+  sessionToken: 'aws_session_token',
+};
+
+const AWS_SDK = {
+  name: '@aws-sdk/credential-providers',
+  neededBy: 'The default order of credentials',
+  install: 'npm install @aws-sdk/credential-providers',
+} as const;
+
+/** How the AWS SDK says that none of its providers has anything to look at. It has no code for it. */
+const SDK_FOUND_NOTHING = /Could not load credentials from any providers/;
+
+type SdkChain = (request: { readonly forceRefresh: boolean }) => Promise<CredentialParts>;
+
+/** Environment, shared file, and then what the AWS SDK knows, if it is installed. */
+class NodeDefaultOrder implements DefaultOrder {
+  /** One for all attempts: it keeps what it got until that is to be renewed, and renews it. */
+  #sdkChain: SdkChain | undefined;
+  readonly #warned = new Set<string>();
+
+  async find(question: CredentialQuestion, skipped: readonly string[]): Promise<CredentialParts> {
+    const environment = inEnvironment();
+    if ('credentials' in environment) return environment.credentials;
+    const file = await this.#inFile(question);
+    if ('credentials' in file) return file.credentials;
+    const sdk = await this.#inSdk(question);
+    if ('credentials' in sdk) return sdk.credentials;
+    throw notFound([...skipped, environment.skipped, file.skipped, sdk.skipped]);
+  }
+
+  async #inFile({ signal, warn }: CredentialQuestion): Promise<Finding> {
+    const path = sharedCredentialsPath(variable('AWS_SHARED_CREDENTIALS_FILE'));
+    if (path === undefined) return { skipped: 'there is no home directory for a shared credentials file' };
+    const profile = variable('AWS_PROFILE') ?? 'default';
+    const place = `profile ${describe(profile)} of ${describe(path)}`;
+    const reading = await readProfile(path, profile, signal);
+    if ('none' in reading) return { skipped: `${place}: ${reading.none}` };
+    const { settings, readableByOthers } = reading;
+    const finding = findingOf(place, IN_FILE, (name) => settings.get(name));
+    if ('credentials' in finding && readableByOthers && !this.#warned.has(path)) {
+      this.#warned.add(path);
+      warn?.(
+        `the credentials file ${path} can be read by other users of this device; \`chmod 600\` mends it`,
+      );
+    }
+    return finding;
+  }
+
+  async #inSdk({ forceRefresh, signal }: CredentialQuestion): Promise<Finding> {
+    // All questions to one chain wait for the oldest that has no answer: after one that takes too long it is of no use.
+    signal.addEventListener('abort', () => {
+      this.#sdkChain = undefined;
+    });
+    try {
+      this.#sdkChain ??= await loadSdkChain();
+      return { credentials: await this.#sdkChain({ forceRefresh }) };
+    } catch (error) {
+      if (IotError.is(error) && error.code === 'MISSING_PACKAGE') {
+        return { skipped: `${AWS_SDK.name} is not installed` };
+      }
+      if (SDK_FOUND_NOTHING.test(String(error))) return { skipped: `${AWS_SDK.name} found none` };
+      throw new IotError('CREDENTIALS_UNAVAILABLE', `${AWS_SDK.name} failed: ${told(error)}`);
+    }
+  }
+}
+
+async function loadSdkChain(): Promise<SdkChain> {
+  const { fromNodeProviderChain } = await loadOptionalPeer(
+    AWS_SDK,
+    () => import('@aws-sdk/credential-providers'),
+  );
+  // Files are read again, so that a new sign-in of its user is found.
+  return fromNodeProviderChain({ ignoreCache: true });
+}
+
+const inEnvironment = (): Finding => findingOf('the environment', IN_ENVIRONMENT, variable);
+
+/** A variable of the environment; one that is empty is not there. */
+const variable = (name: string): string | undefined => process.env[name]?.trim() || undefined;
+
+function findingOf(place: string, names: Spelling, read: (name: string) => string | undefined): Finding {
+  const reading = readCredentials({
+    accessKeyId: read(names.accessKeyId),
+    secretAccessKey: read(names.secretAccessKey),
+    sessionToken: read(names.sessionToken),
+  });
+  return 'credentials' in reading ? reading : { skipped: `${place} ${lackOf(reading, names)}` };
+}
+
+function lackOf(reading: Exclude<CredentialReading, { credentials: unknown }>, names: Spelling): string {
+  const named = new Map<string, string>(Object.entries(names));
+  if ('wrong' in reading) return `has a wrong ${named.get(reading.wrong)}: it must be ${reading.mayBe}`;
+  return reading.missing.map((field) => `has no ${named.get(field)}`).join(' and ');
+}
+
+const notFound = (skipped: readonly string[]): IotError =>
+  new IotError('CREDENTIALS_NOT_FOUND', `no AWS credentials were found: ${skipped.join('; ')}`, {
+    remediation:
+      'Give `credentials` to sigV4(), or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; ' +
+      `\`${AWS_SDK.install}\` adds SSO, roles, containers and instance profiles.`,
+  });
