@@ -6,6 +6,7 @@
 
 export type { Authentication, PemSource } from './adapters/authentication.ts';
 export type { AwsCredentials, CredentialProvider, CredentialRequest } from './adapters/aws-credentials.ts';
+export { type CognitoIdentityOptions, cognitoIdentity } from './adapters/cognito-identity.ts';
 export type { CredentialOptions } from './adapters/credentials.ts';
 export { type CustomAuthorizerOptions, customAuthorizer } from './adapters/custom-authorizer.ts';
 export { type LevelStoreOptions, levelStore } from './adapters/level-store.ts';
