@@ -4,6 +4,7 @@ import type { Aedes, Client, PublishPacket, Subscription } from 'aedes';
 
 import { systemClock } from '../protocol/clock.ts';
 import type { FilterRequest, QoS } from '../protocol/message.ts';
+import type { ConnectSignIn } from './authorizer.ts';
 import type { Connection } from './connection.ts';
 import { BoundedLog } from './bounded-log.ts';
 import type { LocalIotCoreLimits } from './limits.ts';
@@ -35,6 +36,8 @@ export interface ConnectedClient {
 export interface BrokerPorts {
   readonly limits: LocalIotCoreLimits;
   grants(connection: Connection, filter: string): boolean;
+  /** Whether a client may come in with this; it may take as long as it wants. Never rejects. */
+  letsIn(connection: Connection, signIn: ConnectSignIn): Promise<boolean>;
   warn(message: string): void;
   /** Sessions, subscriptions or received messages are not what they were. */
   changed(): void;
@@ -146,10 +149,9 @@ export class Broker {
       packet.keepalive = Math.min(Math.max(asked, limits.minKeepAliveSeconds), limits.maxKeepAliveSeconds);
       done(null, true);
     };
-    aedes.authenticate = (client, _username, _password, done) => {
-      const connection = this.#connectionOf(client);
-      connection.clientId = client.id;
-      void this.#takeOver(connection).then(() => done(null, true));
+    aedes.authenticate = (client, username, password, done) => {
+      const signIn = { clientId: client.id, username, password };
+      void this.#authenticate(client, signIn).then((isLetIn) => done(null, isLetIn));
     };
     aedes.authorizePublish = (client, packet, done) => {
       // Nothing is retained on reserved topics.
@@ -196,6 +198,16 @@ export class Broker {
       if (session !== undefined) this.#presence.subscriptions(session, 'unsubscribed', filters);
     });
     (aedes as unknown as NodeJS.EventEmitter).on('error', (error: Error) => this.#ports.warn(error.message));
+  }
+
+  async #authenticate(client: Client, signIn: ConnectSignIn): Promise<boolean> {
+    const connection = this.#connectionOf(client);
+    connection.clientId = client.id;
+    const isLetIn = await this.#ports.letsIn(connection, signIn);
+    if (!isLetIn) connection.endReason ??= 'AUTH_ERROR';
+    // Who left while the question was open takes nobody's place.
+    else if (!client.closed) await this.#takeOver(connection);
+    return isLetIn;
   }
 
   /**

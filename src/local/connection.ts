@@ -2,8 +2,9 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 import { systemClock } from '../protocol/clock.ts';
+import type { UnsignedEntrance } from './authorizer.ts';
 import { BrokerEnd } from './broker-end.ts';
-import { Framer } from './framer.ts';
+import { type Frame, Framer } from './framer.ts';
 import type { Gate, Verdict } from './gate.ts';
 import { type Entry, Lane } from './lane.ts';
 import { type Direction, END, type PacketFacts, readFrame, type TappedPacket } from './packet.ts';
@@ -21,11 +22,13 @@ export type DisconnectReason =
 
 /** An accepted connection, as a listener hands it over. */
 export interface Accepted {
-  /** Carries MQTT: the TLS stream, or the socket itself. */
+  /** Carries MQTT: the TLS stream, a WebSocket in it, or the socket itself. A text frame of a WebSocket comes as a string. */
   readonly stream: Duplex;
   readonly socket: Socket;
   /** SHA-256 of the client's certificate, as AWS names it; empty without one. */
   readonly principal: string;
+  /** Present when nothing has signed in yet, so that CONNECT has to. */
+  readonly unsigned?: UnsignedEntrance;
 }
 
 export interface ConnectionPorts {
@@ -46,6 +49,7 @@ export interface ConnectionPorts {
 export class Connection {
   readonly id: number;
   readonly principal: string;
+  readonly unsigned: UnsignedEntrance | undefined;
   readonly remoteAddress: string;
   readonly remotePort: number;
   /** What the broker holds instead of a socket. */
@@ -66,12 +70,13 @@ export class Connection {
 
   constructor(
     id: number,
-    { stream, socket, principal }: Accepted,
+    { stream, socket, principal, unsigned }: Accepted,
     maxPacketBytes: number,
     ports: ConnectionPorts,
   ) {
     this.id = id;
     this.principal = principal;
+    this.unsigned = unsigned;
     this.remoteAddress = socket.remoteAddress ?? '';
     this.remotePort = socket.remotePort ?? 0;
     this.#ports = ports;
@@ -101,10 +106,9 @@ export class Connection {
     });
 
     const fromClient = new Framer(maxPacketBytes);
-    stream.on('data', (bytes: Buffer) => {
-      for (const frame of fromClient.take(bytes)) {
-        this.#add('toBroker', readFrame(frame, this.protocolVersion), frame.bytes);
-      }
+    stream.on('data', (bytes: Buffer | string) => {
+      if (typeof bytes === 'string') this.#add('toBroker', { packet: 'malformed', bytes: bytes.length });
+      else this.#take(fromClient.take(bytes));
       if (this.#toBroker.full) stream.pause();
     });
     stream.on('drain', () => this.#toClient.unblock());
@@ -130,6 +134,12 @@ export class Connection {
     if (!isEnding) this.#socket.resetAndDestroy();
     this.#stream.destroy();
     this.brokerEnd.destroy();
+  }
+
+  #take(frames: readonly Frame[]): void {
+    for (const frame of frames) {
+      this.#add('toBroker', readFrame(frame, this.protocolVersion), frame.bytes);
+    }
   }
 
   #add(direction: Direction, facts: PacketFacts, bytes: Buffer = Buffer.alloc(0)): void {

@@ -1,34 +1,27 @@
-import type { Socket } from 'node:net';
-
 import type { Authentication } from '../adapters/authentication.ts';
+import type { AwsCredentials } from '../adapters/aws-credentials.ts';
+import { sigV4 } from '../adapters/node-sigv4.ts';
 import { plainTcp } from '../adapters/plain-tcp.ts';
 import { Changes } from '../protocol/changes.ts';
 import { systemClock, type Timer } from '../protocol/clock.ts';
 import { IotError, invalid } from '../protocol/errors.ts';
 import type { QoS } from '../protocol/message.ts';
+import { letsIn } from './authorizer.ts';
 import { type Broker, type ConnectedClient, type ReceivedMessage, startBroker } from './broker.ts';
 import { type CertificateAuthority, createCertificateAuthority } from './certificates.ts';
-import { type Accepted, Connection } from './connection.ts';
 import { DeviceAuthentication } from './device-authentication.ts';
-import { Faults, type FaultTarget } from './faults.ts';
+import { Doors } from './doors.ts';
+import { Faults } from './faults.ts';
 import { Gate } from './gate.ts';
+import { IssuedCredentials, type IssueOptions } from './issued-credentials.ts';
 import { type LocalIotCoreLimits, limitsFrom } from './limits.ts';
+import { Lines, type OpenConnection } from './lines.ts';
 import { Listener, type ListenerPorts } from './listener.ts';
-import { type AuthorizeRequest, type LocalIotCoreWarning, Policy } from './policy.ts';
+import { checkOptions, type LocalIotCoreOptions } from './options.ts';
+import { type LocalIotCoreWarning, Policy } from './policy.ts';
+import { SigV4Verifier } from './sigv4-verifier.ts';
 import { Tap } from './tap.ts';
-
-export interface LocalIotCoreOptions {
-  /** The port for mutual TLS. @default 0, any free one */
-  readonly port?: number;
-  /** Opens a port for MQTT without TLS too; 0 takes any free one. @default none */
-  readonly plainPort?: number;
-  /** AWS IoT Core's limits, some of them changed. */
-  readonly limits?: Partial<LocalIotCoreLimits>;
-  /** Stands for the IoT policy: false denies. @default everything is allowed */
-  readonly authorize?: (request: AuthorizeRequest) => boolean;
-  /** Told what this core refused or cannot do, so that nobody has to guess. @default process.emitWarning */
-  readonly onWarning?: (warning: LocalIotCoreWarning) => void;
-}
+import { WebSocketListener } from './web-socket-listener.ts';
 
 /** What a device needs to connect with mutual TLS. Certificate, key and CA are PEM. */
 export interface DeviceCredentials {
@@ -49,24 +42,17 @@ export interface LocalClientOptions {
   readonly auth: Authentication;
 }
 
-/** An open TCP socket. Its client id is known once CONNECT was seen. */
-export interface OpenConnection {
-  readonly clientId: string | undefined;
-  readonly remotePort: number;
-}
-
 const ENDPOINT = 'localhost';
-const OPTIONS = ['port', 'plainPort', 'limits', 'authorize', 'onWarning'];
+const REGION = 'us-east-1';
 const ALPN = ['x-amzn-mqtt-ca'];
-/** Room beside the payload for the rest of a PUBLISH: header, topic, packet id. */
-const PACKET_OVERHEAD = 64 * 1024;
+const LIFETIME_SECONDS = 3_600;
 
 /**
- * Starts a local AWS IoT Core on the loopback: an MQTT broker with mutual TLS that keeps AWS's rules, shows every
- * packet, and fails on demand. For development, tests and demos.
+ * Starts a local AWS IoT Core on the loopback: an MQTT broker that keeps AWS's rules and knows AWS's ways to sign in, shows
+ * every packet, and fails on demand. For development, tests and demos.
  */
 export async function startLocalIotCore(options: LocalIotCoreOptions = {}): Promise<LocalIotCore> {
-  validate(options);
+  checkOptions(options);
   const limits = limitsFrom(options.limits ?? {});
   const warn = options.onWarning ?? emitWarning;
   const changes = new Changes(setImmediate);
@@ -76,6 +62,8 @@ export async function startLocalIotCore(options: LocalIotCoreOptions = {}): Prom
     limits,
     changed: () => changes.changed(),
     grants: (connection, filter) => policy.grants(connection, filter),
+    letsIn: (connection, signIn) =>
+      letsIn(connection.unsigned, signIn, { authorizer: options.authorizer, warn }),
     warn: (message) => warn({ code: 'REFUSED', clientId: undefined, message }),
   });
   const policy: Policy = new Policy({
@@ -84,7 +72,7 @@ export async function startLocalIotCore(options: LocalIotCoreOptions = {}): Prom
     authorize: options.authorize ?? (() => true),
     subscriptionsOf: (connection) => broker.filtersOf(connection),
   });
-  const core = new LocalIotCore(options, { broker, authority, policy, limits, changes });
+  const core = new LocalIotCore(options, { broker, authority, policy, limits, changes, warn });
   try {
     await core.faults.listen();
   } catch (error) {
@@ -100,12 +88,15 @@ interface Parts {
   readonly policy: Policy;
   readonly limits: LocalIotCoreLimits;
   readonly changes: Changes;
+  warn(warning: LocalIotCoreWarning): void;
 }
 
 /** A running local AWS IoT Core. */
 export class LocalIotCore {
   /** The host name to connect to, as the server's certificate says it. */
   readonly endpoint = ENDPOINT;
+  /** The AWS region that this core plays. */
+  readonly region = REGION;
   /** The certificate to trust, PEM. */
   readonly ca: string;
   /** Sees and holds every packet. */
@@ -114,41 +105,55 @@ export class LocalIotCore {
   readonly faults: Faults;
 
   readonly #parts: Parts;
-  readonly #gate = new Gate();
+  readonly #credentials: IssuedCredentials;
+  readonly #lines: Lines;
+  readonly #doors: Doors;
   readonly #secure: Listener;
   readonly #plain: Listener | undefined;
-  /** Every open socket, and what it became once MQTT could begin. */
-  readonly #sockets = new Map<Socket, Connection | undefined>();
-  readonly #connections = new Set<Connection>();
-  #connectionCount = 0;
-  #listening = false;
+  readonly #webSocket: WebSocketListener;
   #restartTimer: { readonly timer: Timer; readonly wake: () => void } | undefined;
   #stopped: Promise<void> | undefined;
 
   /** @internal */
   constructor(options: LocalIotCoreOptions, parts: Parts) {
+    const gate = new Gate();
     this.#parts = parts;
     this.ca = parts.authority.ca;
-    this.tap = new Tap(this.#gate, parts.changes);
+    this.tap = new Tap(gate, parts.changes);
+    this.#lines = new Lines({ ...parts, gate, record: (record) => this.tap.record(record) });
     this.faults = new Faults({
-      gate: this.#gate,
-      cut: (target) => this.#cut(target),
-      stopListening: () => this.#stopListening(),
+      gate,
+      cut: (target) => this.#lines.cut(target),
+      stopListening: () => this.#doors.close(),
       listen: () => this.#listen(),
     });
+    this.#credentials = new IssuedCredentials(options.credentialLifetimeSeconds ?? LIFETIME_SECONDS);
+
     const ports: ListenerPorts = {
-      opened: (socket) => this.#opened(socket),
-      accepted: (accepted) => this.#accepted(accepted),
+      opened: (socket) => this.#lines.opened(socket),
+      accepted: (accepted) => this.#lines.accepted(accepted),
     };
+    const { server, ca } = parts.authority;
     this.#secure = new Listener(options.port ?? 0, ports, {
-      ...parts.authority.server,
-      ca: parts.authority.ca,
+      ...server,
+      ca,
       requestCert: true,
       rejectUnauthorized: true,
       minVersion: 'TLSv1.2',
       ALPNProtocols: ALPN,
     });
     this.#plain = options.plainPort === undefined ? undefined : new Listener(options.plainPort, ports);
+    const now = (): number => this.faults.wallClock();
+    this.#webSocket = new WebSocketListener(options.webSocketPort ?? 0, server, {
+      ...ports,
+      now,
+      verifier: new SigV4Verifier(REGION, { now, find: (id) => this.#credentials.find(id) }),
+      hasAuthorizer: options.authorizer !== undefined,
+      takeUpgradeRefusal: () => this.faults.takeUpgradeRefusal(),
+      warn: (what) => this.#warn(what),
+    });
+    const doors = [this.#secure, this.#webSocket];
+    this.#doors = new Doors(this.#plain === undefined ? doors : [...doors, this.#plain]);
   }
 
   /** The port for mutual TLS. */
@@ -161,6 +166,11 @@ export class LocalIotCore {
     return this.#plain?.port;
   }
 
+  /** The port for clients without a certificate: WebSockets, and MQTT in TLS with ALPN `mqtt`. */
+  get webSocketPort(): number {
+    return this.#webSocket.port;
+  }
+
   /** The clients as the broker knows them now. */
   get clients(): readonly ConnectedClient[] {
     return this.#parts.broker.clients;
@@ -168,12 +178,7 @@ export class LocalIotCore {
 
   /** The TCP sockets that are open now. */
   get connections(): readonly OpenConnection[] {
-    return [...this.#sockets]
-      .filter(([socket]) => !socket.destroyed)
-      .map(([socket, connection]) => ({
-        clientId: connection?.clientId,
-        remotePort: socket.remotePort ?? 0,
-      }));
+    return this.#lines.open;
   }
 
   /**
@@ -210,6 +215,20 @@ export class LocalIotCore {
     return { endpoint: ENDPOINT, port: this.plainPort, clientId, auth: plainTcp() };
   }
 
+  /**
+   * AWS keys for MQTT over WebSocket to this core. Temporary ones have a session token, and an expiration; without
+   * `sessionToken` they are good for ever, unless `lifetimeSeconds` is given.
+   */
+  issueCredentials(options: IssueOptions = {}): AwsCredentials {
+    return this.#credentials.issue(this.faults.wallClock(), options);
+  }
+
+  /** The options of a client of MQTT over WebSocket, with temporary keys of this core that it renews. */
+  webSocketOptions(clientId: string): LocalClientOptions {
+    const auth = sigV4({ credentials: () => this.issueCredentials(), region: REGION });
+    return { endpoint: ENDPOINT, port: this.webSocketPort, clientId, ca: this.ca, auth };
+  }
+
   /** Publishes as the cloud would. Resolves when the message is written to every subscriber that is there. */
   async publish(
     topic: string,
@@ -226,8 +245,8 @@ export class LocalIotCore {
    */
   async restart({ downMs = 0 }: { readonly downMs?: number } = {}): Promise<void> {
     if (this.#isStopped()) throw stopped();
-    this.#stopListening();
-    await this.#cut();
+    this.#doors.close();
+    await this.#lines.cut();
     await this.#pause(downMs);
     if (!this.#isStopped()) await this.#listen();
   }
@@ -248,74 +267,11 @@ export class LocalIotCore {
 
   async #listen(): Promise<void> {
     if (this.#isStopped()) throw stopped();
-    if (this.#listening) return;
-    this.#listening = true;
-    try {
-      await this.#secure.open();
-      await this.#plain?.open();
-    } catch (error) {
-      this.#stopListening();
-      throw error;
-    }
-    // Told to stop while the ports were being opened.
-    if (!(this.#listening as boolean)) this.#stopListening();
+    await this.#doors.open();
   }
 
-  #stopListening(): void {
-    this.#listening = false;
-    this.#secure.close();
-    this.#plain?.close();
-  }
-
-  #opened(socket: Socket): void {
-    this.#sockets.set(socket, undefined);
-    this.#parts.changes.changed();
-    socket.once('close', () => {
-      this.#sockets.delete(socket);
-      this.#parts.changes.changed();
-    });
-  }
-
-  #accepted(accepted: Accepted): void {
-    this.#connectionCount += 1;
-    const { limits, policy, broker, changes } = this.#parts;
-    const connection = new Connection(
-      this.#connectionCount,
-      accepted,
-      limits.payloadBytes + PACKET_OVERHEAD,
-      {
-        gate: this.#gate,
-        admit: (from, facts) => policy.judge(from, facts),
-        record: (record) => this.tap.record(record),
-        identified: () => changes.changed(),
-        gone: (gone) => this.#connections.delete(gone),
-      },
-    );
-    this.#connections.add(connection);
-    this.#sockets.set(accepted.socket, connection);
-    broker.handle(connection);
-  }
-
-  async #cut({ clientId }: FaultTarget = {}): Promise<void> {
-    const doomed = [...this.#connections].filter(
-      (connection) => clientId === undefined || connection.clientId === clientId,
-    );
-    const ended = this.#parts.broker.ended(doomed);
-    for (const connection of doomed) connection.cut();
-    const closing = [...this.#sockets.keys()].filter(({ destroyed }) => destroyed);
-    if (clientId === undefined) {
-      for (const [socket, connection] of this.#sockets) {
-        // Still in its handshake.
-        if (connection === undefined) socket.resetAndDestroy();
-        closing.push(socket);
-      }
-    }
-    await Promise.all([ended, ...closing.map((socket) => this.#closed(socket))]);
-  }
-
-  #closed(socket: Socket): Promise<void> {
-    if (!this.#sockets.has(socket)) return Promise.resolve();
-    return new Promise((resolve) => socket.once('close', () => resolve()));
+  #warn(what: string): void {
+    this.#parts.warn({ code: 'REFUSED', clientId: undefined, message: `the local core ${what}` });
   }
 
   #pause(ms: number): Promise<void> {
@@ -332,8 +288,8 @@ export class LocalIotCore {
     }
     this.faults.close();
     this.#parts.changes.close(stopped());
-    this.#stopListening();
-    await this.#cut();
+    this.#doors.close();
+    await this.#lines.cut();
     await this.#parts.broker.stop();
   }
 }
@@ -345,19 +301,4 @@ function stopped(): IotError {
 
 function emitWarning({ message, code }: LocalIotCoreWarning): void {
   process.emitWarning(message, { type: 'LocalIotCoreWarning', code });
-}
-
-function validate(options: LocalIotCoreOptions): void {
-  if (typeof options !== 'object' || (options as unknown) === null)
-    throw invalid('options', 'an object', options);
-  for (const [name, value] of Object.entries(options)) {
-    if (!OPTIONS.includes(name)) throw invalid('options', `made of ${OPTIONS.join(', ')}`, options);
-    if (value === undefined) throw invalid(name, 'left out or given', value);
-  }
-  for (const name of ['port', 'plainPort'] as const) {
-    const value = options[name] ?? 0;
-    if (!Number.isInteger(value) || value < 0 || value > 65_535) {
-      throw invalid(name, 'a whole number from 0 to 65535', value);
-    }
-  }
 }

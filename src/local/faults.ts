@@ -23,6 +23,8 @@ export class Faults {
   readonly #frozen: FrozenLines;
   readonly #connack: DelayedConnack;
   readonly #refused: RefusedConnects;
+  #refusedUpgrades = { status: 0, times: 0 };
+  #clockSkewMs = 0;
 
   /** @internal */
   constructor(ports: FaultPorts) {
@@ -40,7 +42,7 @@ export class Faults {
 
   /**
    * Makes connections half-open, those to come included: sockets stay as they are, and nothing comes through in either
-   * direction, not even the end of one. Sockets and TLS can still be opened.
+   * direction, not even the end of one. Sockets, TLS and WebSockets can still be opened.
    */
   freeze(target: FaultTarget = {}): void {
     this.#frozen.freeze(target.clientId);
@@ -73,6 +75,27 @@ export class Faults {
     this.#connack.delayMs = delayMs;
   }
 
+  /**
+   * Answers the next upgrades to a WebSocket with this HTTP status.
+   *
+   * @param refused.times how many; 0 ends it. Default: all from now on.
+   */
+  refuseUpgrades(
+    refused: { readonly status: number; readonly times?: number } | { readonly times: 0 },
+  ): void {
+    const { status = 0, times = Number.POSITIVE_INFINITY } = refused as { status?: number; times?: number };
+    if (times > 0 && !(Number.isInteger(status) && status >= 300 && status <= 599)) {
+      throw invalid('status', 'a whole number from 300 to 599', status);
+    }
+    this.#refusedUpgrades = { status, times };
+  }
+
+  /** Puts the core's clock ahead by so much, or behind when negative: signatures and keys are judged by it. 0 ends it. */
+  skewClock(skewMs: number): void {
+    if (!Number.isFinite(skewMs)) throw invalid('skewMs', 'a number', skewMs);
+    this.#clockSkewMs = skewMs;
+  }
+
   /** Closes the ports: dialling is refused (ECONNREFUSED). The connections that are there stay. */
   stopListening(): void {
     this.#ports.stopListening();
@@ -81,6 +104,19 @@ export class Faults {
   /** Opens the same ports again. */
   listen(): Promise<void> {
     return this.#ports.listen();
+  }
+
+  /** The time of day, as this core knows it. @internal */
+  wallClock(): number {
+    return Date.now() + this.#clockSkewMs;
+  }
+
+  /** The HTTP status to refuse an upgrade with that came now. @internal */
+  takeUpgradeRefusal(): number | undefined {
+    const { status, times } = this.#refusedUpgrades;
+    if (times <= 0) return undefined;
+    this.#refusedUpgrades = { status, times: times - 1 };
+    return status;
   }
 
   /** @internal */

@@ -1,14 +1,16 @@
+export type { CustomAuthorizer, CustomAuthorizerRequest } from './authorizer.ts';
 export type { ConnectedClient, ReceivedMessage } from './broker.ts';
 export type {
   DeviceCredentials,
   LocalClientOptions,
   LocalIotCore,
-  LocalIotCoreOptions,
-  OpenConnection,
 } from './core.ts';
 export { startLocalIotCore } from './core.ts';
 export type { Faults, FaultTarget } from './faults.ts';
+export type { IssueOptions } from './issued-credentials.ts';
 export type { LocalIotCoreLimits } from './limits.ts';
+export type { OpenConnection } from './lines.ts';
+export type { LocalIotCoreOptions } from './options.ts';
 export type { Direction, PacketKind, TappedPacket } from './packet.ts';
 export type { AuthorizeRequest, LocalIotCoreWarning } from './policy.ts';
 export type { Hold, PacketMatch, Tap, TapRecord } from './tap.ts';

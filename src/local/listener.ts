@@ -7,8 +7,13 @@ import type { Accepted } from './connection.ts';
 export interface ListenerPorts {
   /** A socket was accepted; over TLS nothing is agreed yet. */
   opened(socket: net.Socket): void;
-  /** The connection may carry MQTT. */
-  accepted(accepted: Accepted): void;
+  /** The connection may carry bytes: MQTT, unless the protocol that was agreed on says another. */
+  accepted(accepted: AcceptedStream): void;
+}
+
+export interface AcceptedStream extends Accepted {
+  /** The protocol that TLS agreed on (ALPN). */
+  readonly protocol: string | undefined;
 }
 
 /** IPv6 is taken when the machine has it: `localhost` may mean either. Never anything beyond the loopback. */
@@ -67,7 +72,7 @@ export class Listener {
     socket.on('error', () => {});
     this.#ports.opened(socket);
     if (this.#tls === undefined) {
-      this.#ports.accepted({ stream: socket, socket, principal: '' });
+      this.#ports.accepted({ stream: socket, socket, principal: '', protocol: undefined });
       return;
     }
     const key = remoteEnd(socket);
@@ -86,9 +91,15 @@ export class Listener {
       stream.destroy();
       return;
     }
-    const principal = stream.getPeerCertificate().fingerprint256.replaceAll(':', '').toLowerCase();
-    this.#ports.accepted({ stream, socket, principal });
+    const protocol = stream.alpnProtocol === false ? undefined : (stream.alpnProtocol ?? undefined);
+    this.#ports.accepted({ stream, socket, principal: principalOf(stream), protocol });
   }
+}
+
+function principalOf(stream: tls.TLSSocket): string {
+  // Node's types know nothing of a client without a certificate.
+  const { fingerprint256 } = stream.getPeerCertificate() as Partial<tls.PeerCertificate>;
+  return fingerprint256?.replaceAll(':', '').toLowerCase() ?? '';
 }
 
 function remoteEnd(socket: net.Socket): string {

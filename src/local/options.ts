@@ -1,0 +1,58 @@
+import { invalid } from '../protocol/errors.ts';
+import type { CustomAuthorizer } from './authorizer.ts';
+import { checkLifetime } from './issued-credentials.ts';
+import type { LocalIotCoreLimits } from './limits.ts';
+import type { AuthorizeRequest, LocalIotCoreWarning } from './policy.ts';
+
+export interface LocalIotCoreOptions {
+  /** The port for mutual TLS. @default 0, any free one */
+  readonly port?: number;
+  /** Opens a port for MQTT without TLS too; 0 takes any free one. @default none */
+  readonly plainPort?: number;
+  /**
+   * The port for clients without a certificate, AWS's 443: MQTT over WebSocket, signed or with a custom authorizer, and MQTT in
+   * TLS with a custom authorizer (ALPN `mqtt`). @default 0, any free one
+   */
+  readonly webSocketPort?: number;
+  /** How long temporary AWS keys of this core are good; fractions are allowed. @default 3600 */
+  readonly credentialLifetimeSeconds?: number;
+  /** AWS IoT Core's limits, some of them changed. */
+  readonly limits?: Partial<LocalIotCoreLimits>;
+  /** Stands for the IoT policy: false denies. @default everything is allowed */
+  readonly authorize?: (request: AuthorizeRequest) => boolean;
+  /**
+   * Stands for the Lambda of a custom authorizer: lets clients in that have neither a certificate nor a signature. As long as it
+   * does not answer, the client waits. @default there is none, and such clients are refused
+   */
+  readonly authorizer?: CustomAuthorizer;
+  /** Told what this core refused or cannot do, so that nobody has to guess. @default process.emitWarning */
+  readonly onWarning?: (warning: LocalIotCoreWarning) => void;
+}
+
+const PORTS = ['port', 'plainPort', 'webSocketPort'] as const;
+const FUNCTIONS = ['authorize', 'authorizer', 'onWarning'] as const;
+const NAMES: readonly string[] = [...PORTS, 'credentialLifetimeSeconds', 'limits', ...FUNCTIONS];
+
+/** Throws `INVALID_ARGUMENT`, except for limits. */
+export function checkOptions(options: LocalIotCoreOptions): void {
+  if (typeof options !== 'object' || (options as unknown) === null)
+    throw invalid('options', 'an object', options);
+  for (const [name, value] of Object.entries(options)) {
+    if (!NAMES.includes(name)) throw invalid('options', `made of ${NAMES.join(', ')}`, options);
+    if (value === undefined) throw invalid(name, 'left out or given', value);
+  }
+  for (const name of PORTS) checkPort(name, options[name]);
+  for (const name of FUNCTIONS) checkFunction(name, options[name]);
+  const { credentialLifetimeSeconds } = options;
+  if (credentialLifetimeSeconds !== undefined)
+    checkLifetime('credentialLifetimeSeconds', credentialLifetimeSeconds);
+}
+
+function checkPort(name: string, value = 0): void {
+  if (Number.isInteger(value) && value >= 0 && value <= 65_535) return;
+  throw invalid(name, 'a whole number from 0 to 65535', value);
+}
+
+function checkFunction(name: string, value: unknown): void {
+  if (value !== undefined && typeof value !== 'function') throw invalid(name, 'a function', value);
+}

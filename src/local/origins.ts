@@ -1,0 +1,12 @@
+/**
+ * Whether a page may talk to this core: one that came from the loopback. Devices name no origin; a browser always does, also
+ * a page of a stranger that found the port.
+ */
+export function isWelcomeOrigin(origin: string | undefined): boolean {
+  if (origin === undefined) return true;
+  if (!URL.canParse(origin)) return false;
+  const { protocol, hostname } = new URL(origin);
+  return (protocol === 'http:' || protocol === 'https:') && LOOPBACK.test(hostname);
+}
+
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
