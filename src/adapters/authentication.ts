@@ -43,6 +43,8 @@ export interface SignInContext extends ConnectTarget {
   readonly wallClock: () => number;
   /** Why the attempt or the line before this one ended: credentials that were refused must not be used again. */
   readonly previous?: IotError;
+  /** The longest packet that is taken, so that a frame around packets needs a bound too. Default: what MQTT allows. */
+  readonly maximumPacketBytes?: number;
   /** Told what is unsafe but does not hinder, such as a key file that others can read. */
   readonly warn?: (message: string) => void;
 }

@@ -88,7 +88,8 @@ export class MqttLine implements TransportLine {
   }
 
   async #attempt(previous?: IotError): Promise<void> {
-    const { endpoint, port, ca, authentication, clock, warn, wallClock = timeOfDay } = this.#options;
+    const { endpoint, port, ca, authentication, clock, warn, maximumPacketBytes } = this.#options;
+    const { wallClock = timeOfDay } = this.#options;
     const { signal } = this.#abort;
     await this.#lasting.pace.turn(signal);
     const open = await authentication.signIn({
@@ -100,6 +101,7 @@ export class MqttLine implements TransportLine {
       ...(previous === undefined ? {} : { previous }),
       ...(ca === undefined ? {} : { ca }),
       ...(warn === undefined ? {} : { warn }),
+      ...(maximumPacketBytes === undefined ? {} : { maximumPacketBytes }),
     });
     if (this.#phase !== 'signingIn') return;
     this.#phase = 'dialing';

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { createSecureContext } from 'node:tls';
 import { WebSocket } from 'ws';
 import { type FailurePlace, upgradeFailure, upgradeIncomplete } from '../protocol/failures.ts';
-import type { OpenedStream, SignInContext } from './authentication.ts';
+import type { SignInContext } from './authentication.ts';
 import { checkAuthorities, readAuthorities } from './certificates.ts';
 import { NO_BOUND_BYTES } from './mqtt-options.ts';
 import { openTls } from './sockets.ts';
@@ -12,6 +12,8 @@ import { WsStream } from './ws-stream.ts';
 
 /** The name that MQTT has among the subprotocols of WebSocket [MQTT-6.0.0-3]. */
 const SUBPROTOCOL = 'mqtt';
+/** `ws` keeps a frame until it is whole. One may hold many packets, so it may be longer than any of them. */
+const SHORTEST_BOUND_BYTES = 16 * 1024 * 1024;
 
 /** WebSockets in Node: TLS as for MQTT without them, then the package `ws` over it. */
 export const wsDialer: WebSocketDialer = {
@@ -25,8 +27,7 @@ export const wsDialer: WebSocketDialer = {
     const secureContext = createSecureContext({ minVersion: 'TLSv1.2', ...(ca === undefined ? {} : { ca }) });
     return async (pathAndQuery, options) => {
       const tls = await openTls(endpoint, port, { secureContext }, options.signal);
-      const stream = await upgrade(tls.stream, pathAndQuery, context, options);
-      return { stream, bytesRead: tls.bytesRead } satisfies OpenedStream;
+      return { ...tls, stream: await upgrade(tls.stream, pathAndQuery, context, options) };
     };
   },
 };
@@ -39,14 +40,14 @@ function upgrade(
   { signal, serverTime }: UpgradeOptions,
 ): Promise<WsStream> {
   return new Promise((resolve, reject) => {
+    const { maximumPacketBytes = NO_BOUND_BYTES } = context;
     const host = hostHeader(context);
     // What it is told here it keeps, and shows: no query, therefore.
     const webSocket = new WebSocket(`wss://${host}${MQTT_PATH}`, SUBPROTOCOL, {
       headers: { Host: host },
       perMessageDeflate: false,
       followRedirects: false,
-      // A frame may be as long as the longest packet. How long a packet may be is for those to say who read them.
-      maxPayload: NO_BOUND_BYTES,
+      maxPayload: Math.max(SHORTEST_BOUND_BYTES, maximumPacketBytes),
       createConnection: () => socket,
       finishRequest(request: ClientRequest) {
         request.path = pathAndQuery;

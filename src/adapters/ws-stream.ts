@@ -20,11 +20,13 @@ export class WsStream extends Duplex {
 
   constructor(webSocket: WebSocket, socket: Duplex, peer: Peer) {
     super();
+    // It may fail before anybody listens, and an error without a listener ends the process.
+    this.on('error', ignore);
     this.#webSocket = webSocket;
     this.#socket = socket;
     socket.on('error', (error) => this.destroy(error)).on('end', () => this.#end());
     webSocket
-      .on('error', (error) => this.destroy(brokenFraming(`${error.message}`, peer)))
+      .on('error', (error) => this.destroy(brokenFraming(error.message, peer)))
       .on('close', () => this.#end())
       .on('message', (bytes: Buffer, isBinary) => {
         if (this.#isEnded || this.destroyed) return;
@@ -58,9 +60,8 @@ export class WsStream extends Duplex {
   }
 
   override _destroy(error: Error | null, done: Callback): void {
-    // What says to the other side what it did wrong is on its way; whether it arrives, nobody waits for.
-    if (IotError.is(error)) this.#socket.end(() => this.#socket.destroy());
-    else this.#socket.destroy();
+    // A close frame that says what the other side did wrong has just been written; whether it arrives, nobody waits for.
+    this.#socket.destroy();
     done(error);
   }
 

@@ -49,6 +49,10 @@ function adviceFor(status: number, place: FailurePlace): string | undefined {
  */
 export function upgradeIncomplete(error: Error & { readonly code?: string }, place: FailurePlace): IotError {
   const { code, message } = error;
+  if (code === 'ECONNRESET') {
+    const words = `${at(place)} cut the connection instead of answering the upgrade to a WebSocket (${code})`;
+    return new IotError('CONNECTION_RESET', words, { cause: error });
+  }
   if (code !== undefined && !code.startsWith('HPE_')) return networkFailure(error, place);
   // Not as its cause: an error of the parser holds what it could not parse.
   const why = code === undefined ? message : `it is not HTTP (${code})`;
