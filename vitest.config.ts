@@ -11,7 +11,9 @@ const builtTests = ['test/cli/**/*.test.ts', 'test/examples/**/*.test.ts'];
 
 export default defineConfig({
   test: {
-    setupFiles: ['test/support/setup.ts'],
+    // fresh.ts says what stands in for it.
+    isolate: false,
+    setupFiles: ['test/support/fresh.ts', 'test/support/setup.ts'],
     // Bounds against hanging, wide enough for a slow machine; no test is meant to come near them.
     testTimeout: 20_000,
     hookTimeout: 20_000,

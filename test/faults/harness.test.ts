@@ -85,13 +85,15 @@ describe('the runner', () => {
     });
   }
 
-  it('fails for what nobody handles or catches (fault:I2), and for what is left open (fault:I6)', async () => {
+  it('fails for what nobody handles or catches (fault:I2), and for what is left open or changed (fault:I6)', async () => {
     const { code, output } = await runFixtures();
     expect(code).toBe(1);
     expect(output).toMatch(/Unhandled Rejection[\s\S]*INVALID_ARGUMENT/);
     expect(output).toMatch(/Uncaught Exception[\s\S]*nobody catches this/);
     expect(output).toMatch(/Left behind:\s*1 × TCPServerWrap/);
-    expect(output).toMatch(/Tests +1 failed \| 2 passed/);
+    expect(output).toMatch(/Left behind:\s*changed: env SET_BY_A_FIXTURE\s*\n/);
+    expect(output).toMatch(/Test Files +2 failed \| 4 passed/);
+    expect(output).toMatch(/Tests +1 failed \| 5 passed/);
     expect(output).toMatch(/Errors +2 errors/);
   });
 });

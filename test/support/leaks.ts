@@ -18,20 +18,32 @@ export interface OpenResources {
   readonly timers: ReadonlySet<NodeJS.Timeout>;
 }
 
-/** Each timer that a test or the code under test started, with the place where it did. */
-const origins = new Map<NodeJS.Timeout, Error>();
-let nextPurge = 1_000;
-let abandonedFakeTimers = 0;
+/** What is known of timers in this process. */
+interface TimerWatch {
+  /** Each timer that a test or the code under test started, with the place where it did. */
+  readonly origins: Map<NodeJS.Timeout, Error>;
+  nextPurge: number;
+  abandonedFakeTimers: number;
+}
 
-/** Begins to watch timers. Call it once, before a test file is loaded. */
-export function watchTimers(): void {
+const WATCH = Symbol.for('test.timerWatch');
+const inProcess = globalThis as { [WATCH]?: TimerWatch };
+
+// One for all files of a process, whose modules are each loaded anew: packages are not, and keep the `setTimeout` that
+// they found when the first file loaded them.
+const watch = inProcess[WATCH] ?? watchTimers();
+inProcess[WATCH] = watch;
+const { origins } = watch;
+
+function watchTimers(): TimerWatch {
   globalThis.setTimeout = watched(globalThis.setTimeout);
   globalThis.setInterval = watched(globalThis.setInterval);
   const useRealTimers = vi.useRealTimers.bind(vi);
   vi.useRealTimers = () => {
-    if (vi.isFakeTimers()) abandonedFakeTimers += vi.getTimerCount();
+    if (vi.isFakeTimers()) watch.abandonedFakeTimers += vi.getTimerCount();
     return useRealTimers();
   };
+  return { origins: new Map(), nextPurge: 1_000, abandonedFakeTimers: 0 };
 }
 
 export function openResources(): OpenResources {
@@ -46,8 +58,8 @@ export function openResources(): OpenResources {
 /** One line for each thing that is open now and was not `before`, once what is closing had time to close. */
 export async function leftBehind(before: OpenResources): Promise<string[]> {
   vi.useRealTimers();
-  const fake = abandonedFakeTimers === 0 ? [] : [`${abandonedFakeTimers} × fake timer`];
-  abandonedFakeTimers = 0;
+  const fake = watch.abandonedFakeTimers === 0 ? [] : [`${watch.abandonedFakeTimers} × fake timer`];
+  watch.abandonedFakeTimers = 0;
   const began = stopwatch();
   for (let turn = 0; ; turn++) {
     const now = openResources();
@@ -85,9 +97,9 @@ function watched<Start extends typeof setTimeout | typeof setInterval>(start: St
     const origin = new Error();
     Error.captureStackTrace(origin, startWatched);
     origins.set(timer, origin);
-    if (origins.size > nextPurge) {
+    if (origins.size > watch.nextPurge) {
       purge();
-      nextPurge = Math.max(1_000, 2 * origins.size);
+      watch.nextPurge = Math.max(1_000, 2 * origins.size);
     }
     return timer;
   };

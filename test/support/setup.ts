@@ -1,11 +1,13 @@
-// After each test, and after each file, nothing may be left: no socket, server or child process, no timer. The runner
-// itself fails on unhandled rejections and uncaught exceptions. (Tests of one file run one after the other:
-// `test.concurrent` would be blamed for its neighbour's handles.)
-import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
-import { leftBehind, type OpenResources, openResources, watchTimers } from './leaks.ts';
+// After each test, and after each file, nothing may be left: no socket, server or child process, no timer, and nothing
+// changed in the process, which goes on to test other files. The runner itself fails on unhandled rejections and
+// uncaught exceptions. (Tests of one file run one after the other: `test.concurrent` would be blamed for its
+// neighbour's handles.)
+import { afterAll, afterEach, beforeAll, beforeEach, vi } from 'vitest';
+import { leftBehind, type OpenResources, openResources } from './leaks.ts';
+import { changedSince, processState } from './process-state.ts';
 
-watchTimers();
-
+// Before the test file is loaded.
+const stateBefore = processState();
 let beforeFile: OpenResources;
 let beforeTest: OpenResources;
 
@@ -16,10 +18,14 @@ beforeAll(() => {
 beforeEach(() => {
   beforeTest = openResources();
 });
-afterEach(() => expectNothingLeft(beforeTest));
-afterAll(() => expectNothingLeft(beforeFile));
+afterEach(async () => expectNone(await leftBehind(beforeTest)));
+afterAll(async () => {
+  // The runner takes these back before the next test, and this was the last one of the file.
+  vi.unstubAllEnvs();
+  vi.unstubAllGlobals();
+  expectNone([...(await leftBehind(beforeFile)), ...changedSince(stateBefore)]);
+});
 
-async function expectNothingLeft(before: OpenResources): Promise<void> {
-  const left = await leftBehind(before);
+function expectNone(left: readonly string[]): void {
   if (left.length > 0) throw new Error(`Left behind:\n${left.join('\n')}`);
 }
