@@ -9,10 +9,12 @@ import type { QoS } from '../protocol/message.ts';
 import { letsIn } from './authorizer.ts';
 import { type Broker, type ConnectedClient, type ReceivedMessage, startBroker } from './broker.ts';
 import { type CertificateAuthority, createCertificateAuthority } from './certificates.ts';
+import { CognitoListener } from './cognito-listener.ts';
 import { DeviceAuthentication } from './device-authentication.ts';
 import { Doors } from './doors.ts';
 import { Faults } from './faults.ts';
 import { Gate } from './gate.ts';
+import { IdentityPool } from './identity-pool.ts';
 import { IssuedCredentials, type IssueOptions } from './issued-credentials.ts';
 import { type LocalIotCoreLimits, limitsFrom } from './limits.ts';
 import { Lines, type OpenConnection } from './lines.ts';
@@ -40,6 +42,13 @@ export interface LocalClientOptions {
   readonly clientId: string;
   readonly ca?: string;
   readonly auth: Authentication;
+}
+
+/** What `cognitoIdentity()` and the AWS SDK need to get keys of this core from its identity pool. */
+export interface LocalCognito {
+  readonly identityPoolId: string;
+  readonly region: string;
+  readonly endpoint: string;
 }
 
 const ENDPOINT = 'localhost';
@@ -111,6 +120,8 @@ export class LocalIotCore {
   readonly #secure: Listener;
   readonly #plain: Listener | undefined;
   readonly #webSocket: WebSocketListener;
+  readonly #identityPool: IdentityPool;
+  readonly #cognito: CognitoListener;
   #restartTimer: { readonly timer: Timer; readonly wake: () => void } | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -152,7 +163,12 @@ export class LocalIotCore {
       takeUpgradeRefusal: () => this.faults.takeUpgradeRefusal(),
       warn: (what) => this.#warn(what),
     });
-    const doors = [this.#secure, this.#webSocket];
+    this.#identityPool = new IdentityPool(REGION, { issue: () => this.issueCredentials() });
+    this.#cognito = new CognitoListener(options.cognitoPort ?? 0, {
+      pool: this.#identityPool,
+      warn: (what) => this.#warn(what),
+    });
+    const doors = [this.#secure, this.#webSocket, this.#cognito];
     this.#doors = new Doors(this.#plain === undefined ? doors : [...doors, this.#plain]);
   }
 
@@ -169,6 +185,12 @@ export class LocalIotCore {
   /** The port for clients without a certificate: WebSockets, and MQTT in TLS with ALPN `mqtt`. */
   get webSocketPort(): number {
     return this.#webSocket.port;
+  }
+
+  /** The Amazon Cognito identity pool of this core: `cognitoIdentity(core.cognito)`. It believes every login. */
+  get cognito(): LocalCognito {
+    const endpoint = `http://${ENDPOINT}:${this.#cognito.port}`;
+    return { identityPoolId: this.#identityPool.id, region: REGION, endpoint };
   }
 
   /** The clients as the broker knows them now. */
@@ -245,8 +267,7 @@ export class LocalIotCore {
    */
   async restart({ downMs = 0 }: { readonly downMs?: number } = {}): Promise<void> {
     if (this.#isStopped()) throw stopped();
-    this.#doors.close();
-    await this.#lines.cut();
+    await this.#shut();
     await this.#pause(downMs);
     if (!this.#isStopped()) await this.#listen();
   }
@@ -270,6 +291,12 @@ export class LocalIotCore {
     await this.#doors.open();
   }
 
+  /** Closes the ports, and resets what is open. */
+  async #shut(): Promise<void> {
+    this.#doors.close();
+    await Promise.all([this.#lines.cut(), this.#cognito.cut()]);
+  }
+
   #warn(what: string): void {
     this.#parts.warn({ code: 'REFUSED', clientId: undefined, message: `the local core ${what}` });
   }
@@ -288,8 +315,7 @@ export class LocalIotCore {
     }
     this.faults.close();
     this.#parts.changes.close(stopped());
-    this.#doors.close();
-    await this.#lines.cut();
+    await this.#shut();
     await this.#parts.broker.stop();
   }
 }

@@ -3,6 +3,7 @@ export type { ConnectedClient, ReceivedMessage } from './broker.ts';
 export type {
   DeviceCredentials,
   LocalClientOptions,
+  LocalCognito,
   LocalIotCore,
 } from './core.ts';
 export { startLocalIotCore } from './core.ts';

@@ -14,6 +14,8 @@ export interface LocalIotCoreOptions {
    * TLS with a custom authorizer (ALPN `mqtt`). @default 0, any free one
    */
   readonly webSocketPort?: number;
+  /** The port of its Amazon Cognito, plain HTTP. @default 0, any free one */
+  readonly cognitoPort?: number;
   /** How long temporary AWS keys of this core are good; fractions are allowed. @default 3600 */
   readonly credentialLifetimeSeconds?: number;
   /** AWS IoT Core's limits, some of them changed. */
@@ -29,7 +31,7 @@ export interface LocalIotCoreOptions {
   readonly onWarning?: (warning: LocalIotCoreWarning) => void;
 }
 
-const PORTS = ['port', 'plainPort', 'webSocketPort'] as const;
+const PORTS = ['port', 'plainPort', 'webSocketPort', 'cognitoPort'] as const;
 const FUNCTIONS = ['authorize', 'authorizer', 'onWarning'] as const;
 const NAMES: readonly string[] = [...PORTS, 'credentialLifetimeSeconds', 'limits', ...FUNCTIONS];
 
