@@ -3,7 +3,7 @@ import { checkFields } from '../protocol/fields.ts';
 import type { Authentication } from './authentication.ts';
 import { signWithAws4 } from './aws4-signer.ts';
 import type { AwsCredentials, CredentialProvider } from './aws-credentials.ts';
-import { credentialSource } from './credential-source.ts';
+import { nodeCredentialSource } from './credential-chain.ts';
 import { createSigV4, type SignatureOptions } from './sigv4.ts';
 import { wsDialer } from './ws-dialer.ts';
 
@@ -18,6 +18,6 @@ export interface SigV4Options extends SignatureOptions {
 /** Sign-in with IAM keys (Signature Version 4), by MQTT over a WebSocket: port 443, no certificate on the device. */
 export function sigV4(options: SigV4Options = {}): Authentication {
   checkFields('sigV4()', options, ['credentials', 'region', 'expiresInSeconds'], invalidSecret);
-  const source = credentialSource(options.credentials);
+  const source = nodeCredentialSource(options.credentials);
   return createSigV4({ sign: signWithAws4, dialer: wsDialer, source }, options);
 }
