@@ -3,9 +3,10 @@ import { invalidSecret } from '../protocol/errors.ts';
 import { checkFields } from '../protocol/fields.ts';
 import type { Authentication } from './authentication.ts';
 import { AUTHORIZER_FIELDS, type AuthorizerParameters } from './authorizer-credentials.ts';
-import { createCustomAuthorizer, type Dialer } from './authorizer-sign-in.ts';
+import { createCustomAuthorizer, type Dialer, unsignedWebSocket } from './authorizer-sign-in.ts';
 import { checkAuthorities, readAuthorities } from './certificates.ts';
 import { openTls } from './sockets.ts';
+import { wsDialer } from './ws-dialer.ts';
 
 export interface CustomAuthorizerOptions extends AuthorizerParameters {
   /** MQTT over a WebSocket, for networks that let nothing else through. Default: MQTT over TLS. Both on port 443. */
@@ -32,5 +33,5 @@ export function customAuthorizer(options: CustomAuthorizerOptions): Authenticati
   checkFields('customAuthorizer()', options, [...AUTHORIZER_FIELDS, 'webSocket'], invalidSecret);
   const { webSocket = false, ...parameters } = options;
   if (typeof webSocket !== 'boolean') throw invalidSecret('webSocket', 'true or false', webSocket);
-  return createCustomAuthorizer(TLS_DIALER, parameters);
+  return createCustomAuthorizer(webSocket ? unsignedWebSocket(wsDialer) : TLS_DIALER, parameters);
 }

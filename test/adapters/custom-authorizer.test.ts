@@ -1,9 +1,10 @@
 import net from 'node:net';
 import type tls from 'node:tls';
 import { inspect } from 'node:util';
-import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { customAuthorizer } from '../../src/adapters/custom-authorizer.ts';
 import { createIotClient, type CustomAuthorizerOptions, type IotClient, IotError } from '../../src/index.ts';
+import { type CustomAuthorizerRequest, type LocalIotCore, startLocalIotCore } from '../../src/local/index.ts';
 import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { makeAuthority, makeLeaf, type Pair } from '../support/certificates.ts';
@@ -209,6 +210,80 @@ describe('fault:D-13 an authorizer that takes 9 s', () => {
     second.end();
     await client.when('backingOff');
     await client.disconnect();
+  });
+});
+
+describe('on the local core', () => {
+  let core: LocalIotCore;
+  let asked: CustomAuthorizerRequest[] = [];
+
+  beforeAll(async () => {
+    core = await startLocalIotCore({
+      authorizer: (request) => {
+        asked.push(request);
+        return request.parameters['key'] === SIGNED.token;
+      },
+      onWarning: () => {},
+    });
+  });
+  afterAll(() => core.stop());
+  afterEach(() => {
+    asked = [];
+  });
+
+  const coreLine = (auth: CustomAuthorizerOptions, userNameSuffix = '?SDK=test') =>
+    openTestLine({
+      ...{ port: core.webSocketPort, endpoint: core.endpoint, ca: core.ca, userNameSuffix },
+      authentication: customAuthorizer(auth),
+    });
+
+  test.each([
+    ['mqtt', false],
+    ['webSocket', true],
+  ] as const)('the authorizer hears everything, over %s', async (transport, webSocket) => {
+    using line = coreLine({ ...SIGNED, token: 'open', username: 'lamp', password: 'ä', webSocket });
+    const { session } = await line.until('transport.connected');
+    // AWS ends it after 24 hours.
+    expect(session.lifetimeMs).toBe(85_800_000);
+    expect(asked).toEqual([
+      {
+        ...{
+          name: 'gate',
+          clientId: 'kitchen-lamp',
+          username: 'lamp',
+          transport,
+          signature: SIGNED.signature,
+        },
+        password: Buffer.from('ä'),
+        parameters: { key: 'open', SDK: 'test' },
+      },
+    ]);
+    line.disconnect();
+    await line.until('transport.closed');
+  });
+
+  test.each([false, true])(
+    'fault:D-13 its no is a refusal of the session (WebSocket: %s)',
+    async (webSocket) => {
+      using line = coreLine({ ...SIGNED, token: 'canary', webSocket });
+      const error = await line.error('transport.failed');
+      expect(error).toMatchObject({ code: 'NOT_AUTHORIZED', recovery: 'retrySlowly' });
+      expect(inspect(error)).not.toContain('canary');
+    },
+  );
+
+  test('sec:S-2 nor is a WebSocket opened to a server that cannot be trusted', async () => {
+    const { cert: ca } = await makeAuthority('Another Root');
+    const authentication = customAuthorizer({ ...SIGNED, webSocket: true });
+    using line = openTestLine({ port: core.webSocketPort, endpoint: core.endpoint, ca, authentication });
+    expect(await line.error('transport.failed')).toMatchObject({ code: 'SERVER_CERTIFICATE_UNTRUSTED' });
+    expect(asked).toEqual([]);
+  });
+
+  test('both ways have port 443 by default, as AWS has', () => {
+    for (const webSocket of [false, true]) {
+      expect(customAuthorizer({ ...SIGNED, webSocket }).defaultPort()).toBe(443);
+    }
   });
 });
 
