@@ -1,8 +1,8 @@
 import { invalidSecret } from '../protocol/errors.ts';
 import { checkFields } from '../protocol/fields.ts';
 import type { Authentication } from './authentication.ts';
-import { signWithAws4 } from './aws4-signer.ts';
 import type { AwsCredentials, CredentialProvider } from './aws-credentials.ts';
+import { signWithAws4 } from './aws4-signer.ts';
 import { nodeCredentialSource } from './credential-chain.ts';
 import { createSigV4, type SignatureOptions } from './sigv4.ts';
 import { wsDialer } from './ws-dialer.ts';

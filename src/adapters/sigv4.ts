@@ -1,4 +1,4 @@
-import { regionOf, isRegion } from '../protocol/aws-region.ts';
+import { isRegion, regionOf } from '../protocol/aws-region.ts';
 import { describe, type IotError, invalid } from '../protocol/errors.ts';
 import type { Authentication, ConnectTarget, OpenStream, SignInContext } from './authentication.ts';
 import type { AwsCredentials, CredentialSource } from './aws-credentials.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { signWithAws4fetch } from '../../src/adapters/aws4fetch-signer.ts';
 import { signWithAws4 } from '../../src/adapters/aws4-signer.ts';
+import { signWithAws4fetch } from '../../src/adapters/aws4fetch-signer.ts';
 import type { SignUpgrade, UpgradeRequest } from '../../src/adapters/upgrade-signer.ts';
 import { hostHeader } from '../../src/adapters/web-socket.ts';
 

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
+import https from 'node:https';
 import net from 'node:net';
 import type tls from 'node:tls';
-import https from 'node:https';
 import { createWebSocketStream, type WebSocket, WebSocketServer } from 'ws';
 import { LOOPBACK } from '../../src/testing/loopback.ts';
 import type { Pair } from './certificates.ts';
