@@ -23,7 +23,7 @@ import { tellStory } from './story.mjs';
 
 const EVERY_MS = 200;
 
-const command = deviceCommand('durable-queue', 'sdk-nodejs-durableQueue', '--directory <path>')
+const command = deviceCommand('durable-queue', 'sdk-nodejs-durableQueue', { needed: '--directory <path>' })
   .description('Publish numbers that survive the end of this process.')
   .addOption(
     new Option('--directory <path>', 'where they are kept; --local makes its own').conflicts('local'),

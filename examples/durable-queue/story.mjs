@@ -10,7 +10,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 /** @typedef {import('aws-iot-machines/local').LocalIotCore} LocalIotCore */
-/** @typedef {{ topic: string, clientId: string, memory?: boolean }} Flags */
+/** @typedef {{ topic: string, clientId: string, memory?: boolean, websocket?: boolean }} Flags */
+/** @typedef {{ words: readonly string[], env: NodeJS.ProcessEnv }} Device */
 
 const MAIN = join(import.meta.dirname, 'main.mjs');
 const CUT_AFTER = 5;
@@ -24,7 +25,7 @@ const KILL_AFTER = 12;
 export async function tellStory(core, flags, signal) {
   const folder = await mkdtemp(join(tmpdir(), 'durable-queue-'));
   try {
-    const device = await commandLine(core, folder, flags);
+    const device = { words: await commandLine(core, folder, flags), env: environment(core, flags) };
     // Rejects when the core stops.
     showArrivals(core).catch(() => {});
 
@@ -33,7 +34,8 @@ export async function tellStory(core, flags, signal) {
 
     tell('story', 'the line is back, and the device starts again, as before');
     await core.faults.listen();
-    const exitCode = await runDevice([...device, '--count', '0'], signal);
+    const again = { ...device, words: [...device.words, '--count', '0'] };
+    const exitCode = await runDevice(again, signal);
     if (exitCode !== 0) throw new Error('the device failed when it was started again');
 
     const received = core.received.map(({ payload }) => Number(payload));
@@ -50,7 +52,7 @@ export async function tellStory(core, flags, signal) {
  * The first life of the device: its line is cut after some numbers, and after some more it is killed.
  *
  * @param {LocalIotCore} core
- * @param {readonly string[]} device
+ * @param {Device} device
  * @param {AbortSignal} signal
  */
 async function acceptUntilKilled(core, device, signal) {
@@ -95,26 +97,46 @@ export function compare(accepted, received) {
  * @param {string} folder
  * @param {Flags} flags
  */
-async function commandLine(core, folder, { topic, clientId, memory }) {
+async function commandLine(core, folder, { topic, clientId, memory, websocket }) {
+  const ca = join(folder, 'ca');
+  await writeFile(ca, core.ca);
+  const place = ['-e', core.endpoint, '-r', ca, '--client-id', clientId, '-t', topic];
+  const device = [...place, ...(memory ? ['--memory'] : ['--directory', join(folder, 'queue')])];
+  if (websocket) return [...device, '-w', '-p', `${core.webSocketPort}`, '--region', core.region];
   const credentials = await core.deviceCredentials(clientId);
-  for (const name of /** @type {const} */ (['ca', 'cert', 'key'])) {
+  for (const name of /** @type {const} */ (['cert', 'key'])) {
     await writeFile(join(folder, name), credentials[name], { mode: 0o600 });
   }
-  const device = ['-e', core.endpoint, '-p', `${core.port}`, '--client-id', clientId, '-t', topic];
-  const signIn = ['-r', join(folder, 'ca'), '-c', join(folder, 'cert'), '-k', join(folder, 'key')];
-  return [...device, ...signIn, ...(memory ? ['--memory'] : ['--directory', join(folder, 'queue')])];
+  return [...device, '-p', `${core.port}`, '-c', join(folder, 'cert'), '-k', join(folder, 'key')];
+}
+
+/**
+ * The environment of that command line. The keys that -w needs are here: other users can read the words of a command.
+ *
+ * @param {LocalIotCore} core
+ * @param {Flags} flags
+ */
+function environment(core, { websocket }) {
+  if (!websocket) return process.env;
+  const { accessKeyId, secretAccessKey, sessionToken = '' } = core.issueCredentials();
+  return {
+    ...process.env,
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    AWS_SESSION_TOKEN: sessionToken,
+  };
 }
 
 /**
  * Runs the device in a process of its own until that ends. Gives its exit code: null when it was killed.
  *
- * @param {readonly string[]} parameters
+ * @param {Device} device
  * @param {AbortSignal} signal
  * @param {(line: string, child: import('node:child_process').ChildProcess) => Promise<void>} [onLine]
  */
-async function runDevice(parameters, signal, onLine) {
+async function runDevice({ words, env }, signal, onLine) {
   signal.throwIfAborted();
-  const child = spawn(process.execPath, [MAIN, ...parameters], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [MAIN, ...words], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   const kill = () => child.kill('SIGKILL');
   signal.addEventListener('abort', kill);
   const showLines = async () => {

@@ -2,19 +2,13 @@
 // What all examples share: the flags that say which broker and who the device is, the client made of them, Ctrl-C, and
 // errors in one line. An example adds what it does with the client.
 
-import { createIotClient, IotError, mutualTls } from 'aws-iot-machines';
+import { createIotClient, IotError } from 'aws-iot-machines';
 import { Command, InvalidArgumentError } from 'commander';
+import { certificateOrKeys } from './sign-in.mjs';
 
 /**
- * @typedef {object} DeviceFlags
- * @property {string} [endpoint]
- * @property {string} [rootCa]
- * @property {string} [cert]
- * @property {string} [key]
- * @property {number} [port]
- * @property {string} clientId
- * @property {string} topic
- * @property {boolean} [local]
+ * @typedef {import('./sign-in.mjs').SignInFlags & { topic: string, local?: boolean }} DeviceFlags
+ * @typedef {import('./sign-in.mjs').SignIn} SignIn
  */
 
 /** Flags as the AWS IoT Device SDK for Python writes them, where commander needs another form. */
@@ -29,32 +23,36 @@ const PYTHON_FLAGS = new Map([
  *
  * @param {string} name the folder of the example
  * @param {string} clientId the default of `-id`
- * @param {readonly string[]} needed what its command line needs with AWS beside the usual
+ * @param {object} [more]
+ * @param {string} [more.needed] what its command line needs with AWS beside the usual
+ * @param {SignIn} [more.signIn] how it signs in
  */
-export function deviceCommand(name, clientId, ...needed) {
+export function deviceCommand(name, clientId, { needed, signIn = certificateOrKeys } = {}) {
   const start = `node examples/${name}/main.mjs`;
-  const signIn = ['-e <endpoint> -r <rootCA> -c <cert> -k <key>', ...needed].join(' ');
-  return new Command(start)
+  const withAws = signIn.usage.map((usage) =>
+    ['-e <endpoint> -r <rootCA>', usage, ...(needed ? [needed] : [])].join(' '),
+  );
+  const command = new Command(start)
     .addHelpText(
       'after',
-      `
-Examples:
-  $ ${start} --local
-  $ ${start} ${signIn}
-`,
+      `\nExamples:\n${['--local', ...withAws].map((line) => `  $ ${start} ${line}\n`).join('')}`,
     )
     .option('-e, --endpoint <host>', 'your AWS IoT endpoint: …-ats.iot.<region>.amazonaws.com')
     .option(
       '-r, --root-ca <path>',
       "the root CA of the broker, PEM (default: Node's list, which has Amazon's)",
     )
-    .option('-c, --cert <path>', 'the certificate of the device, PEM')
-    .option('-k, --key <path>', 'its private key, PEM')
-    .option('-p, --port <number>', 'the port of the endpoint (default: 8883)', wholeNumber(1, 65_535))
+    .configureOutput({ outputError: (text, write) => write(`${text.trim().replaceAll('\n', ' ')}\n`) });
+  for (const option of signIn.options()) command.addOption(option);
+  return command
+    .option(
+      '-p, --port <number>',
+      `the port of the endpoint (default: ${signIn.port})`,
+      wholeNumber(1, 65_535),
+    )
     .option('--client-id <id>', 'the name of the device, unique in the account; also -id', named, clientId)
     .option('-t, --topic <topic>', 'the topic', 'sdk/test/js')
-    .option('--local', 'start a broker on this computer and use that: no account is needed')
-    .configureOutput({ outputError: (text, write) => write(`${text.trim().replaceAll('\n', ' ')}\n`) });
+    .option('--local', 'start a broker on this computer and use that: no account is needed');
 }
 
 /**
@@ -63,12 +61,17 @@ Examples:
  * @template {DeviceFlags} Flags
  * @param {Command} command
  * @param {(device: { client: import('aws-iot-machines').IotClient, flags: Flags, signal: AbortSignal }) => Promise<void>} run
+ * @param {SignIn} [signIn] as for the command
  */
-export async function runDevice(command, run) {
+export async function runDevice(command, run, signIn = certificateOrKeys) {
   await runExample(
     command,
     async (/** @type {Stage<Flags>} */ { flags, core, signal }) =>
-      await withClient(clientOptions(flags, core), async (client) => await run({ client, flags, signal })),
+      await withClient(
+        clientOptions(flags, core, signIn),
+        async (client) => await run({ client, flags, signal }),
+      ),
+    signIn,
   );
 }
 
@@ -87,13 +90,15 @@ export async function runDevice(command, run) {
  * @template {DeviceFlags} Flags
  * @param {Command} command
  * @param {(stage: Stage<Flags>) => Promise<void>} run
+ * @param {SignIn} [signIn] as for the command
  */
-export async function runExample(command, run) {
+export async function runExample(command, run, signIn = certificateOrKeys) {
   command.parse(process.argv.map((word) => PYTHON_FLAGS.get(word) ?? word));
   const flags = /** @type {Flags} */ (command.opts());
   const stop = stopOnSignals();
   try {
-    checkSignIn(command, flags);
+    const wrong = wrongWith(flags, signIn);
+    if (wrong) command.error(`error: ${wrong}`);
     const core = flags.local ? await startCore() : undefined;
     try {
       await run({ flags, signal: stop.signal, ...(core && { core }) });
@@ -160,19 +165,15 @@ export function wholeNumber(min, max) {
 }
 
 /**
- * @param {Command} command
  * @param {DeviceFlags} flags
+ * @param {SignIn} signIn
  */
-function checkSignIn(command, flags) {
-  const { local, endpoint, rootCa, cert, key, port } = flags;
-  if (local) {
-    const other = Object.entries({ endpoint, 'root-ca': rootCa, cert, key, port }).find(([, value]) => value);
-    if (other) command.error(`error: --local starts its own broker: leave --${other[0]} out`);
-  } else if (!endpoint) {
-    command.error('error: -e <endpoint> is missing (or use --local, which needs no account)');
-  } else if (!cert || !key) {
-    command.error('error: Missing credentials for authentication. Give -c <cert> and -k <key>');
-  }
+function wrongWith(flags, signIn) {
+  const { local, endpoint, rootCa, cert, key, port, region, identityPool } = flags;
+  if (!local && !endpoint) return '-e <endpoint> is missing (or use --local, which needs no account)';
+  const account = { endpoint, 'root-ca': rootCa, cert, key, port, region, 'identity-pool': identityPool };
+  const [other] = Object.entries(account).find(([, value]) => local && value) ?? [];
+  return other ? `--local starts its own broker: leave --${other} out` : signIn.wrongWith(flags);
 }
 
 /** The local broker is for development: the packages it needs are loaded only when it is wanted. */
@@ -186,14 +187,16 @@ async function startCore() {
  *
  * @param {DeviceFlags} flags
  * @param {import('aws-iot-machines/local').LocalIotCore} [core]
+ * @param {SignIn} [signIn]
  * @returns {import('aws-iot-machines').IotClientOptions}
  */
-export function clientOptions({ endpoint = '', rootCa, cert = '', key = '', port, clientId }, core) {
+export function clientOptions(flags, core, signIn = certificateOrKeys) {
   // Any number may wait, and two a second are let go: what the samples of the Python SDK configure.
   const offlineQueue = { maxMessages: Number.POSITIVE_INFINITY };
-  if (core) return { ...core.deviceOptions(clientId), offlineQueue };
+  if (core) return { ...signIn.localOptions(flags, core), offlineQueue };
+  const { endpoint = '', rootCa, port, clientId } = flags;
   const place = { endpoint, ...(port && { port }), ...(rootCa && { ca: rootCa }) };
-  return { ...place, clientId, auth: mutualTls({ cert, key }), offlineQueue };
+  return { ...place, clientId, auth: signIn.auth(flags), offlineQueue };
 }
 
 /** @param {import('aws-iot-machines').IotClient} client */
