@@ -28,6 +28,11 @@ const LAYERS = {
   cli: { layers: ['client', 'local', 'inspect', 'protocol'], packages: ['commander'], node: true },
 };
 
+/** All but `stream`, by whose types mqtt.js and we call what a page brings for it. */
+const NODE_MODULES = `^(node:)?(${require('node:module')
+  .builtinModules.filter((name) => name !== 'stream')
+  .join('|')})$`;
+
 const anyOf = (names) => `(${names.join('|')})`;
 const layerPaths = (layers) => (layers.length === 0 ? [] : [`^src/${anyOf(layers)}/`]);
 const packagePaths = (packages) => (packages.length === 0 ? [] : [`(^|/)node_modules/${anyOf(packages)}/`]);
@@ -70,21 +75,39 @@ module.exports = {
       name: 'the-main-entry-shows-client-sign-in-and-errors',
       comment: 'What else users may have, such as the machines, has an entry point of its own.',
       severity: 'error',
-      from: { path: '^src/index\\.ts$' },
+      from: { path: '^src/(index|browser)\\.ts$' },
       to: { pathNot: layerPaths(['client', 'adapters', 'protocol']) },
+    },
+    {
+      name: 'a-page-reaches-nothing-of-node',
+      comment: 'A bundler would put something empty in its place, and the page would fail where it is used.',
+      severity: 'error',
+      from: { path: '^src/browser\\.ts$' },
+      to: { path: [NODE_MODULES, ...packagePaths(['ws', 'aws4', 'level'])], reachable: true },
+    },
+    {
+      name: 'a-page-has-only-the-types-of-streams-and-packets',
+      comment:
+        'The rule above cannot tell types from code; and mqtt.js brings a copy of mqtt-packet to pages already.',
+      severity: 'error',
+      from: { path: '^src/adapters/', pathNot: '^src/adapters/ws-stream\\.ts$' },
+      to: {
+        path: ['^(node:)?stream$', ...packagePaths(['mqtt-packet'])],
+        dependencyTypesNot: ['type-only'],
+      },
     },
     {
       name: 'nothing-imports-an-entry-point-of-the-package',
       comment: 'src/index.ts is for users; inside, import the part that is meant.',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/cli/' },
-      to: { path: '^src/index\\.ts$' },
+      to: { path: '^src/(index|browser)\\.ts$' },
     },
     {
       name: 'every-file-has-a-layer',
       comment: 'A new folder under src/ needs its line in LAYERS.',
       severity: 'error',
-      from: { path: '^src/', pathNot: ['^src/index\\.ts$', ...layerPaths(Object.keys(LAYERS))] },
+      from: { path: '^src/', pathNot: ['^src/(index|browser)\\.ts$', ...layerPaths(Object.keys(LAYERS))] },
       to: {},
     },
     {

@@ -8,7 +8,6 @@ import {
   disconnectFailure,
   type FailurePlace,
   internalFailure,
-  networkFailure,
 } from '../protocol/failures.ts';
 import type { AttachedWire, LineEnd, TransportFact, TransportLine } from '../protocol/transport.ts';
 import type { OpenedStream } from './authentication.ts';
@@ -31,6 +30,16 @@ const DISCONNECT = Uint8Array.of(0xe0, 0);
 /** Given to mqtt.js, it keeps it from acknowledging the packet. */
 const NOT_BY_MQTTJS = new Error('not acknowledged by mqtt.js');
 
+/** The typed error for what a sign-in or a stream reported. Passes an `IotError` through. */
+export type FailureOf = (error: unknown, place: FailurePlace) => IotError;
+
+/** What a line gets from its transport. */
+interface LinePorts {
+  readonly lasting: Lasting;
+  readonly report: (fact: TransportFact) => void;
+  readonly failureOf: FailureOf;
+}
+
 /**
  * One attempt, and the line that it becomes: one socket, one client of mqtt.js, one wire. mqtt.js sends CONNECT and parses
  * what is received; all that lasts longer than a packet is kept here or in the wire.
@@ -39,6 +48,7 @@ export class MqttLine implements TransportLine {
   readonly #options: MqttTransportOptions;
   readonly #lasting: Lasting;
   readonly #report: (fact: TransportFact) => void;
+  readonly #failureOf: FailureOf;
   readonly #abort = new AbortController();
   readonly #publishes: InboundPublishes;
   #phase: Phase = 'signingIn';
@@ -56,10 +66,11 @@ export class MqttLine implements TransportLine {
   /** Set by `disconnect()`: then this is why the line ends, whatever else ends it first. */
   #asked: IotError | undefined;
 
-  constructor(options: MqttTransportOptions, lasting: Lasting, report: (fact: TransportFact) => void) {
+  constructor(options: MqttTransportOptions, { lasting, report, failureOf }: LinePorts) {
     this.#options = options;
     this.#lasting = lasting;
     this.#report = report;
+    this.#failureOf = failureOf;
     this.#publishes = new InboundPublishes(options.protocolVersion);
   }
 
@@ -369,7 +380,7 @@ export class MqttLine implements TransportLine {
   }
 
   #failure(error: unknown): IotError {
-    return networkFailure(error, this.#place());
+    return this.#failureOf(error, this.#place());
   }
 
   #place(): FailurePlace {

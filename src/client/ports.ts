@@ -1,5 +1,4 @@
-import { createMqttTransport } from '../adapters/mqtt-transport.ts';
-import { Journal } from '../delivery/journal.ts';
+import type { Journal } from '../delivery/journal.ts';
 import { Outbox } from '../delivery/outbox.ts';
 import type { ClientPorts } from '../machines/client.types.ts';
 import { type IotError, invalid } from '../protocol/errors.ts';
@@ -8,8 +7,8 @@ import type { IncomingMessage } from '../protocol/message.ts';
 import type { Wire } from '../protocol/transport.ts';
 import { EarlyCloses } from './early-closes.ts';
 import type { ResolvedOptions } from './options.ts';
+import type { Platform } from './platform.ts';
 import type { QueueNews } from './queue-news.ts';
-import { storeFirst } from './store-first.ts';
 
 /** What the world tells the client, outside of the machines: messages on the fast path, and what must be said aloud. */
 export interface WorldHooks {
@@ -28,10 +27,11 @@ export interface WorldHooks {
 /** Builds the outbox and the transport of one client, and joins them to the ports that its machines use. */
 export function createPorts(
   options: ResolvedOptions,
+  platform: Platform,
   hooks: WorldHooks,
 ): { outbox: Outbox; journal: Journal | undefined; ports: ClientPorts } {
   const { clock, random } = options;
-  const { outbox, journal } = createOutbox(options, hooks);
+  const { outbox, journal } = createOutbox(options, platform, hooks);
   const earlyCloses = new EarlyCloses({
     outbox,
     now: () => clock.now(),
@@ -42,7 +42,7 @@ export function createPorts(
     warn: hooks.warn,
   });
   let currentWire: Wire | undefined;
-  const openTransport = createMqttTransport({
+  const openTransport = platform.createTransport({
     endpoint: options.endpoint,
     port: options.port,
     clientId: options.clientId,
@@ -80,9 +80,9 @@ export function createPorts(
     journal,
     ports: {
       openTransport: earlyCloses.watch(
-        journal === undefined
+        journal === undefined || platform.durable === undefined
           ? openTransport
-          : storeFirst(openTransport, hooks.queueNews.opening.promise, clock),
+          : platform.durable.storeFirst(openTransport, hooks.queueNews.opening.promise, clock),
       ),
       outbox,
       currentWire: () => currentWire,
@@ -96,11 +96,12 @@ export function createPorts(
 /** The outbox, and the journal that keeps what it accepts, if there is a durable store. */
 function createOutbox(
   { clock, queue, store, rate }: ResolvedOptions,
+  { durable }: Platform,
   { queueNews, onRecovered, reportError }: WorldHooks,
 ): { outbox: Outbox; journal: Journal | undefined } {
   const journal =
     store &&
-    new Journal({
+    durable?.createJournal({
       store,
       clock,
       recovered(found, missing) {

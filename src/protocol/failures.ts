@@ -3,6 +3,7 @@
 import { IotError } from './errors.ts';
 import { at, type FailurePlace } from './failure-place.ts';
 
+export { closedFailure } from './closed-failures.ts';
 export { connackFailure } from './connack-reasons.ts';
 export { disconnectFailure } from './disconnect-reasons.ts';
 export {
@@ -12,7 +13,7 @@ export {
   poisonSubscription,
 } from './early-close-failures.ts';
 export type { FailurePlace, FailureStage } from './failure-place.ts';
-export { closedFailure, networkFailure } from './network-failures.ts';
+export { networkFailure } from './network-failures.ts';
 export {
   notSupportedByBroker,
   publishRefused,

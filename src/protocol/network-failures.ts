@@ -1,3 +1,4 @@
+import { cutAgainAndAgain, cutsWithoutWords, unknownFailure } from './closed-failures.ts';
 import { IotError, type IotErrorCode } from './errors.ts';
 import { at, type FailurePlace, isAws } from './failure-place.ts';
 import { type Failure, failureTable, tlsFailureOf } from './tls-failures.ts';
@@ -37,12 +38,7 @@ const NO_MEMORY_LEFT: Failure = {
   says: (place) => `the operating system has no memory left for a connection to ${at(place)}`,
 };
 
-/** What a cut without words may mean when it comes again and again; once, it is the network. */
-const CUT: Failure = {
-  code: 'CONNECTION_RESET',
-  says: (place) => `${at(place)} cut the connection`,
-  remediation: cutAgainAndAgain,
-};
+const CUT: Failure = { code: 'CONNECTION_RESET', says: cutsWithoutWords, remediation: cutAgainAndAgain };
 
 /**
  * What a socket and the resolver report in `error.code`. After CONNACK every one of these is a lost connection.
@@ -111,47 +107,13 @@ export function networkFailure(error: unknown, place: FailurePlace): IotError {
   const code = codeOf(error);
   const bySocket = SOCKET_FAILURES.get(code);
   const failure = bySocket ?? tlsFailureOf(code);
-  if (failure === undefined) {
-    return new IotError('INTERNAL', `the connection to ${at(place)} failed for an unknown reason`, {
-      cause: error,
-    });
-  }
+  if (failure === undefined) return unknownFailure(error, place);
   if (place.stage === 'live' && bySocket !== undefined) {
     const remediation = bySocket === CUT ? cutAgainAndAgain(place) : undefined;
     return built('CONNECTION_LOST', `the connection to ${at(place)} was lost (${code})`, remediation, error);
   }
   const words = `${failure.says(place)} (${failure.names?.(error) ?? code})`;
   return built(failure.code, words, failure.remediation?.(place), error);
-}
-
-/** The stream ended without an error: before CONNACK that is a refusal without words, after it a lost connection. */
-export function closedFailure(place: FailurePlace): IotError {
-  switch (place.stage) {
-    case 'dialing':
-      return built(CUT.code, CUT.says(place), cutAgainAndAgain(place));
-    case 'awaitingConnack': {
-      const words = `${at(place)} closed the connection instead of answering CONNECT`;
-      return built('CLOSED_BEFORE_CONNACK', words, cutAgainAndAgain(place));
-    }
-    case 'live':
-      return built('CONNECTION_LOST', `${at(place)} closed the connection`, cutAgainAndAgain(place));
-  }
-}
-
-/** Neither TCP nor MQTT 3.1.1 has words for why; these are what brokers cut connections for, over and over. */
-function cutAgainAndAgain(place: FailurePlace): string | undefined {
-  switch (place.stage) {
-    case 'dialing':
-      return isAws(place)
-        ? 'If it does so at each attempt: check that the certificate is registered and ACTIVE in the account and region of this endpoint.'
-        : "If it does so at each attempt: check that `port` speaks TLS, and that the broker accepts this host name and this device's certificate.";
-    case 'awaitingConnack':
-      return isAws(place)
-        ? 'If it does so at each attempt: check that a policy attached to the certificate allows iot:Connect for this client id.'
-        : undefined;
-    case 'live':
-      return 'If it does so again and again: let no other client use this client id, and check that the broker allows what this client publishes and subscribes to.';
-  }
 }
 
 function built(code: IotErrorCode, message: string, remediation?: string, cause?: unknown): IotError {

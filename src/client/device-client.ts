@@ -1,0 +1,392 @@
+import { type ActorRefFrom, createActor } from 'xstate';
+import type { Entry } from '../delivery/entry.ts';
+import type { Journal } from '../delivery/journal.ts';
+import type { Outbox } from '../delivery/outbox.ts';
+import { ACTOR, type ClientActorRef } from '../machines/actor-of.ts';
+import { clientMachine } from '../machines/client.machine.ts';
+import type { ClientCommand, ClientFact, ClientPorts } from '../machines/client.types.ts';
+import type { ConnectionMachine } from '../machines/connection.machine.ts';
+import type { SubscriptionsMachine } from '../machines/subscriptions.machine.ts';
+import { IotError } from '../protocol/errors.ts';
+import { checkFields } from '../protocol/fields.ts';
+import { Handle } from '../protocol/handle.ts';
+import type { OutgoingMessage } from '../protocol/message.ts';
+import type { PayloadInput } from '../protocol/payload.ts';
+import { Message } from '../protocol/received-message.ts';
+import { validateAwsTopic, validateTopicFilter } from '../protocol/topics.ts';
+import { CALL_FIELDS, checkEnd, checkOptions } from './call-checks.ts';
+import { functionOf, oneOf, qosOf, wholeNumber } from './checks.ts';
+import { ConnectionCalls, isUp } from './connection-calls.ts';
+import { type CallOptions, watchCall } from './deadline.ts';
+import { type ClientEvents, Emitter, EVENTS } from './events.ts';
+import { HeldMessages } from './held-messages.ts';
+import type {
+  EndOptions,
+  IotClient,
+  MessagesOptions,
+  PublishOptions,
+  SubscribeOptions,
+} from './iot-client.ts';
+import { MessageQueue, type Overflow } from './message-queue.ts';
+import { NetworkWatch } from './network-watch.ts';
+import { type OfflineQueue, QueueView } from './offline-queue.ts';
+import type { ResolvedOptions } from './options.ts';
+import { checkPublish, outgoingMessage } from './outgoing.ts';
+import type { Platform } from './platform.ts';
+import { createPorts } from './ports.ts';
+import { PRINTED } from './printing.ts';
+import { Publication, type PublishReceipt } from './publication.ts';
+import { QueueNews } from './queue-news.ts';
+import { STATES, type Status, type StatusState } from './status.ts';
+import { StatusWatch } from './status-watch.ts';
+import {
+  isRefusal,
+  type MessageHandler,
+  type Subscription,
+  type SubscriptionRequest,
+} from './subscription.ts';
+import { SUBSCRIPTION_FIELDS, subscriptionOptions } from './subscription-options.ts';
+import { Subscriptions } from './subscriptions.ts';
+
+type ConnectionRef = ActorRefFrom<ConnectionMachine>;
+type SubscriptionsRef = ActorRefFrom<SubscriptionsMachine>;
+
+/** A line is there, and nothing is asked on it yet. */
+const QUIET = { line: { connected: { session: { up: 'quiet' } } } } as const;
+const SUBSCRIBE_FIELDS = [...CALL_FIELDS, 'qos', ...SUBSCRIPTION_FIELDS];
+const MESSAGES_FIELDS = ['qos', 'bufferSize', 'overflow', ...SUBSCRIPTION_FIELDS];
+
+/** Turns calls into commands of the machines, and their facts into promises. Decides nothing. */
+export class DeviceClient implements IotClient {
+  readonly [ACTOR]: ClientActorRef;
+  readonly #options: ResolvedOptions;
+  readonly #outbox: Outbox;
+  readonly #emitter = new Emitter();
+  readonly #watch: StatusWatch;
+  readonly #calls: ConnectionCalls;
+  readonly #subscriptions: Subscriptions;
+  /** Undefined with a clean session: nothing comes for it that was not asked for on this line. */
+  readonly #held: HeldMessages | undefined;
+  readonly #warn = (message: string): void => this.#emitter.emit('warning', { message });
+  readonly #news = new QueueNews(this.#emitter, () => this.#queue.queued);
+  readonly #network = new NetworkWatch(() => this.networkOnline());
+  #clientId: string;
+  readonly #closed: Promise<void>;
+  readonly #queue: QueueView;
+  /** Whether calls are still taken, as the machine says: not from `close()` on. */
+  #isRunning = true;
+
+  constructor(options: ResolvedOptions, platform: Platform) {
+    this.#options = options;
+    this.#clientId = options.clientId;
+    const { clock } = options;
+    this.#held = options.clean
+      ? undefined
+      : new HeldMessages({ clock, deliver: (message) => this.#deliver(message), warn: this.#warn });
+    const { outbox, journal, ports } = createPorts(options, platform, {
+      onMessage: (incoming) => this.#received(new Message(incoming)),
+      warn: this.#warn,
+      onPoisonFilter: (filter, error) => this.#send({ type: 'filter.poisoned', filter, error }),
+      reportError: (error) => this.#emitter.report(error),
+      clientId: () => this.#clientId,
+      queueNews: this.#news,
+      onRecovered: () => this.#send({ type: 'backlog.recovered' }),
+    });
+    this.#outbox = outbox;
+    const actor = clientActor(options, ports);
+    this[ACTOR] = actor;
+    const { connection, queue, subscriptions } = actor.getSnapshot().children;
+    if (connection === undefined || queue === undefined || subscriptions === undefined)
+      throw new IotError('INTERNAL', 'a machine is missing');
+    this.#watch = new StatusWatch(connection, outbox, this.#emitter, clock);
+    this.#calls = this.#connectionCalls(connection);
+    this.#subscriptions = this.#subscriptionCalls(connection, subscriptions);
+    this.#queue = new QueueView({
+      outbox,
+      recovered: () => this.#news.opening.promise,
+      drain: () => queue.getSnapshot().context.drain,
+      pace: (drain) => this.#send({ type: 'pace', drain }),
+    });
+    if (journal === undefined) this.#news.opening.resolve({ messages: 0, missing: 0 });
+    this.#closed = this.#run(actor, journal);
+    journal?.open();
+  }
+
+  /** Starts the machines. Resolves when they have ended, and nothing is open any more. */
+  async #run(actor: ReturnType<typeof clientActor>, journal: Journal | undefined): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const closed = (error: IotError): void => {
+        this.#end(error);
+        // In the same step: what it finds from now on has nowhere to go.
+        resolve(journal?.close());
+      };
+      actor.on('*', (fact) => this.#observe(fact));
+      actor.subscribe({
+        next: (snapshot) => {
+          this.#isRunning = snapshot.matches({ open: 'running' });
+          if (!this.#isRunning) this.#held?.close();
+        },
+        complete: () =>
+          closed(actor.getSnapshot().context.failure ?? new IotError('CLOSED', 'the client was closed')),
+        error: (cause) => closed(new IotError('INTERNAL', 'the client machine failed', { cause })),
+      });
+      actor.start();
+    });
+  }
+
+  #connectionCalls(connection: ConnectionRef): ConnectionCalls {
+    return new ConnectionCalls({
+      clock: this.#options.clock,
+      send: (command) => this.#send(command),
+      status: () => this.status,
+      isRunning: () => this.#isRunning,
+      isRefused: () => {
+        const snapshot = connection.getSnapshot();
+        return snapshot.matches('failed') || snapshot.matches({ backingOff: 'slow' });
+      },
+      lastFailure: () => connection.getSnapshot().context.failure,
+    });
+  }
+
+  #subscriptionCalls(connection: ConnectionRef, subscriptions: SubscriptionsRef): Subscriptions {
+    return new Subscriptions({
+      clock: this.#options.clock,
+      emitter: this.#emitter,
+      send: (command) => this.#send(command),
+      isUp: () => isUp(this.status) && !connection.getSnapshot().matches(QUIET),
+      isWanted: (filter) => subscriptions.getSnapshot().context.wanted.has(filter),
+      held: (filter) => this.#held?.wanted(filter),
+      left: (filter) => this.#held?.unwanted(filter),
+    });
+  }
+
+  [PRINTED](): object {
+    const { clientId, status, queue } = this;
+    return { clientId, status, queue };
+  }
+
+  get clientId(): string {
+    return this.#clientId;
+  }
+
+  get queue(): OfflineQueue {
+    return this.#queue;
+  }
+
+  get status(): Status {
+    return this.#watch.status;
+  }
+
+  statusChanges(): AsyncIterableIterator<Status, undefined> {
+    return this.#watch.changes();
+  }
+
+  // The calls are async so that bad input rejects the promise like any other failure, instead of throwing at the caller.
+
+  async when(state: StatusState, options: CallOptions = {}): Promise<Status> {
+    oneOf('state', state, STATES);
+    checkOptions(options, CALL_FIELDS);
+    return await this.#watch.when(state, options);
+  }
+
+  async connect(options: CallOptions = {}): Promise<void> {
+    checkOptions(options, CALL_FIELDS);
+    this.#throwIfClosed();
+    this.#network.start();
+    await this.#calls.connect(options);
+  }
+
+  async disconnect(options: EndOptions = {}): Promise<void> {
+    checkEnd(options);
+    if (this.status.state === 'closed') return;
+    await this.#calls.disconnect(options.flushTimeoutMs);
+  }
+
+  async close(options: EndOptions = {}): Promise<void> {
+    checkEnd(options);
+    this.#send({ type: 'close', ...options });
+    await this.#closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  networkOnline(): void {
+    this.#send({ type: 'network.online' });
+  }
+
+  publish(topic: string, payload: PayloadInput, options?: PublishOptions): Promise<PublishReceipt> {
+    // What the executor throws rejects the promise.
+    return new Promise((resolve, reject) => {
+      if (options !== undefined) checkPublish(options);
+      this.#throwIfClosed();
+      const message = outgoingMessage(topic, payload, options, this.#options);
+      const publication = new Publication(message, this.#news, resolve, reject);
+      const entry = this.#accept(message, publication, options);
+      if (options === undefined || publication.isEnded) return;
+      publication.release = watchCall('publish()', options, this.#options.clock, ({ reason, error }) => {
+        if (reason !== error) publication.abortReason = { value: reason };
+        this.#outbox.end(entry, error);
+      });
+    });
+  }
+
+  async subscribe(
+    filter: string,
+    ...rest: [MessageHandler] | [SubscribeOptions, MessageHandler]
+  ): Promise<Subscription> {
+    const [given, handler] = rest.length === 2 ? rest : [undefined, rest[0]];
+    const options = given === undefined ? {} : given;
+    this.#checkFilter(filter);
+    checkOptions(options, SUBSCRIBE_FIELDS);
+    const { qos = 0 } = options;
+    qosOf('qos', qos);
+    const asked = subscriptionOptions(filter, options, this.#options.protocolVersion);
+    functionOf('handler', handler);
+    this.#throwIfClosed();
+    return await this.#subscriptions.hold({ filter, qos, options: asked, handler }, options).call;
+  }
+
+  async unsubscribe(filter: string, options: CallOptions = {}): Promise<void> {
+    this.#checkFilter(filter);
+    checkOptions(options, CALL_FIELDS);
+    await this.#subscriptions.unsubscribe(filter, options);
+  }
+
+  messages(filter: string, options: MessagesOptions = {}): AsyncIterable<Message, undefined> {
+    this.#checkFilter(filter);
+    checkFields('options', options, MESSAGES_FIELDS);
+    const { qos = 0, bufferSize = 1_000, overflow = 'dropOldest' } = options;
+    wholeNumber('bufferSize', bufferSize, 1, Number.MAX_SAFE_INTEGER);
+    oneOf('overflow', overflow, ['dropOldest', 'dropNewest']);
+    const asked = subscriptionOptions(filter, options, this.#options.protocolVersion);
+    const request = { filter, qos: qosOf('qos', qos), options: asked };
+    return {
+      [Symbol.asyncIterator]: () => this.#stream(request, { limit: bufferSize, overflow }),
+    };
+  }
+
+  on<K extends keyof ClientEvents>(event: K, listener: (event: ClientEvents[K]) => unknown): () => void {
+    oneOf('event', event, EVENTS);
+    functionOf('listener', listener);
+    const remove = this.#emitter.on(event, listener);
+    if (event === 'message') this.#held?.offer();
+    return remove;
+  }
+
+  #accept(message: OutgoingMessage, publication: Publication, options: PublishOptions | undefined): Entry {
+    try {
+      return this.#outbox.add(message, publication, options);
+    } catch (error) {
+      if (IotError.is(error) && error.code === 'QUEUE_FULL') this.#news.dropped(message, error);
+      throw error;
+    }
+  }
+
+  #received(message: Message): void {
+    this.#held?.deliverDue();
+    if (!this.#deliver(message)) this.#held?.hold(message);
+  }
+
+  /** Brings a message to its handlers and to the listeners of `message`. False when there is none of either. */
+  #deliver(message: Message): boolean {
+    const isHandled = this.#subscriptions.route(message);
+    return this.#emitter.emitMessage(message) || isHandled;
+  }
+
+  /** Brings a fact of the machines to those who wait for it. */
+  #observe(fact: ClientFact): void {
+    this.#calls.observe(fact);
+    switch (fact.type) {
+      case 'connection.connected':
+        this.#clientId = fact.session.assignedClientId ?? this.#clientId;
+        break;
+      case 'connection.disconnected':
+        this.#subscriptions.disconnected();
+        this.#held?.tellLosses();
+        break;
+      case 'connection.failed':
+      case 'connection.ended':
+        // Nobody wants a line any more, or only a new connect() can bring it back.
+        this.#network.stop();
+        break;
+      case 'filter.granted':
+        this.#subscriptions.granted(fact.filter, fact.qos);
+        break;
+      case 'filter.refused':
+        this.#subscriptions.refused(fact.filter, fact.error);
+        break;
+      case 'filter.released':
+        this.#subscriptions.released(fact.filter);
+        break;
+      case 'queue.drained':
+        this.#emitter.emit('drained', { inFlight: this.status.inFlight });
+        break;
+      case 'queue.endless':
+        this.#emitter.emit('endlessDrain', { queued: this.status.queued });
+        break;
+      default:
+    }
+  }
+
+  /** The machine has ended, by `close()` or because somebody stopped it: everything that is still open ends too. */
+  #end(error: IotError): void {
+    this.#isRunning = false;
+    this.#network.stop();
+    this.#held?.close();
+    this.#outbox.close(error);
+    this.#news.opening.reject(error);
+    this.#subscriptions.close(error);
+    this.#calls.close(error);
+    this.#watch.close();
+  }
+
+  #stream(
+    request: Omit<SubscriptionRequest, 'handler'>,
+    buffer: { readonly limit: number; readonly overflow: Overflow },
+  ): AsyncIterator<Message, undefined> {
+    this.#throwIfClosed();
+    const queue: MessageQueue<Message> = new MessageQueue(buffer, {
+      // Leaving the loop waits for nobody: what the broker answers is of no interest any more.
+      onReturn: () => void held.unsubscribe(),
+      onOverflow: (dropped) => this.#emitter.emit('overflow', { filter: request.filter, dropped }),
+    });
+    const held = this.#subscriptions.hold(
+      {
+        ...request,
+        handler: (message) => queue.push(message),
+        ended: (reason) => queue.finish(isRefusal(reason) ? { error: reason } : {}),
+      },
+      {},
+    );
+    return queue;
+  }
+
+  #checkFilter(filter: string): void {
+    validateTopicFilter(filter);
+    if (this.#options.isAws) validateAwsTopic(filter, 'filter');
+  }
+
+  /** XState warns of events for an actor that has stopped; a call that comes too late is nothing to warn of. */
+  #send(command: ClientCommand): void {
+    if (this[ACTOR].getSnapshot().status === 'active') this[ACTOR].send(command);
+  }
+
+  #throwIfClosed(): void {
+    if (!this.#isRunning) throw new IotError('CLOSED', 'the client is closed');
+  }
+}
+
+function clientActor(options: ResolvedOptions, ports: ClientPorts) {
+  const { clock, reconnect, attemptTimeoutMs, operationTimeoutMs, drain } = options;
+  return createActor(clientMachine, {
+    clock,
+    input: {
+      ports: new Handle(ports),
+      connection: { backoff: reconnect, attemptTimeoutMs },
+      drain,
+      operationTimeoutMs,
+    },
+  });
+}
