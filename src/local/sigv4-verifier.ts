@@ -11,6 +11,8 @@ export interface SignedRequest {
   readonly query: QueryParameters;
   /** The Host header. */
   readonly host: string;
+  /** The other headers, by their names in lower case. Default: none. */
+  readonly headers?: Readonly<Record<string, string | string[] | undefined>>;
 }
 
 export interface VerifierPorts {
@@ -27,6 +29,7 @@ interface Claim {
   readonly region: string;
   readonly service: string;
   readonly amzDate: string;
+  readonly signedHeaders: string;
   readonly expires: string | undefined;
   readonly signature: string;
   readonly token: string | undefined;
@@ -75,6 +78,7 @@ export class SigV4Verifier {
       this.#timeFault(claim) ??
       tokenFault(claim, keys) ??
       this.#expiryFault(keys) ??
+      headersFault(claim, request) ??
       signatureFault(claim, keys, request)
     );
   }
@@ -113,7 +117,6 @@ function readClaim(query: QueryParameters): Claim | string {
   }
   const of = (key: string): string => values.get(`X-Amz-${key}`) ?? '';
   if (of('Algorithm') !== ALGORITHM) return `X-Amz-Algorithm only supports ${ALGORITHM}.`;
-  if (of('SignedHeaders') !== 'host') return "X-Amz-SignedHeaders must be 'host'.";
   const [accessKeyId = '', date = '', region = '', service = '', end, ...more] = of('Credential').split('/');
   if (end !== TERMINATOR || more.length > 0) {
     return `Credential must be of the form <access key id>/YYYYMMDD/region/service/${TERMINATOR}.`;
@@ -124,6 +127,7 @@ function readClaim(query: QueryParameters): Claim | string {
     region,
     service,
     amzDate: of('Date'),
+    signedHeaders: of('SignedHeaders'),
     expires: values.get('X-Amz-Expires'),
     signature: of('Signature'),
     token: values.get('X-Amz-Security-Token'),
@@ -140,6 +144,22 @@ function tokenFault({ token }: Claim, keys: AwsCredentials): string | undefined 
   return `The security token included in the request is invalid: ${what}.`;
 }
 
+/** All SDKs sign the host; that of aws-crt signs `connection` too. */
+function headersFault({ signedHeaders }: Claim, request: SignedRequest): string | undefined {
+  const names = signedHeaders.split(';');
+  const isSorted = names.every((name, index) => index === 0 || (names[index - 1] ?? '') < name);
+  if (isSorted && names.includes('host') && names.every((name) => headerOf(name, request) !== undefined)) {
+    return undefined;
+  }
+  return "X-Amz-SignedHeaders must be 'host', alone or sorted among other headers of the request.";
+}
+
+function headerOf(name: string, { host, headers = {} }: SignedRequest): string | undefined {
+  if (name === 'host') return host.toLowerCase();
+  const value = Object.hasOwn(headers, name) ? headers[name] : undefined;
+  return value === undefined ? undefined : String(value);
+}
+
 function signatureFault(claim: Claim, keys: AwsCredentials, request: SignedRequest): string | undefined {
   if (isSameSecret(claim.signature, signatureOf(claim, keys.secretAccessKey, request))) return undefined;
   return (
@@ -149,7 +169,7 @@ function signatureFault(claim: Claim, keys: AwsCredentials, request: SignedReque
 }
 
 function signatureOf(
-  { date, region, service, amzDate }: Claim,
+  { date, region, service, amzDate, signedHeaders }: Claim,
   secret: string,
   request: SignedRequest,
 ): string {
@@ -157,9 +177,9 @@ function signatureOf(
     'GET',
     request.path,
     canonicalQuery(request.query),
-    `host:${request.host.trim().toLowerCase()}`,
+    ...signedHeaders.split(';').map((name) => `${name}:${headerOf(name, request)?.trim()}`),
     '',
-    'host',
+    signedHeaders,
     EMPTY_HASH,
   ].join('\n');
   const scope = [date, region, service, TERMINATOR].join('/');

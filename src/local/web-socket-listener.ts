@@ -37,7 +37,8 @@ interface Refusal {
   readonly reason?: string;
 }
 
-const SUBPROTOCOL = 'mqtt';
+/** The second is what MQTT 3.1 called itself, and the first SDKs of AWS still do. */
+const SUBPROTOCOLS: readonly string[] = ['mqtt', 'mqttv3.1'];
 const ALPN_MQTT = 'mqtt';
 const ALPN_HTTP = 'http/1.1';
 
@@ -55,7 +56,7 @@ export class WebSocketListener {
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,
-    handleProtocols: () => SUBPROTOCOL,
+    handleProtocols: (offered) => SUBPROTOCOLS.find((name) => offered.has(name)) ?? false,
   });
   /** The socket below each stream that speaks HTTP, so that it can be reset. */
   readonly #sockets = new WeakMap<Duplex, Socket>();
@@ -115,7 +116,8 @@ export class WebSocketListener {
   #judge(request: IncomingMessage): Refusal | { readonly unsigned?: UnsignedEntrance } {
     const fault = this.#ports.takeUpgradeRefusal();
     if (fault !== undefined) return { status: fault, message: STATUS_CODES[fault] ?? '' };
-    const { origin, host = '' } = request.headers;
+    const { headers } = request;
+    const { origin, host = '' } = headers;
     if (!isWelcomeOrigin(origin)) {
       return forbidden('Forbidden', `a page of ${describe(origin)} asked, which is not on the loopback`);
     }
@@ -125,11 +127,11 @@ export class WebSocketListener {
       return forbidden('Forbidden', `MQTT is at ${MQTT_PATH}, and not at ${describe(path)}`);
     if (query === undefined) return forbidden('Forbidden', 'its query is not percent-encoded');
     if (!offersMqtt(request)) {
-      const message = `Sec-WebSocket-Protocol must name '${SUBPROTOCOL}'.`;
+      const message = `Sec-WebSocket-Protocol must name '${SUBPROTOCOLS[0]}'.`;
       return { status: 400, message, reason: message };
     }
     if (!isSigned(query)) return this.#judgeUnsigned(query, request);
-    const refusal = this.#ports.verifier.refusal({ path, query, host });
+    const refusal = this.#ports.verifier.refusal({ path, query, host, headers });
     return refusal === undefined ? {} : forbidden(refusal, refusal);
   }
 
@@ -164,7 +166,7 @@ const forbidden = (message: string, reason: string): Refusal => ({ status: 403, 
 
 function offersMqtt({ headers }: IncomingMessage): boolean {
   const offered = headers['sec-websocket-protocol'] ?? '';
-  return offered.split(',').some((protocol) => protocol.trim() === SUBPROTOCOL);
+  return offered.split(',').some((protocol) => SUBPROTOCOLS.includes(protocol.trim()));
 }
 
 function splitOnce(text: string, separator: string): readonly string[] {
