@@ -37,11 +37,12 @@ export const DEFAULT_POLICY: ConnectionPolicy = {
 /** The facts that the context alone tells. */
 type ToldFact = Exclude<ConnectionFact['type'], 'connection.faulted'>;
 
-interface TransportInput {
+// Not an interface: one would have to be exported for the declarations of the machine.
+type TransportInput = {
   readonly ports: Handle<ConnectionPorts>;
   /** Why there is no line. */
   readonly previous: IotError | undefined;
-}
+};
 
 /** The only socket there can be: it is opened on entering `line` and freed on leaving it, whatever the reason. */
 const transport = guardedActor<{ type: 'disconnect' }, TransportInput, TransportFact>(
