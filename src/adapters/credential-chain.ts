@@ -2,9 +2,9 @@ import { describe, IotError } from '../protocol/errors.ts';
 import { loadOptionalPeer } from '../protocol/optional-peer.ts';
 import {
   type AwsCredentials,
+  type CredentialField,
   type CredentialParts,
   type CredentialProvider,
-  type CredentialReading,
   type CredentialSource,
   readCredentials,
 } from './aws-credentials.ts';
@@ -21,7 +21,8 @@ export function nodeCredentialSource(
 /** What one place has: all that keys need, or why it is no source. Places are never mixed. */
 type Finding = { readonly credentials: CredentialParts } | { readonly skipped: string };
 
-type Spelling = Readonly<Record<'accessKeyId' | 'secretAccessKey' | 'sessionToken', string>>;
+/** How a place calls the parts. */
+type Spelling = Readonly<Record<Exclude<CredentialField, 'expiration'>, string>>;
 
 const IN_ENVIRONMENT: Spelling = {
   accessKeyId: 'AWS_ACCESS_KEY_ID',
@@ -44,16 +45,24 @@ const AWS_SDK = {
 /** How the AWS SDK says that none of its providers has anything to look at. It has no code for it. */
 const SDK_FOUND_NOTHING = /Could not load credentials from any providers/;
 
+/**
+ * All questions to one chain of the AWS SDK wait for the oldest that has no answer, so one that never answers is of no use.
+ * But it may hold a program that hangs, which another one would start again: hence not at once.
+ */
+const HANGS_MS = 300_000;
+
 type SdkChain = (request: { readonly forceRefresh: boolean }) => Promise<CredentialParts>;
 
 /** Environment, shared file, and then what the AWS SDK knows, if it is installed. */
 class NodeDefaultOrder implements DefaultOrder {
   /** One for all attempts: it keeps what it got until that is to be renewed, and renews it. */
   #sdkChain: SdkChain | undefined;
+  /** When the oldest question was asked that it has not answered. */
+  #waitsSince: number | undefined;
   readonly #warned = new Set<string>();
 
   async find(question: CredentialQuestion, skipped: readonly string[]): Promise<CredentialParts> {
-    const environment = inEnvironment();
+    const environment = findingOf('the environment', partsOf(IN_ENVIRONMENT, variable), IN_ENVIRONMENT);
     if ('credentials' in environment) return environment.credentials;
     const file = await this.#inFile(question);
     if ('credentials' in file) return file.credentials;
@@ -70,7 +79,8 @@ class NodeDefaultOrder implements DefaultOrder {
     const reading = await readProfile(path, profile, signal);
     if ('none' in reading) return { skipped: `${place}: ${reading.none}` };
     const { settings, readableByOthers } = reading;
-    const finding = findingOf(place, IN_FILE, (name) => settings.get(name));
+    const parts = partsOf(IN_FILE, (name) => settings.get(name));
+    const finding = findingOf(place, parts, IN_FILE);
     if ('credentials' in finding && readableByOthers && !this.#warned.has(path)) {
       this.#warned.add(path);
       warn?.(
@@ -80,21 +90,29 @@ class NodeDefaultOrder implements DefaultOrder {
     return finding;
   }
 
-  async #inSdk({ forceRefresh, signal }: CredentialQuestion): Promise<Finding> {
-    // All questions to one chain wait for the oldest that has no answer: after one that takes too long it is of no use.
-    signal.addEventListener('abort', () => {
-      this.#sdkChain = undefined;
-    });
+  async #inSdk({ forceRefresh, signal, clock }: CredentialQuestion): Promise<Finding> {
+    signal.throwIfAborted();
+    this.#waitsSince ??= clock.now();
+    signal.addEventListener('abort', () => this.#giveUpHangingChain(clock.now()));
     try {
       this.#sdkChain ??= await loadSdkChain();
-      return { credentials: await this.#sdkChain({ forceRefresh }) };
+      // It looks at the environment and at the file too, and finds what was skipped there because it cannot be.
+      return findingOf(AWS_SDK.name, await this.#sdkChain({ forceRefresh }));
     } catch (error) {
       if (IotError.is(error) && error.code === 'MISSING_PACKAGE') {
         return { skipped: `${AWS_SDK.name} is not installed` };
       }
       if (SDK_FOUND_NOTHING.test(String(error))) return { skipped: `${AWS_SDK.name} found none` };
       throw new IotError('CREDENTIALS_UNAVAILABLE', `${AWS_SDK.name} failed: ${told(error)}`);
+    } finally {
+      this.#waitsSince = undefined;
     }
+  }
+
+  #giveUpHangingChain(now: number): void {
+    if (this.#waitsSince === undefined || now - this.#waitsSince < HANGS_MS) return;
+    this.#sdkChain = undefined;
+    this.#waitsSince = undefined;
   }
 }
 
@@ -107,24 +125,26 @@ async function loadSdkChain(): Promise<SdkChain> {
   return fromNodeProviderChain({ ignoreCache: true });
 }
 
-const inEnvironment = (): Finding => findingOf('the environment', IN_ENVIRONMENT, variable);
-
 /** A variable of the environment; one that is empty is not there. */
 const variable = (name: string): string | undefined => process.env[name]?.trim() || undefined;
 
-function findingOf(place: string, names: Spelling, read: (name: string) => string | undefined): Finding {
-  const reading = readCredentials({
+function partsOf(names: Spelling, read: (name: string) => string | undefined): CredentialParts {
+  return {
     accessKeyId: read(names.accessKeyId),
     secretAccessKey: read(names.secretAccessKey),
     sessionToken: read(names.sessionToken),
-  });
-  return 'credentials' in reading ? reading : { skipped: `${place} ${lackOf(reading, names)}` };
+  };
 }
 
-function lackOf(reading: Exclude<CredentialReading, { credentials: unknown }>, names: Spelling): string {
-  const named = new Map<string, string>(Object.entries(names));
-  if ('wrong' in reading) return `has a wrong ${named.get(reading.wrong)}: it must be ${reading.mayBe}`;
-  return reading.missing.map((field) => `has no ${named.get(field)}`).join(' and ');
+function findingOf(place: string, parts: CredentialParts, names: Partial<Spelling> = {}): Finding {
+  const reading = readCredentials(parts);
+  if ('credentials' in reading) return reading;
+  const called: { readonly [field in CredentialField]?: string } = names;
+  const lacks =
+    'wrong' in reading
+      ? `has a wrong ${called[reading.wrong] ?? reading.wrong}: it must be ${reading.mayBe}`
+      : reading.missing.map((field) => `has no ${called[field] ?? field}`).join(' and ');
+  return { skipped: `${place} ${lacks}` };
 }
 
 const notFound = (skipped: readonly string[]): IotError =>
