@@ -1,101 +1,116 @@
-// AWS's own SDKs on our local core, with our client as their peer. They are fetched from the registry for this, and run in
-// processes of their own.
-import { type ChildProcess, execFile, fork } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+// AWS's own SDKs on our local core, with our client as their peer, in each of their ways to sign in. They run in processes of
+// their own.
+import { describe, expect, it } from 'vitest';
 
 import type { IotClient, Message } from '../../src/index.ts';
-import { type LocalIotCore, startLocalIotCore } from '../../src/local/index.ts';
+import { type CustomAuthorizerRequest, type LocalIotCore, startLocalIotCore } from '../../src/local/index.ts';
+import { type ProgramSignIn, type Sdk, SdkProgram } from './sdk-program.ts';
 import { afterThisTest, IMPATIENT, Inbox, makeClient } from './support.ts';
 
-const SDKS = { 'aws-iot-device-sdk': '2.2.16', 'aws-iot-device-sdk-v2': '1.28.0' } as const;
-
-/** Below the time that a hook has: then npm is ended too. */
-const INSTALL_MS = 100_000;
-
-interface Told {
-  readonly event: 'connected' | 'disconnected' | 'message' | 'done' | 'error';
-  readonly topic?: string;
-  readonly payload?: string;
+/** A core with a custom authorizer, and a client of ours on it. */
+interface Place {
+  readonly core: LocalIotCore;
+  readonly peer: IotClient;
+  /** What the authorizer was asked. */
+  readonly asked: CustomAuthorizerRequest[];
+  readonly warnings: string[];
 }
 
-/** A program that uses one of the SDKs. */
-class Program {
-  readonly told = new Inbox<Told>();
-  readonly #child: ChildProcess;
-
-  constructor(child: ChildProcess) {
-    this.#child = child;
-    child.on('message', (told) => this.told.put(told as Told));
-  }
-
-  /** Resolves when it has happened so often. */
-  async has(event: Told['event'], times = 1): Promise<void> {
-    await this.told.until((all) => this.#count(all, event) >= times);
-  }
-
-  async do(command: Readonly<Record<string, string>>): Promise<void> {
-    const done = this.#count(this.told.all, 'done') + 1;
-    this.#child.send(command);
-    await this.has('done', done);
-  }
-
-  get messages(): string[] {
-    return this.told.all.flatMap(({ event, topic, payload }) =>
-      event === 'message' ? [`${topic}=${payload}`] : [],
-    );
-  }
-
-  #count(all: readonly Told[], event: Told['event']): number {
-    return all.filter((each) => each.event === event).length;
-  }
-}
-
-describe.each(Object.keys(SDKS))('%s on the local core', (sdk) => {
-  let folder = '';
-
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'aws-iot-sdk-'));
-    await writeFile(join(folder, 'package.json'), '{ "private": true }');
-    const wanted = `${sdk}@${SDKS[sdk as keyof typeof SDKS]}`;
-    // Without scripts: what aws-crt needs is in its package.
-    const flags = ['--no-audit', '--no-fund', '--ignore-scripts', '--silent'];
-    await promisify(execFile)('npm', ['install', ...flags, wanted], { cwd: folder, timeout: INSTALL_MS });
+async function start(): Promise<Place> {
+  const asked: CustomAuthorizerRequest[] = [];
+  const warnings: string[] = [];
+  const core = await startLocalIotCore({
+    authorizer(request) {
+      asked.push(request);
+      return request.parameters['key'] === TOKEN && request.signature === SIGNATURE;
+    },
+    onWarning: ({ message }) => warnings.push(message),
   });
+  afterThisTest(() => core.stop());
+  const peer = makeClient({ ...core.deviceOptions('peer'), ...IMPATIENT });
+  await peer.connect();
+  return { core, peer, asked, warnings };
+}
 
-  // What has failed above must not fail here once more.
-  afterAll(() => (folder === '' ? undefined : rm(folder, { recursive: true, force: true })));
+const TOKEN = 'open/sesame+1';
+/** Anything in Base64: whether it is the signature of the token is for an authorizer to say. */
+const SIGNATURE = 'ab+/cd==';
 
-  async function startProgram(core: LocalIotCore): Promise<Program> {
-    const credentials = await core.deviceCredentials('sdk');
-    const packages = join(folder, 'package.json');
-    const child = fork(
-      join(import.meta.dirname, `programs/${sdk}.mjs`),
-      [JSON.stringify({ ...credentials, packages })],
-      { execArgv: [], env: { PATH: process.env['PATH'] } },
-    );
-    afterThisTest(async () => {
-      child.kill('SIGKILL');
-      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-    });
-    return new Program(child);
-  }
+interface Way {
+  readonly sdk: Sdk;
+  readonly way: string;
+  /** How it signs in; and with what it must be refused. Without it there is a certificate. */
+  readonly signIn?: (core: LocalIotCore) => ProgramSignIn;
+  readonly wrong?: (core: LocalIotCore) => ProgramSignIn;
+  /** What the authorizer hears. */
+  readonly hears?: Partial<CustomAuthorizerRequest>;
+}
 
-  async function start(): Promise<{ core: LocalIotCore; program: Program; peer: IotClient }> {
-    const core = await startLocalIotCore({ onWarning: () => {} });
-    afterThisTest(() => core.stop());
-    const program = await startProgram(core);
-    const peer = makeClient({ ...core.deviceOptions('peer'), ...IMPATIENT });
-    await Promise.all([peer.connect(), program.has('connected')]);
-    return { core, program, peer };
-  }
+/** Temporary keys and lasting ones; with another's secret they are refused. */
+function keysWays(sdk: Sdk): Way[] {
+  return [true, false].map((sessionToken) => ({
+    sdk,
+    way: `keys ${sessionToken ? 'with' : 'without'} a session token`,
+    signIn: (core) => ({ kind: 'keys', ...core.issueCredentials({ sessionToken }) }),
+    wrong(core) {
+      const { secretAccessKey } = core.issueCredentials({ sessionToken });
+      return { kind: 'keys', ...core.issueCredentials({ sessionToken }), secretAccessKey };
+    },
+  }));
+}
 
-  it('exchanges messages with our client, both ways', async () => {
-    const { core, program, peer } = await start();
+const name = 'gate';
+const encoded = { token: encodeURIComponent(TOKEN), signature: encodeURIComponent(SIGNATURE) };
+const query = (token: string) =>
+  `?x-amz-customauthorizer-name=${name}&key=${token}&x-amz-customauthorizer-signature=${encoded.signature}`;
+const headers = (token: string) => ({
+  'x-amz-customauthorizer-name': name,
+  key: token,
+  'x-amz-customauthorizer-signature': SIGNATURE,
+});
+const parameters = (token: string) => ({
+  ...{ username: 'lamp', password: 'secret', name, signature: SIGNATURE, tokenKeyName: 'key', token },
+});
+
+const WAYS: readonly Way[] = [
+  { sdk: 'aws-iot-device-sdk', way: 'a certificate' },
+  ...keysWays('aws-iot-device-sdk'),
+  {
+    sdk: 'aws-iot-device-sdk',
+    way: 'a custom authorizer by customAuthQueryString (py:W20)',
+    signIn: () => ({ kind: 'query', query: query(encoded.token) }),
+    wrong: () => ({ kind: 'query', query: query('wrong') }),
+    hears: { name, signature: SIGNATURE, transport: 'webSocket' },
+  },
+  {
+    sdk: 'aws-iot-device-sdk',
+    way: 'a custom authorizer by customAuthHeaders',
+    signIn: () => ({ kind: 'headers', headers: headers(TOKEN) }),
+    wrong: () => ({ kind: 'headers', headers: headers('wrong') }),
+    hears: { name, signature: SIGNATURE, transport: 'webSocket' },
+  },
+  { sdk: 'aws-iot-device-sdk-v2', way: 'a certificate' },
+  ...keysWays('aws-iot-device-sdk-v2'),
+  ...(['authorizer', 'webSocketAuthorizer'] as const).map(
+    (kind): Way => ({
+      sdk: 'aws-iot-device-sdk-v2',
+      way: `a custom authorizer over ${kind === 'authorizer' ? 'MQTT with ALPN' : 'a WebSocket'}`,
+      signIn: () => ({ kind, ...parameters(encoded.token) }),
+      wrong: () => ({ kind, ...parameters('wrong') }),
+      hears: {
+        ...{ name, signature: SIGNATURE, username: 'lamp', password: Buffer.from('secret') },
+        transport: kind === 'authorizer' ? 'mqtt' : 'webSocket',
+      },
+    }),
+  ),
+];
+
+describe.each(WAYS)('$sdk on the local core, with $way', ({ sdk, signIn, hears }) => {
+  it('exchanges messages with our client, both ways, and comes back after its connection was dropped', async () => {
+    const { core, peer, asked } = await start();
+    const program = await SdkProgram.start(sdk, core, signIn?.(core));
+    await program.has('connected');
+    if (hears !== undefined) expect(asked).toMatchObject([{ clientId: 'sdk', ...hears }]);
     const inbox = new Inbox<Message>();
     await peer.subscribe('to/peer', { qos: 1 }, inbox.put);
     await program.do({ subscribe: 'to/sdk' });
@@ -104,23 +119,35 @@ describe.each(Object.keys(SDKS))('%s on the local core', (sdk) => {
     const [message] = await inbox.count(1);
     expect([message?.text(), message?.qos]).toEqual(['from the SDK', 1]);
     await program.has('message');
-    expect(program.messages).toEqual(['to/sdk=from our client']);
     expect(core.received.map(({ clientId, qos }) => [clientId, qos])).toEqual([
       ['sdk', 1],
       ['peer', 1],
     ]);
-  });
 
-  it('comes back after its connection was dropped, and gets its messages again', async () => {
-    const { core, program, peer } = await start();
-    await program.do({ subscribe: 'to/sdk' });
     await core.faults.dropConnections({ clientId: 'sdk' });
     await program.has('disconnected');
     await program.has('connected', 2);
     const filters = () => core.clients.find(({ clientId }) => clientId === 'sdk')?.subscriptions ?? [];
     await core.when(() => filters().length === 1);
     await peer.publish('to/sdk', 'welcome back', { qos: 1 });
-    await program.has('message');
-    expect(program.messages).toEqual(['to/sdk=welcome back']);
+    await program.told.until((all) => all.some(({ payload }) => payload === 'welcome back'));
+    // The cut may have come before its PUBACK: then it gets the first one again.
+    expect([...new Set(program.messages)]).toEqual(['to/sdk=from our client', 'to/sdk=welcome back']);
+  });
+});
+
+const KEPT_OUT = WAYS.filter(({ wrong }) => wrong !== undefined);
+describe.each(KEPT_OUT)('$sdk on the local core, with $way', ({ sdk, wrong, hears }) => {
+  it('is refused with a wrong secret', async () => {
+    const { core, warnings } = await start();
+    const program = await SdkProgram.start(sdk, core, wrong?.(core));
+    await program.told.until((all) => all.some(({ event }) => event === 'error' || event === 'disconnected'));
+    expect(program.told.all.map(({ event }) => event)).not.toContain('connected');
+    expect(warnings[0]).toMatch(
+      hears === undefined
+        ? /403: The request signature we calculated does not match/
+        : /the authorizer said no/,
+    );
+    expect(core.clients.map(({ clientId }) => clientId)).toEqual(['peer']);
   });
 });

@@ -1,10 +1,26 @@
 // The AWS IoT Device SDK for JavaScript, version 2, with its client for MQTT 3.1.1.
 import { createRequire } from 'node:module';
-import { ca, cert, clientId, endpoint, key, obey, packages, port, tell } from './control.mjs';
+import { ca, clientId, endpoint, obey, packages, port, region, signIn, tell } from './control.mjs';
 
-const { iot, mqtt } = createRequire(packages)('aws-iot-device-sdk-v2');
+const { auth, iot, mqtt } = createRequire(packages)('aws-iot-device-sdk-v2');
+const { AwsIotMqttConnectionConfigBuilder: Builder } = iot;
 
-const config = iot.AwsIotMqttConnectionConfigBuilder.new_mtls_builder(cert, key)
+function authorized(builder, { username, name, signature, password, tokenKeyName, token }) {
+  return builder.with_custom_authorizer(username, name, signature, password, tokenKeyName, token);
+}
+
+const SIGN_INS = {
+  certificate: ({ cert, key }) => Builder.new_mtls_builder(cert, key),
+  keys: ({ accessKeyId, secretAccessKey, sessionToken }) =>
+    Builder.new_with_websockets({
+      region,
+      credentials_provider: auth.AwsCredentialsProvider.newStatic(accessKeyId, secretAccessKey, sessionToken),
+    }),
+  authorizer: (parameters) => authorized(Builder.new_default_builder(), parameters),
+  webSocketAuthorizer: (parameters) => authorized(Builder.new_builder_for_websocket(), parameters),
+};
+
+const config = SIGN_INS[signIn.kind](signIn)
   .with_certificate_authority(ca)
   .with_endpoint(endpoint)
   .with_port(port)
@@ -24,5 +40,7 @@ obey({
     ),
   publish: (topic, payload) => connection.publish(topic, payload, mqtt.QoS.AtLeastOnce),
 });
-await connection.connect();
-tell('connected');
+connection.connect().then(
+  () => tell('connected'),
+  ({ message }) => tell('error', { message }),
+);

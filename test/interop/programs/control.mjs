@@ -1,7 +1,7 @@
 // How a program is told what to do and tells what happened: over the IPC channel of its parent, which also ends it.
 
-/** The packages that the suite has installed, and where the broker is. */
-export const { packages, endpoint, port, clientId, ca, cert, key } = JSON.parse(process.argv[2]);
+/** The packages that the suite has installed, where the broker is, and how to sign in to it. */
+export const { packages, endpoint, port, region, clientId, ca, signIn } = JSON.parse(process.argv[2]);
 
 export function tell(event, facts = {}) {
   process.send({ event, ...facts });
