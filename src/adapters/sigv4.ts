@@ -1,6 +1,12 @@
 import { isRegion, regionOf } from '../protocol/aws-region.ts';
 import { describe, type IotError, invalid } from '../protocol/errors.ts';
-import type { Authentication, ConnectTarget, OpenStream, SignInContext } from './authentication.ts';
+import type {
+  Authentication,
+  ConnectTarget,
+  OpenedStream,
+  OpenStream,
+  SignInContext,
+} from './authentication.ts';
 import type { AwsCredentials, CredentialSource } from './aws-credentials.ts';
 import type { SignUpgrade } from './upgrade-signer.ts';
 import { hostHeader, type OpenWebSocket, type WebSocketDialer } from './web-socket.ts';
@@ -56,18 +62,38 @@ class SigV4 implements Authentication {
   async signIn(context: SignInContext): Promise<OpenStream> {
     const { source, dialer, needsNewKeys = wereRefused } = this.#parts;
     const { signal, clock, previous } = context;
-    // Judged by the server's clock, as far as it is known: it is the one that keys end by.
-    const now = (): number => context.wallClock() + this.#skewMs;
     const forceRefresh = previous !== undefined && needsNewKeys(previous);
-    const credentials = await source.get({ forceRefresh, signal, clock, wallClock: now });
+    const wallClock = this.#serverClock(context);
+    const credentials = await source.get({ forceRefresh, signal, clock, wallClock });
     const openWebSocket = await dialer.prepare(context);
-    return async (dialing) => {
-      const path = await this.#sign(context, credentials, now());
-      const opened = await this.#open(openWebSocket, path, context, dialing);
-      const { expiration } = credentials;
-      const expiry = source.isRenewable ? expiration?.getTime() : undefined;
-      return { ...opened, lifetimeMs: () => lifetimeMs(expiry, now()) };
+    return (dialing) => this.#dial(context, credentials, openWebSocket, dialing);
+  }
+
+  /** What it returns is kept as long as the line, and so must know nothing of the keys. */
+  async #dial(
+    context: SignInContext,
+    credentials: AwsCredentials,
+    openWebSocket: OpenWebSocket,
+    signal: AbortSignal,
+  ): Promise<OpenedStream> {
+    const now = this.#serverClock(context);
+    const { expiration } = credentials;
+    const path = await this.#sign(context, credentials, now());
+    const serverTime = (epochMs: number): void => this.#learnTime(epochMs - context.wallClock());
+    const opened = await openWebSocket(path, { signal, serverTime });
+    return {
+      ...opened,
+      lifetimeMs: lifetimeUntil(this.#parts.source.isRenewable ? expiration : undefined, now),
     };
+  }
+
+  /** The time by the server's clock, as far as that is known: signatures are judged by it, and keys end by it. */
+  #serverClock({ wallClock }: SignInContext): () => number {
+    return () => wallClock() + this.#skewMs;
+  }
+
+  #learnTime(skewMs: number): void {
+    this.#skewMs = Math.abs(skewMs) > TOLERATED_SKEW_MS ? skewMs : 0;
   }
 
   #sign(target: ConnectTarget, credentials: AwsCredentials, time: number): Promise<string> {
@@ -79,16 +105,6 @@ class SigV4 implements Authentication {
       ...(expiresInSeconds === undefined ? {} : { expiresInSeconds }),
     };
     return this.#parts.sign(request, credentials);
-  }
-
-  #open(open: OpenWebSocket, path: string, { wallClock }: SignInContext, signal: AbortSignal) {
-    return open(path, {
-      signal,
-      serverTime: (epochMs) => {
-        const skewMs = epochMs - wallClock();
-        this.#skewMs = Math.abs(skewMs) > TOLERATED_SKEW_MS ? skewMs : 0;
-      },
-    });
   }
 
   #regionFor({ endpoint }: ConnectTarget): string {
@@ -109,12 +125,13 @@ class SigV4 implements Authentication {
 
 const wereRefused = ({ recovery }: IotError): boolean => recovery === 'reauthenticate';
 
-function lifetimeMs(expiry: number | undefined, now: number): number {
+/** How long a line may last whose keys end then, asked at any time. */
+const lifetimeUntil = (expiration: Date | undefined, now: () => number) => (): number => {
   const longest = LONGEST_LIFE_MS - LIFE_MARGIN_MS;
-  if (expiry === undefined) return longest;
-  const leftMs = expiry - now;
+  if (expiration === undefined) return longest;
+  const leftMs = expiration.getTime() - now();
   return Math.max(0, Math.min(longest, leftMs - Math.min(EXPIRY_MARGIN_MS, leftMs / 5)));
-}
+};
 
 /** Sign-in by Signature Version 4 over a WebSocket, from the parts that a platform has for it. Checks the options. */
 export function createSigV4(

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import aws4 from 'aws4';
+import { describe, expect, it, vi } from 'vitest';
 import { signWithAws4 } from '../../src/adapters/aws4-signer.ts';
 import { signWithAws4fetch } from '../../src/adapters/aws4fetch-signer.ts';
 import type { SignUpgrade, UpgradeRequest } from '../../src/adapters/upgrade-signer.ts';
@@ -101,4 +102,11 @@ describe.each(signers)('the signer with %s', (_name, sign) => {
     expect(signatureOf(await sign(requestOf(vector), other))).not.toBe(vector.expected.signature);
     expect(signatureOf(await sign(requestOf(vector), vector.input))).toBe(vector.expected.signature);
   });
+});
+
+it('the signer with aws4 does not go through its cache, which holds each secret for the whole process (sec:S-9)', async () => {
+  using caching = vi.spyOn(aws4.RequestSigner.prototype, 'signature');
+  const vector = named('static-us-east-1-no-expires');
+  await signWithAws4(requestOf(vector), vector.input);
+  expect(caching).not.toHaveBeenCalled();
 });

@@ -1,5 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { inspect } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import type { Authentication, SignInContext } from '../../src/adapters/authentication.ts';
 import type { AwsCredentials, CredentialSource } from '../../src/adapters/aws-credentials.ts';
@@ -341,4 +343,20 @@ describe('what is shown', () => {
     expect(message).toContain('secretAccessKey');
     expect(message).not.toMatch(/canary/i);
   });
+});
+
+it('keys are not kept while the line lives (sec:S-9)', async () => {
+  let given: WeakRef<AwsCredentials> | undefined;
+  const get = (): Promise<AwsCredentials> => {
+    const keys = { accessKeyId: 'AKID', secretAccessKey: 'SECRET', expiration: new Date(NOON + HOUR_MS) };
+    given = new WeakRef(keys);
+    return Promise.resolve(keys);
+  };
+  const world = new World({}, { sign: () => Promise.resolve('/mqtt'), source: { isRenewable: true, get } });
+  const opened = await world.attempt();
+  await new Promise((resolve) => setImmediate(resolve));
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  expect(given?.deref()).toBeUndefined();
+  expect(opened.lifetimeMs?.()).toBe(56 * MINUTE_MS);
 });

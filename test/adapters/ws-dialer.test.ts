@@ -417,6 +417,69 @@ describe('a line over WebSocket', () => {
   });
 });
 
+describe('the stream of a WebSocket', () => {
+  /** The stream alone, so that a test decides what is read and written. */
+  async function opened() {
+    front.onUpgrade = () => {};
+    const { signal } = new AbortController();
+    const open = await wsDialer.prepare({
+      ...{ endpoint: 'localhost', port: front.port, ca: authority.cert },
+      ...{ signal, wallClock: Date.now, clock: new VirtualClock() },
+    });
+    const opening = open('/mqtt', { signal });
+    const there = (await front.upgrade(0)).accept();
+    const { stream, bytesRead } = await opening;
+    onTestFinished(() => void stream.destroy());
+    return { stream, bytesRead, there };
+  }
+
+  it('reads no more than is wanted, and all of it later', async () => {
+    const { stream, there } = await opened();
+    const many = 300;
+    for (let i = 0; i < many; i++) there.send(Buffer.alloc(65_536));
+    for (let i = 0; i < 50; i++) await turn();
+    expect(stream.readableLength).toBeLessThan(1_000_000);
+    expect(there.bufferedAmount).toBeGreaterThan(1_000_000);
+    let bytes = 0;
+    stream.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+    });
+    while (bytes < many * 65_536) await turn();
+    expect(bytes).toBe(many * 65_536);
+  });
+
+  it('tells when the other side takes no more, and when it does again', async () => {
+    const { stream, there } = await opened();
+    there.pause();
+    while (stream.write(Buffer.alloc(262_144)) || stream.writableLength < 8_000_000) await turn();
+    expect(stream.writableNeedDrain).toBe(true);
+    let bytes = 0;
+    there.on('message', (frame: Buffer) => {
+      bytes += frame.length;
+    });
+    there.resume();
+    await once(stream, 'drain');
+    expect(stream.writableLength).toBe(0);
+    while (bytes % 262_144 !== 0 || bytes < 8_000_000) await turn();
+  });
+
+  it('counts what came over TCP, TLS and frames included', async () => {
+    const { stream, bytesRead, there } = await opened();
+    const before = bytesRead();
+    there.send(Buffer.alloc(1_000));
+    await once(stream, 'readable');
+    expect(bytesRead() - before).toBeGreaterThan(1_000);
+  });
+
+  it('destroyed, it takes the socket with it, and an error that comes then is nobody’s', async () => {
+    const { stream, there } = await opened();
+    there.send(Buffer.of(1));
+    stream.destroy();
+    await closed(there);
+    expect(stream.destroyed).toBe(true);
+  });
+});
+
 describe('the end of a line over WebSocket', () => {
   it.each([1000, 1001, 1011])('a close frame %i: closed, and answered', async (code) => {
     using connection = await live();
