@@ -203,11 +203,14 @@ export class Broker {
   async #authenticate(client: Client, signIn: ConnectSignIn): Promise<boolean> {
     const connection = this.#connectionOf(client);
     connection.clientId = client.id;
-    const isLetIn = await this.#ports.letsIn(connection, signIn);
-    if (!isLetIn) connection.endReason ??= 'AUTH_ERROR';
+    if (!(await this.#ports.letsIn(connection, signIn))) {
+      connection.endReason ??= 'AUTH_ERROR';
+      return false;
+    }
     // Who left while the question was open takes nobody's place.
-    else if (!client.closed) await this.#takeOver(connection);
-    return isLetIn;
+    if (connection.unsigned !== undefined && connection.hasLeft) return false;
+    await this.#takeOver(connection);
+    return true;
   }
 
   /**

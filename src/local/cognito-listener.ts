@@ -75,8 +75,11 @@ export class CognitoListener {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const text = await bodyOf(request);
-    // Its connection ended on the way.
-    if (text === undefined) return;
+    if (text === undefined) {
+      // Too long, or its connection ended on the way.
+      response.writeHead(413, { Connection: 'close' }).end();
+      return;
+    }
     const { status, body } = this.#outcome(request, text);
     response.writeHead(status, { 'Content-Type': CONTENT_TYPE, 'x-amzn-RequestId': randomUUID() });
     response.end(JSON.stringify(body));

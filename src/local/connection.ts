@@ -66,6 +66,7 @@ export class Connection {
   readonly #toClient: Lane;
   #taken: (() => void) | undefined;
   #inputEnded = false;
+  #endPassed = false;
   #brokerGone = false;
 
   constructor(
@@ -126,6 +127,11 @@ export class Connection {
     return !this.#stream.destroyed;
   }
 
+  /** Whether the broker could know that nothing more comes: it does not look while it waits for an authorizer. */
+  get hasLeft(): boolean {
+    return this.#endPassed || this.brokerEnd.destroyed;
+  }
+
   /** Resets the socket and tells the broker, now: nothing is held back, nothing more is delivered. */
   cut(): void {
     this.#toClient.stop();
@@ -157,11 +163,16 @@ export class Connection {
     const { packet, facts, bytes } = entry;
     const verdict = ruled === 'pass' ? this.#ports.admit(this, facts) : ruled;
     this.#record(packet, verdict);
-    if (verdict === 'pass' && packet.packet === 'end') this.brokerEnd.push(null);
+    if (verdict === 'pass' && packet.packet === 'end') this.#passEnd();
     else if (verdict === 'pass' && !this.brokerEnd.push(bytes)) this.#toBroker.block();
     else if (typeof verdict === 'object') this.#answer(verdict.answer);
     else if (verdict === 'close') this.brokerEnd.destroy();
   };
+
+  #passEnd(): void {
+    this.#endPassed = true;
+    this.brokerEnd.push(null);
+  }
 
   readonly #carryToClient = ({ packet, bytes }: Entry, verdict: Exclude<Verdict, 'wait'>): void => {
     this.#record(packet, verdict);

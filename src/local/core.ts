@@ -1,5 +1,6 @@
 import type { Authentication } from '../adapters/authentication.ts';
 import type { AwsCredentials } from '../adapters/aws-credentials.ts';
+import { type CustomAuthorizerOptions, customAuthorizer } from '../adapters/custom-authorizer.ts';
 import { sigV4 } from '../adapters/node-sigv4.ts';
 import { plainTcp } from '../adapters/plain-tcp.ts';
 import { Changes } from '../protocol/changes.ts';
@@ -248,6 +249,15 @@ export class LocalIotCore {
   /** The options of a client of MQTT over WebSocket, with temporary keys of this core that it renews. */
   webSocketOptions(clientId: string): LocalClientOptions {
     const auth = sigV4({ credentials: () => this.issueCredentials(), region: REGION });
+    return { endpoint: ENDPOINT, port: this.webSocketPort, clientId, ca: this.ca, auth };
+  }
+
+  /**
+   * The options of a client that the `authorizer` of this core decides about: MQTT in TLS, or with `webSocket: true` over a
+   * WebSocket.
+   */
+  authorizerOptions(clientId: string, options: CustomAuthorizerOptions): LocalClientOptions {
+    const auth = customAuthorizer(options);
     return { endpoint: ENDPOINT, port: this.webSocketPort, clientId, ca: this.ca, auth };
   }
 

@@ -78,9 +78,12 @@ describe('the local core', () => {
     const core = await startLocalIotCore();
     expect(core.plainPort).toBeUndefined();
     expect(() => core.plainOptions('lamp')).toThrow(/plainPort/);
-    const addresses = listeningAt(core.port);
-    expect(addresses).toContain(LOOPBACK_4);
-    expect(addresses.filter((address) => address !== LOOPBACK_4 && address !== LOOPBACK_6)).toEqual([]);
+    const cognitoPort = Number(new URL(core.cognito.endpoint).port);
+    for (const port of [core.port, core.webSocketPort, cognitoPort]) {
+      const addresses = listeningAt(port);
+      expect(addresses).toContain(LOOPBACK_4);
+      expect(addresses.filter((address) => address !== LOOPBACK_4 && address !== LOOPBACK_6)).toEqual([]);
+    }
     await core.stop();
   });
 
@@ -110,7 +113,9 @@ describe('the local core', () => {
 
   it('fails when its port is taken, and leaves nothing behind', async () => {
     const core = await startCore();
-    await expect(startLocalIotCore({ port: core.port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    for (const name of ['port', 'plainPort', 'webSocketPort', 'cognitoPort']) {
+      await expect(startLocalIotCore({ [name]: core.port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    }
   });
 
   it('listens at the second try when its port was taken at the first', async () => {
@@ -127,6 +132,11 @@ describe('the local core', () => {
 
   it.each([
     [{ port: 70_000 }, /port must be a whole number/],
+    [{ webSocketPort: '1' }, /webSocketPort must be a whole number/],
+    [{ cognitoPort: -1 }, /cognitoPort must be a whole number/],
+    [{ credentialLifetimeSeconds: 0 }, /credentialLifetimeSeconds must be a number of seconds/],
+    [{ authorizer: true }, /authorizer must be a function; given: true/],
+    [{ onWarning: undefined }, /onWarning must be left out or given/],
     [{ prot: 1 }, /options must be made of port/],
     [null, /options must be an object; given: null/],
     [{ limits: { payloadBytes: -1 } }, /limits\.payloadBytes must be/],

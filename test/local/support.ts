@@ -9,6 +9,7 @@ import {
   type LocalIotCoreWarning,
   startLocalIotCore,
 } from '../../src/local/index.ts';
+import { signedPath } from './upgrade.ts';
 
 const cleanUps: (() => Promise<unknown> | undefined)[] = [];
 
@@ -56,6 +57,16 @@ export async function connectDevice(
   const { endpoint, port, ca, cert, key } = await core.deviceCredentials(clientId);
   const tls = { protocol: 'mqtts', host: endpoint, port, ca, cert, key } as const;
   return connected(keep(mqtt.connect({ ...tls, clientId, ...ONCE, ...options })));
+}
+
+/** A client of MQTT over WebSocket, once it is connected. */
+export function connectWebSocket(
+  core: LocalIotCore,
+  clientId: string,
+  options: IClientOptions = {},
+): Promise<MqttClient> {
+  const url = `wss://localhost:${core.webSocketPort}${signedPath(core)}`;
+  return connected(keep(mqtt.connect(url, { ca: core.ca, clientId, ...ONCE, ...options })));
 }
 
 /** A socket that has sent these packets and reads nothing: it neither pings nor acknowledges. */
