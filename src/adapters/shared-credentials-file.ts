@@ -55,7 +55,8 @@ export function parseProfiles(text: string): Profiles {
   let settings: Map<string, string> | undefined;
   /** How far the setting is indented that what follows may be a part of. */
   let parentIndent = Number.POSITIVE_INFINITY;
-  for (const line of text.replace(/^\uFEFF/, '').split(/\r\n|\r|\n/)) {
+  for (const line of text.split(/\r\n|\r|\n/)) {
+    // A byte order mark is a blank too.
     const content = withoutComment(line).trim();
     const section = /^\[(.*)\]$/.exec(content)?.[1]?.trim();
     if (section !== undefined) {

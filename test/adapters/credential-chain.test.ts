@@ -3,6 +3,7 @@ import { chmod, rm, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { fromNodeProviderChain } from '@aws-sdk/credential-providers';
 import { describe, expect, test, vi } from 'vitest';
 import type { AwsCredentials, CredentialProvider } from '../../src/adapters/aws-credentials.ts';
 import { nodeCredentialSource } from '../../src/adapters/credential-chain.ts';
@@ -17,6 +18,9 @@ import {
 } from '../support/credential-world.ts';
 import { compiledUrl, withProcesses } from '../support/store-process.ts';
 
+// As it is, and counted: it finds by itself what the environment and the file have, so it would hide that we do not.
+vi.mock('@aws-sdk/credential-providers', { spy: true });
+
 const world = useEmptyEnvironment();
 
 interface Parts {
@@ -26,6 +30,16 @@ interface Parts {
 }
 
 const found = (given?: Parts) => nodeCredentialSource(given as AwsCredentials | undefined).get(question());
+
+const sdkWasAsked = () => vi.mocked(fromNodeProviderChain).mock.calls.length;
+
+/** The same, and the AWS SDK had no part in it. */
+async function foundByUs(given?: Parts) {
+  const before = sdkWasAsked();
+  const credentials = await found(given);
+  expect(sdkWasAsked()).toBe(before);
+  return credentials;
+}
 
 function setEnvironment(parts: Parts): void {
   vi.stubEnv('AWS_ACCESS_KEY_ID', parts.accessKeyId);
@@ -48,16 +62,16 @@ async function useHome(home: string, text: string): Promise<void> {
   vi.stubEnv('HOME', join(world.folder, home));
 }
 
-/** The AWS SDK runs this program for its keys: they are of `n1` the first time, then of `n2`, … */
+/** The AWS SDK runs this program for its keys: with the name `n` they are of `n1` the first time, then of `n2`. */
 async function useProcess(name: string): Promise<void> {
-  for (const place of ['n1', 'n2']) {
+  for (const place of [`${name}1`, `${name}2`]) {
     const { accessKeyId, secretAccessKey, sessionToken } = withToken(place);
     const parts = { AccessKeyId: accessKeyId, SecretAccessKey: secretAccessKey, SessionToken: sessionToken };
     const expiration = new Date(Date.now() + 3_600_000).toISOString();
     const answer = { Version: 1, ...parts, Expiration: expiration };
     await world.file(`${name}/${place}.json`, JSON.stringify(answer));
   }
-  const script = 'cd "$(dirname "$0")"; echo >> count; cat "n$(grep -c "" count).json"';
+  const script = `cd "$(dirname "$0")"; echo >> count; cat "${name}$(grep -c "" count).json"`;
   const program = await world.file(`${name}/process.sh`, script);
   const config = await world.file(`${name}/config`, `[default]\ncredential_process = sh "${program}"\n`);
   vi.stubEnv('AWS_CONFIG_FILE', config);
@@ -97,8 +111,10 @@ describe('the default order', () => {
         for (const [givenName, given] of [['left out', undefined], ...Object.entries(states)] as const) {
           const which = `given: ${givenName}; environment: ${environmentName}; file: ${fileName}`;
           const expected = model([given?.('given') ?? {}, environment('env'), file('file')]);
+          const asked = sdkWasAsked();
           const outcome = await found(given?.('given')).catch(({ code }: { code: unknown }) => code);
           expect(outcome, which).toEqual(expected ?? 'CREDENTIALS_NOT_FOUND');
+          expect(sdkWasAsked() - asked, which).toBe(expected === undefined ? 1 : 0);
           combinations++;
         }
       }
@@ -135,9 +151,9 @@ describe('the default order', () => {
     const parts = (place: string) => keysOf(place);
     await useHome('named', profile('default', parts('default')) + profile('work', parts('work')));
     vi.stubEnv('AWS_PROFILE', 'work');
-    expect(await found()).toEqual(keysOf('work'));
+    expect(await foundByUs()).toEqual(keysOf('work'));
     vi.stubEnv('AWS_PROFILE', '');
-    expect(await found()).toEqual(keysOf('default'));
+    expect(await foundByUs()).toEqual(keysOf('default'));
     vi.stubEnv('AWS_PROFILE', 'home');
     expect(await failureOf(found())).toMatchObject({
       message: expect.stringMatching(/; profile "home" of ".*": it has no such profile; /) as string,
@@ -147,9 +163,9 @@ describe('the default order', () => {
   test('AWS_SHARED_CREDENTIALS_FILE says which file; empty, it is the usual one', async () => {
     await useHome('usual', profile('default', keysOf('usual')));
     vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', await world.file('mine', profile('default', keysOf('mine'))));
-    expect(await found()).toEqual(keysOf('mine'));
+    expect(await foundByUs()).toEqual(keysOf('mine'));
     vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', '');
-    expect(await found()).toEqual(keysOf('usual'));
+    expect(await foundByUs()).toEqual(keysOf('usual'));
     vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', join(world.folder, 'missing'));
     expect((await failureOf(found())).message).toMatch(/"[^"]*missing": there is no such file/);
   });
@@ -162,13 +178,13 @@ describe('the default order', () => {
   test('py:W10 skips a source whose token is the text "None", as the AWS command line prints none', async () => {
     await useHome('none', profile('default', keysOf('file')));
     setEnvironment({ ...keysOf('env'), sessionToken: 'None' });
-    expect(await found()).toEqual(keysOf('file'));
+    expect(await foundByUs()).toEqual(keysOf('file'));
   });
 
   test('takes what stands in the environment without the blanks around it', async () => {
     const { accessKeyId, secretAccessKey } = keysOf('env');
     setEnvironment({ accessKeyId: ` ${accessKeyId}`, secretAccessKey: `${secretAccessKey}\r\n` });
-    expect(await found()).toEqual(keysOf('env'));
+    expect(await foundByUs()).toEqual(keysOf('env'));
   });
 
   test('names every place it looked at, what is missing there, and what helps; no value, no line', async () => {
@@ -207,7 +223,7 @@ describe('the default order', () => {
     const { message } = await failureOf(found());
     expect(message).toContain(': it cannot be read (ENOTDIR); @aws-sdk/credential-providers found none');
     setEnvironment(keysOf('env'));
-    expect(await found()).toEqual(keysOf('env'));
+    expect(await foundByUs()).toEqual(keysOf('env'));
   });
 
   test('sec:S-5 warns once of a file that others can read', async () => {
@@ -231,16 +247,16 @@ describe('what the AWS SDK adds', () => {
     const source = nodeCredentialSource(undefined);
     expect(await source.get(question())).toEqual(keysOf('file'));
     await rm(join(world.folder, 'last/.aws'), { recursive: true });
-    expect(await source.get(question())).toMatchObject(withToken('n1'));
+    expect(await source.get(question())).toMatchObject(withToken('last1'));
   });
 
   test('is kept until it is to be renewed; keys that were refused are not given again', async () => {
     await useProcess('kept');
     const source = nodeCredentialSource(undefined);
-    expect(await source.get(question())).toMatchObject(withToken('n1'));
-    expect(await source.get(question())).toMatchObject(withToken('n1'));
-    expect(await source.get(question({ forceRefresh: true }))).toMatchObject(withToken('n2'));
-    expect(await source.get(question())).toMatchObject(withToken('n2'));
+    expect(await source.get(question())).toMatchObject(withToken('kept1'));
+    expect(await source.get(question())).toMatchObject(withToken('kept1'));
+    expect(await source.get(question({ forceRefresh: true }))).toMatchObject(withToken('kept2'));
+    expect(await source.get(question())).toMatchObject(withToken('kept2'));
   });
 
   test('that knows where to get keys, and does not get them, is a reason of its own', async () => {
@@ -259,13 +275,13 @@ describe('what the AWS SDK adds', () => {
     const pipe = join(world.folder, 'pipe');
     await promisify(execFile)('mkfifo', [pipe]);
     const config = await world.file('hangs', `[default]\ncredential_process = cat "${pipe}"\n`);
-    vi.stubEnv('AWS_CONFIG_FILE', config);
     // Without a home there is no file to wait for: the AWS SDK is asked within the call.
     vi.stubEnv('HOME', '');
     const source = nodeCredentialSource(undefined);
     const clock = new VirtualClock();
+    const get = () => source.get(question({ clock, forceRefresh: true }));
     const hangs = async (): Promise<void> => {
-      const failure = failureOf(source.get(question({ clock })));
+      const failure = failureOf(get());
       await vi.waitFor(() => expect(programs()).toBe(1));
       clock.advance(10_000);
       expect(await failure).toMatchObject({
@@ -273,12 +289,16 @@ describe('what the AWS SDK adds', () => {
         message: 'the default order of credentials did not answer within 10 seconds',
       });
     };
+    await useProcess('before');
+    expect(await get()).toMatchObject(withToken('before1'));
+    clock.advance(300_000);
+    vi.stubEnv('AWS_CONFIG_FILE', config);
     await hangs();
-    await useProcess('answers');
+    await useProcess('after');
     await hangs();
     clock.advance(280_000);
     await hangs();
-    expect(await source.get(question({ clock }))).toMatchObject(withToken('n1'));
+    expect(await get()).toMatchObject(withToken('after1'));
     await writeFile(pipe, '');
   });
 });

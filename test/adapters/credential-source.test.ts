@@ -188,6 +188,14 @@ describe('a provider', () => {
     expect(error.stack).not.toContain(CANARY);
   });
 
+  test('is known by the code of its error when that has no words', async () => {
+    const thrown = Object.assign(new AggregateError([new Error('one'), new Error('two')]), {
+      code: 'ETIMEDOUT',
+    });
+    const { message } = await failureOf(provider(failing(thrown)).get(question()));
+    expect(message).toBe('the credential provider failed: AggregateError: "ETIMEDOUT"');
+  });
+
   test('has its error cut and escaped', async () => {
     const thrown = new Error(`\u001b[31mno ${'very '.repeat(30)}luck\n`);
     const { message } = await failureOf(provider(failing(thrown)).get(question()));
