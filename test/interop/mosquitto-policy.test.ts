@@ -1,10 +1,17 @@
 // What mosquitto refuses, and how its answer reads here.
-import { pbkdf2Sync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 
 import { type IotClient, type Message, plainTcp } from '../../src/index.ts';
 import { Mosquitto } from '../support/mosquitto.mjs';
-import { afterThisTest, IMPATIENT, Inbox, makeClient, nextReason, startMosquitto } from './support.ts';
+import {
+  afterThisTest,
+  hashed,
+  IMPATIENT,
+  Inbox,
+  makeClient,
+  nextReason,
+  startMosquitto,
+} from './support.ts';
 
 const ACL = ['user lamp', 'topic readwrite allowed/#', 'user watcher', 'topic read #'].join('\n');
 
@@ -132,10 +139,3 @@ describe.each([4, 5] as const)(
     });
   },
 );
-
-/** As mosquitto_passwd writes it: kind, iterations, a salt of twelve bytes, PBKDF2 with SHA-512. */
-function hashed(password: string): string {
-  const salt = Buffer.from('twelve bytes');
-  const hash = pbkdf2Sync(password, salt, 101, 64, 'sha512');
-  return `$7$101$${salt.toString('base64')}$${hash.toString('base64')}`;
-}

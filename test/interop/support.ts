@@ -1,3 +1,4 @@
+import { pbkdf2Sync } from 'node:crypto';
 import { inspect } from 'node:util';
 import { afterEach } from 'vitest';
 
@@ -77,6 +78,13 @@ export function makeClient(options: IotClientOptions): IotClient {
   const client = createIotClient(options);
   cleanUps.push(() => client.close({ flushTimeoutMs: 100 }));
   return client;
+}
+
+/** A password as mosquitto_passwd writes it: kind, iterations, a salt of twelve bytes, PBKDF2 with SHA-512. */
+export function hashed(password: string): string {
+  const salt = Buffer.from('twelve bytes');
+  const hash = pbkdf2Sync(password, salt, 101, 64, 'sha512');
+  return `$7$101$${salt.toString('base64')}$${hash.toString('base64')}`;
 }
 
 /** Below the time that a test has: whoever waits in vain then says what came. */

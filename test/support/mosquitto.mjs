@@ -185,7 +185,7 @@ const TLS_SETTINGS = [
  *
  * @returns {Promise<number>}
  */
-async function freePort() {
+export async function freePort() {
   const port = randomInt(10_000, 32_768);
   const server = net.createServer().listen(port, '127.0.0.1');
   try {
