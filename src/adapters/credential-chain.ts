@@ -81,11 +81,9 @@ class NodeDefaultOrder implements DefaultOrder {
     const { settings, readableByOthers } = reading;
     const parts = partsOf(IN_FILE, (name) => settings.get(name));
     const finding = findingOf(place, parts, IN_FILE);
-    if ('credentials' in finding && readableByOthers && !this.#warned.has(path)) {
+    if (warn !== undefined && 'credentials' in finding && readableByOthers && !this.#warned.has(path)) {
       this.#warned.add(path);
-      warn?.(
-        `the credentials file ${path} can be read by other users of this device; \`chmod 600\` mends it`,
-      );
+      warn(`the credentials file ${path} can be read by other users of this device; \`chmod 600\` mends it`);
     }
     return finding;
   }

@@ -232,9 +232,9 @@ describe('the default order', () => {
     await chmod(path, 0o644);
     const source = nodeCredentialSource(undefined);
     const warn = vi.fn();
-    await source.get(question({ warn }));
-    await source.get(question({ warn }));
     await source.get(question());
+    await source.get(question({ warn }));
+    await source.get(question({ warn }));
     const warning = `the credentials file ${path} can be read by other users of this device; \`chmod 600\` mends it`;
     expect(warn.mock.calls).toEqual([[warning]]);
   });

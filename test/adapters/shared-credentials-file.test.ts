@@ -1,6 +1,7 @@
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, test, vi } from 'vitest';
 import {
   parseProfiles,
@@ -126,7 +127,7 @@ describe('a credentials file', () => {
 
   test('is not waited for when it is a pipe', async () => {
     const pipe = join(world.folder, 'pipe');
-    execFileSync('mkfifo', [pipe]);
+    await promisify(execFile)('mkfifo', [pipe]);
     expect(await readProfile(pipe, 'default', signal)).toEqual({ none: 'it is not a regular file' });
   });
 
