@@ -1,6 +1,6 @@
 import { describe } from '../protocol/errors.ts';
-import type { LocalIotCoreWarning } from './policy.ts';
 import { type QueryParameters, readQuery } from './query.ts';
+import type { LocalIotCoreWarning } from './warning.ts';
 
 /** What a custom authorizer is asked, as AWS IoT Core would ask its Lambda. */
 export interface CustomAuthorizerRequest {

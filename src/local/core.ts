@@ -21,9 +21,10 @@ import { type LocalIotCoreLimits, limitsFrom } from './limits.ts';
 import { Lines, type OpenConnection } from './lines.ts';
 import { Listener, type ListenerPorts } from './listener.ts';
 import { checkOptions, type LocalIotCoreOptions } from './options.ts';
-import { type LocalIotCoreWarning, Policy } from './policy.ts';
+import { Policy } from './policy.ts';
 import { SigV4Verifier } from './sigv4-verifier.ts';
 import { Tap } from './tap.ts';
+import { emitWarning, type LocalIotCoreWarning } from './warning.ts';
 import { WebSocketListener } from './web-socket-listener.ts';
 
 /** What a device needs to connect with mutual TLS. Certificate, key and CA are PEM. */
@@ -333,8 +334,4 @@ export class LocalIotCore {
 /** What is asked of a core that has stopped, or was stopped meanwhile. */
 function stopped(): IotError {
   return new IotError('CLOSED', 'the local IoT core was stopped');
-}
-
-function emitWarning({ message, code }: LocalIotCoreWarning): void {
-  process.emitWarning(message, { type: 'LocalIotCoreWarning', code });
 }

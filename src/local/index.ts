@@ -13,5 +13,6 @@ export type { LocalIotCoreLimits } from './limits.ts';
 export type { OpenConnection } from './lines.ts';
 export type { LocalIotCoreOptions } from './options.ts';
 export type { Direction, PacketKind, TappedPacket } from './packet.ts';
-export type { AuthorizeRequest, LocalIotCoreWarning } from './policy.ts';
+export type { AuthorizeRequest } from './policy.ts';
 export type { Hold, PacketMatch, Tap, TapRecord } from './tap.ts';
+export type { LocalIotCoreWarning } from './warning.ts';

@@ -2,7 +2,8 @@ import { invalid } from '../protocol/errors.ts';
 import type { CustomAuthorizer } from './authorizer.ts';
 import { checkLifetime } from './issued-credentials.ts';
 import type { LocalIotCoreLimits } from './limits.ts';
-import type { AuthorizeRequest, LocalIotCoreWarning } from './policy.ts';
+import type { AuthorizeRequest } from './policy.ts';
+import type { LocalIotCoreWarning } from './warning.ts';
 
 export interface LocalIotCoreOptions {
   /** The port for mutual TLS. @default 0, any free one */

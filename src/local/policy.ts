@@ -3,6 +3,7 @@ import type { Connection, DisconnectReason } from './connection.ts';
 import type { Verdict } from './gate.ts';
 import type { LocalIotCoreLimits } from './limits.ts';
 import { type PacketFacts, refusal, refusedSuback } from './packet.ts';
+import type { LocalIotCoreWarning } from './warning.ts';
 
 /** What a client wants to do, for `authorize` to allow or deny. */
 export interface AuthorizeRequest {
@@ -10,13 +11,6 @@ export interface AuthorizeRequest {
   readonly action: 'connect' | 'publish' | 'subscribe';
   /** The topic of a publish, the filter of a subscribe. */
   readonly topic: string | undefined;
-}
-
-/** Something that AWS IoT Core would not do, or does silently; told to the developer, once each time it happens. */
-export interface LocalIotCoreWarning {
-  readonly code: 'UNSUPPORTED' | 'REFUSED';
-  readonly message: string;
-  readonly clientId: string | undefined;
 }
 
 export interface PolicyPorts {
