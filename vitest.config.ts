@@ -6,6 +6,9 @@ const packageTests = ['test/package/**/*.test.ts'];
 /** Tests that need what others have built, installed beside us: `npm run test:interop`. */
 const interopTests = ['test/interop/**/*.test.ts'];
 
+/** Tests that need the registry and Chromium: `npm run test:browser`. */
+const browserTests = ['test/browser/**/*.test.ts'];
+
 /** Tests of what users start: they need the package as it is built. */
 const builtTests = ['test/cli/**/*.test.ts', 'test/examples/**/*.test.ts'];
 
@@ -27,7 +30,7 @@ export default defineConfig({
         test: {
           name: 'source',
           include: ['test/**/*.test.ts'],
-          exclude: [...builtTests, ...packageTests, ...interopTests],
+          exclude: [...builtTests, ...packageTests, ...interopTests, ...browserTests],
           // By itself the runner leaves a core free, which of two is half.
           maxWorkers: 2,
         },

@@ -23,7 +23,11 @@ export async function loadOptionalPeer<T>(peer: OptionalPeer, load: () => Promis
   }
 }
 
+/** As Node says it; or Vite, which bundles a page without an optional peer and has this thrown in its place. */
 function isMissing(error: unknown, name: string): boolean {
   const { code, message } = error as { code?: unknown; message?: unknown };
-  return code === 'ERR_MODULE_NOT_FOUND' && String(message).includes(`'${name}'`);
+  const words = String(message);
+  return code === 'ERR_MODULE_NOT_FOUND'
+    ? words.includes(`'${name}'`)
+    : words.startsWith(`Could not resolve "${name}"`);
 }

@@ -24,6 +24,16 @@ describe('an optional peer', () => {
     });
   });
 
+  it('that was not there when Vite bundled the page is one that is not installed', async () => {
+    const thrown = (name: string) =>
+      new Error(`Could not resolve "${name}" imported by "aws-iot-machines". Is it installed?`);
+    await expect(loadOptionalPeer(PEER, () => Promise.reject(thrown('level')))).rejects.toMatchObject({
+      code: 'MISSING_PACKAGE',
+    });
+    const other = thrown('classic-level');
+    await expect(loadOptionalPeer(PEER, () => Promise.reject(other))).rejects.toBe(other);
+  });
+
   it('that is not installed is told apart from one that is broken', async () => {
     const broken = missing('classic-level');
     await expect(loadOptionalPeer(PEER, () => Promise.reject(broken))).rejects.toBe(broken);
