@@ -91,8 +91,12 @@ export const BROKERS = {
   },
 };
 
-/** @param {import('aws-iot-machines/local').LocalIotCore} core */
-function collect(core) {
+/**
+ * Collects the message ids that a core takes, before it forgets them.
+ *
+ * @param {import('aws-iot-machines/local').LocalIotCore} core
+ */
+export function collect(core) {
   /** @type {string[]} */
   const ids = [];
   /** @type {(typeof core.received)[number] | undefined} */
@@ -100,7 +104,9 @@ function collect(core) {
   const read = () => {
     const { received } = core;
     const since = newest === undefined ? 0 : received.lastIndexOf(newest) + 1;
-    for (const { topic } of received.slice(since)) ids.push(topic.slice(TOPIC.length));
+    for (const { topic } of received.slice(since)) {
+      if (topic.startsWith(TOPIC)) ids.push(topic.slice(TOPIC.length));
+    }
     newest = received.at(-1);
     return ids;
   };
