@@ -15,6 +15,8 @@ export interface Signing {
   readonly scope: readonly string[];
   readonly expires: string | undefined;
   readonly signedHeaders: string;
+  /** What is signed of them, beside the host. */
+  readonly headers: Readonly<Record<string, string>>;
   /** Other parameters, which are signed. */
   readonly more: Readonly<Record<string, string>>;
 }
@@ -34,7 +36,10 @@ export function signedQuery(signing: Signing): string {
   };
   const inOrder = Object.entries(parameters).sort(([one], [other]) => (one < other ? -1 : 1));
   const query = encoded(inOrder).join('&');
-  const request = ['GET', signing.path, query, `host:${signing.host}`, '', signing.signedHeaders, sha256('')];
+  const headers = Object.entries({ host: signing.host, ...signing.headers })
+    .map(([name, value]) => `${name}:${value}`)
+    .sort();
+  const request = ['GET', signing.path, query, ...headers, '', signing.signedHeaders, sha256('')];
   const text = [signing.algorithm, amzDate, scope.join('/'), sha256(request.join('\n'))].join('\n');
   let key: string | Buffer = `AWS4${signing.secretAccessKey}`;
   for (const part of scope) key = createHmac('sha256', key).update(part).digest();

@@ -44,7 +44,7 @@ function refusal(url: string, host: string, verifier: SigV4Verifier): string | u
   const { pathname, search } = new URL(url, 'wss://x');
   const query = readQuery(search.slice(1)) ?? [];
   expect(isSigned(query)).toBe(true);
-  return verifier.refusal({ path: pathname, query, host });
+  return verifier.refusal({ path: pathname, query, host, headers: { connection: ' upgrade ' } });
 }
 
 const VALID: Signing = {
@@ -59,14 +59,16 @@ const VALID: Signing = {
   scope: ['20260102', 'us-east-1', 'iotdevicegateway', 'aws4_request'],
   expires: undefined,
   signedHeaders: 'host',
+  headers: {},
   more: {},
 };
 const LASTING_KEYS = { ...LASTING, sessionToken: undefined };
+const OTHER_HEADER = { signedHeaders: 'connection;host', headers: { connection: 'close' } };
 const EXPIRED_KEYS = { accessKeyId: EXPIRED.accessKeyId };
 
 /** What the verifier says of a signature that is right, for what it was made of. */
-function verdict(changes: Partial<Signing>, edit: (query: string) => string = (query) => query, host = HOST) {
-  const url = `/mqtt?${edit(signedQuery({ ...VALID, ...changes }))}`;
+function verdict(changes: Partial<Signing>, edit: (url: string) => string = (url) => url, host = HOST) {
+  const url = edit(`/mqtt?${signedQuery({ ...VALID, ...changes })}`);
   return refusal(url, host, verifierOf('us-east-1', NOW, KEYS));
 }
 
@@ -74,7 +76,7 @@ const scopeWith = (index: number, part: string) => ({
   scope: VALID.scope.map((old, at) => (at === index ? part : old)),
 });
 const signedAt = (offsetMs: number): Partial<Signing> => ({ amzDate: amzDateOf(NOW + offsetMs) });
-const without = (name: string) => (query: string) => query.replace(new RegExp(`&?${name}=[^&]*`), '');
+const without = (name: string) => (url: string) => url.replace(new RegExp(`(?<=[?&])${name}=[^&]*(&|$)`), '');
 
 describe('the SigV4 verifier of the local core', () => {
   it.each(vectors)('accepts the vector $name', ({ input, expected }) => {
@@ -83,17 +85,18 @@ describe('the SigV4 verifier of the local core', () => {
   });
 
   it.each(negatives)('refuses what the vector $name signs', ({ correct, wrong, expires }) => {
-    const byExpires = `X-Amz-Expires=${expires}&`;
-    const vector = vectors.find(({ expected }) => expected.signature === correct);
-    if (vector === undefined) {
-      // This one has no URL of its own: it is the second vector with an expiry.
-      expect(expires).toBe(900);
-      return;
-    }
-    const { input, expected } = vector;
+    // One of them has no vector of its own: it is the one with a session token, for 900 seconds.
+    const name = 'session-token-appended-unsigned';
+    const isOf = ({ expected, ...vector }: Vector) =>
+      expires === undefined ? expected.signature === correct : vector.name === name;
+    const { input, expected } = vectors.find(isOf) ?? expect.fail('no such vector');
     const verifier = verifierOf(input.region, input.epochMillis, [input]);
-    const url = expected.url.replace(correct, wrong).replace(byExpires, byExpires);
-    expect(refusal(url, expected.hostHeader, verifier)).toMatch(/does not match the signature you provided/);
+    const urlWith = (signature: string) =>
+      expected.url
+        .replace('&X-Amz-SignedHeaders', expires === undefined ? '$&' : `&X-Amz-Expires=${expires}$&`)
+        .replace(expected.signature, signature);
+    expect(refusal(urlWith(correct), expected.hostHeader, verifier)).toBeUndefined();
+    expect(refusal(urlWith(wrong), expected.hostHeader, verifier)).toMatch(/does not match the signature/);
   });
 
   it.each([
@@ -119,13 +122,17 @@ describe('the SigV4 verifier of the local core', () => {
     ['five minutes ago', signedAt(-5 * MINUTE_MS)],
     ['five minutes from now', signedAt(5 * MINUTE_MS)],
     ['an hour ago, for an hour', { ...signedAt(-60 * MINUTE_MS), expires: '3600' }],
+    [
+      'with a header beside the host',
+      { signedHeaders: 'connection;host', headers: { connection: 'upgrade' } },
+    ],
     ['with other parameters', { more: { 'x-a b': "it's (all) *", '-': '', X: 'é/+' } }],
   ])('accepts what was signed %s', (_name, changes) => {
     expect(verdict(changes)).toBeUndefined();
   });
 
   it('accepts parameters in any order, and a host in any case', () => {
-    const reversed = (query: string) => query.split('&').reverse().join('&');
+    const reversed = (url: string) => `/mqtt?${url.slice('/mqtt?'.length).split('&').reverse().join('&')}`;
     expect(verdict({}, reversed, ` ${HOST.toUpperCase()}`)).toBeUndefined();
   });
 
@@ -139,8 +146,10 @@ describe('the SigV4 verifier of the local core', () => {
     ['another end of the scope', scopeWith(3, 'aws5_request'), /must be of the form/],
     ['a longer scope', { scope: [...VALID.scope, 'more'] }, /must be of the form/],
     ['another algorithm', { algorithm: 'AWS4-ECDSA-P256-SHA256' }, /only supports AWS4-HMAC-SHA256/],
-    ['more headers than the host', { signedHeaders: 'host;x-a' }, /SignedHeaders must be 'host'/],
-    ['no host', { signedHeaders: 'x-a' }, /SignedHeaders must be 'host'/],
+    ['a header that is not there', { signedHeaders: 'host;x-a' }, /SignedHeaders must be 'host'/],
+    ['a header of another value', OTHER_HEADER, /does not match the signature/],
+    ['headers out of order', { signedHeaders: 'host;connection' }, /SignedHeaders must be 'host'/],
+    ['headers, and not the host', { signedHeaders: 'connection' }, /SignedHeaders must be 'host'/],
     ['a time in another form', { amzDate: '20260102T030405' }, /X-Amz-Date must be/],
     ['a time that does not exist', { amzDate: '20260102T250405Z' }, /X-Amz-Date must be/],
     ['a stale time', signedAt(-5 * MINUTE_MS - 1_000), /Signature expired: it is now 20260102T030405Z/],
@@ -187,13 +196,18 @@ describe('the SigV4 verifier of the local core', () => {
     ['a parameter less', without('a'), /does not match the signature/],
     ['another value', (query: string) => query.replace('a=1', 'a=2'), /does not match the signature/],
     ['a later expiry', (query: string) => query.replace('Expires=60', 'Expires=600'), /does not match/],
+    ['another path', (url: string) => url.replace('/mqtt?', '/mqtt2?'), /does not match the signature/],
     ['a parameter twice', (query: string) => `${query}&a=1`, /must not occur twice/],
     ['two signatures', (query: string) => `${query}&X-Amz-Signature=0`, /must not occur twice/],
     ['two session tokens', (query: string) => `${query}&X-Amz-Security-Token=0`, /must not occur twice/],
-  ])('refuses a query that was changed on the way: %s', (_name, edit, message) => {
+  ])('refuses a request that was changed on the way: %s', (_name, edit, message) => {
     const signed = { more: { a: '1' }, expires: '60' };
     expect(verdict(signed)).toBeUndefined();
     expect(verdict(signed, edit)).toMatch(message);
+  });
+
+  it('refuses a request for another host than was signed', () => {
+    expect(verdict({}, undefined, `${HOST}:8443`)).toMatch(/does not match the signature/);
   });
 
   it('sec:S-7 says nothing of secrets and of the signature that it expects', () => {

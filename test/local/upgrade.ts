@@ -29,6 +29,7 @@ export function signedPath(core: LocalIotCore, changes: Partial<Signing> = {}): 
     scope: [amzDate.slice(0, 8), core.region, 'iotdevicegateway', 'aws4_request'],
     expires: undefined,
     signedHeaders: 'host',
+    headers: {},
     more: {},
     ...changes,
   });
