@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { createIotClient, IotError, mutualTls, plainTcp } from '../../src/index.ts';
 import { actorOf } from '../../src/machines/index.ts';
 import { clientOf, failureOf, freshId, judged, useCore } from './support.ts';
+import { watchModules } from '../support/watched-modules.ts';
 
 const theCore = useCore();
 
@@ -11,6 +12,7 @@ let other: typeof import('../../src/index.ts') &
 
 beforeAll(async () => {
   vi.resetModules();
+  watchModules();
   const [index, machines] = await Promise.all([
     import('../../src/index.ts'),
     import('../../src/machines/index.ts'),

@@ -1,7 +1,10 @@
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { type IotClient, IotError, type Status } from '../../src/index.ts';
 import { DEFAULT_BACKOFF } from '../../src/protocol/backoff.ts';
 import type { HistoryLine } from '../../src/testing/index.ts';
@@ -73,28 +76,73 @@ describe('the judge of promises (fault:I1)', () => {
 });
 
 describe('the runner', () => {
-  /** What a run of the fixtures says, all of which pass but for what they leave to the runner. */
-  function runFixtures(): Promise<{ code: unknown; output: string }> {
+  interface Run {
+    readonly code: unknown;
+    readonly output: string;
+    /** What each test of `secrets.fixture.ts` failed with; empty for one that passed. */
+    readonly secretTests: readonly { readonly name: string; readonly failure: string }[];
+  }
+  let run: Run;
+
+  /** What a run of the fixtures says. They pass by themselves, but for what they leave to the runner. */
+  beforeAll(async () => {
     const folder = join(import.meta.dirname, 'fixtures');
     const vitest = join(import.meta.dirname, '../../node_modules/vitest/vitest.mjs');
+    const results = await mkdtemp(join(tmpdir(), 'fixtures-'));
+    const file = join(results, 'results.json');
     const parameters = [vitest, 'run', '--config', join(folder, 'vitest.config.ts')];
-    return new Promise((resolve) => {
-      execFile(process.execPath, parameters, (error, stdout, stderr) =>
-        resolve({ code: error?.code ?? 0, output: stripVTControlCharacters(stdout + stderr) }),
+    const reports = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
+    run = await new Promise((resolve) => {
+      execFile(process.execPath, [...parameters, ...reports], (error, stdout, stderr) =>
+        resolve({
+          code: error?.code ?? 0,
+          output: stripVTControlCharacters(stdout + stderr),
+          secretTests: secretTestsIn(readFileSync(file, 'utf8')),
+        }),
       );
     });
+    await rm(results, { recursive: true });
+  });
+
+  function secretTestsIn(results: string): Run['secretTests'] {
+    const { testResults } = JSON.parse(results) as {
+      testResults: {
+        name: string;
+        assertionResults: { ancestorTitles: string[]; title: string; failureMessages: string[] }[];
+      }[];
+    };
+    const tests = testResults.find(({ name }) => name.endsWith('secrets.fixture.ts'))?.assertionResults ?? [];
+    return tests.map(({ ancestorTitles, title, failureMessages }) => ({
+      name: [...ancestorTitles, title].join(' '),
+      failure: failureMessages.join('\n'),
+    }));
   }
 
-  it('fails for what nobody handles or catches (fault:I2), and for what is left open or changed (fault:I6)', async () => {
-    const { code, output } = await runFixtures();
-    expect(code).toBe(1);
-    expect(output).toMatch(/Unhandled Rejection[\s\S]*INVALID_ARGUMENT/);
-    expect(output).toMatch(/Uncaught Exception[\s\S]*nobody catches this/);
-    expect(output).toMatch(/Left behind:\s*1 × TCPServerWrap/);
-    expect(output).toMatch(/Left behind:\s*changed: env SET_BY_A_FIXTURE\s*\n/);
-    expect(output).toMatch(/Test Files +2 failed \| 4 passed/);
-    expect(output).toMatch(/Tests +1 failed \| 5 passed/);
-    expect(output).toMatch(/Errors +2 errors/);
+  it('fails for what nobody handles or catches (fault:I2), and for what is left open or changed (fault:I6)', () => {
+    expect(run.code).toBe(1);
+    expect(run.output).toMatch(/Unhandled Rejection[\s\S]*INVALID_ARGUMENT/);
+    expect(run.output).toMatch(/Uncaught Exception[\s\S]*nobody catches this/);
+    expect(run.output).toMatch(/Left behind:\s*1 × TCPServerWrap/);
+    expect(run.output).toMatch(/Left behind:\s*changed: env SET_BY_A_FIXTURE\s*\n/);
+    const passed = ['first-count', 'second-count', 'unhandled', 'uncaught'];
+    for (const name of passed) expect(run.output).toContain(`✓ ${name}.fixture.ts`);
+    expect(run.output).toMatch(/Errors +2 errors/);
+  });
+
+  it('sec:S-7 fails a test that shows a secret, wherever it does, and none that says why or shows none', () => {
+    const of = (color: string) => run.secretTests.filter(({ name }) => name.startsWith(color));
+    expect(of('red')).toHaveLength(18);
+    for (const { name, failure } of of('red')) {
+      const where = name.replace(/^red |:.*/g, '');
+      expect(failure, name).toMatch(
+        new RegExp(`^Error: Secrets shown:\n(.*\n)*sec:S-7: .* is in ${where}$`, 'm'),
+      );
+      expect(failure, name).not.toContain('not-to-be-shown');
+    }
+    expect(of('green')).toEqual([
+      { name: 'green says why it shows one', failure: '' },
+      { name: 'green shows none', failure: '' },
+    ]);
   });
 });
 
@@ -256,7 +304,7 @@ describe('the judge of the queue (fault:I9)', () => {
 });
 
 describe('the judge of secrets (fault:I10)', () => {
-  const SECRET = 'canary-7f3a';
+  const SECRET = 'hidden-7f3a';
 
   it.each([
     ['a message', new Error(`wrong passphrase ${SECRET}`)],

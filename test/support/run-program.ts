@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { inject } from 'vitest';
+import { sawPrinted } from './witness.ts';
 
 export interface ProgramEnd {
   readonly exitCode: number | null;
@@ -39,12 +40,10 @@ export function startProgram(
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
   });
-  const end = once(child, 'close').then(([exitCode, signal]: unknown[]) => ({
-    exitCode: exitCode as number | null,
-    signal: signal as NodeJS.Signals | null,
-    stdout,
-    stderr,
-  }));
+  const end = once(child, 'close').then(([exitCode, signal]: unknown[]) => {
+    sawPrinted(stdout + stderr);
+    return { exitCode: exitCode as number | null, signal: signal as NodeJS.Signals | null, stdout, stderr };
+  });
   return {
     async shows(text) {
       while (!stdout.includes(text)) {

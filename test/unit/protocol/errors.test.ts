@@ -8,6 +8,7 @@ import {
   invalidSecret,
   type Recovery,
 } from '../../../src/protocol/errors.ts';
+import { watchModules } from '../../support/watched-modules.ts';
 
 /** What the connection does after each code. Changing a row changes what devices in the field do. */
 const RECOVERY: Record<IotErrorCode, Recovery> = {
@@ -122,6 +123,7 @@ describe('an IotError', () => {
 
   test('fault:G-10 is known to another copy of the package, and so is one of its own', async () => {
     vi.resetModules();
+    watchModules();
     const other = await import('../../../src/protocol/errors.ts');
     expect(other.IotError).not.toBe(IotError);
     const theirs = new other.IotError('QUEUE_FULL', 'full');
