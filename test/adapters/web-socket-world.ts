@@ -26,13 +26,12 @@ const signIn = () =>
   );
 
 /** A client's line, and the server's end of it. */
-export interface Live extends Disposable {
+interface Live extends Disposable {
   readonly line: TestLine;
   readonly upgrade: Upgrade;
   readonly there: WebSocket;
-  /** The packets of the client, and how long each of its frames was. */
+  /** The packets of the client. */
   readonly received: Packet[];
-  readonly frames: number[];
   readonly clock: VirtualClock;
   next(cmd: Packet['cmd']): Promise<Packet>;
   send(packet: Packet): void;
@@ -60,12 +59,8 @@ class WebSocketWorld {
     const upgrade = await this.front.upgrade(this.front.upgrades.length);
     const there = upgrade.accept();
     const received: Packet[] = [];
-    const frames: number[] = [];
     const parser = mqttPacket.parser().on('packet', (packet) => received.push(packet));
-    there.on('message', (bytes: Buffer) => {
-      frames.push(bytes.length);
-      parser.parse(bytes);
-    });
+    there.on('message', (bytes: Buffer) => parser.parse(bytes));
     const next = async (cmd: Packet['cmd']): Promise<Packet> => {
       for (;;) {
         const found = received.findIndex((one) => one.cmd === cmd);
@@ -77,7 +72,7 @@ class WebSocketWorld {
     await next('connect');
     send({ cmd: 'connack', returnCode: 0, sessionPresent: false });
     await line.until('transport.connected');
-    return { line, upgrade, there, received, frames, clock, next, send, [Symbol.dispose]: () => line.free() };
+    return { line, upgrade, there, received, clock, next, send, [Symbol.dispose]: () => line.free() };
   }
 
   /** How an attempt fails when its upgrade is treated so. */

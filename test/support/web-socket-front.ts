@@ -79,10 +79,6 @@ export class WebSocketFront implements AsyncDisposable {
     return (this.#server.address() as net.AddressInfo).port;
   }
 
-  get openSockets(): number {
-    return this.#open.size;
-  }
-
   /** The upgrade with this number, counted from 0, once it was asked for. */
   async upgrade(index: number): Promise<Upgrade> {
     for (;;) {
