@@ -61,10 +61,10 @@ class SigV4 implements Authentication {
 
   async signIn(context: SignInContext): Promise<OpenStream> {
     const { source, dialer, needsNewKeys = wereRefused } = this.#parts;
-    const { signal, clock, previous } = context;
+    const { previous } = context;
     const forceRefresh = previous !== undefined && needsNewKeys(previous);
     const wallClock = this.#serverClock(context);
-    const credentials = await source.get({ forceRefresh, signal, clock, wallClock });
+    const credentials = await source.get({ ...context, forceRefresh, wallClock });
     const openWebSocket = await dialer.prepare(context);
     return (dialing) => this.#dial(context, credentials, openWebSocket, dialing);
   }

@@ -27,7 +27,7 @@ export function cutAgainAndAgain(place: FailurePlace): string | undefined {
         : "If it does so at each attempt: check that `port` speaks TLS, and that the broker accepts this host name and this device's certificate.";
     case 'awaitingConnack':
       return isAws(place)
-        ? 'If it does so at each attempt: check that a policy attached to the certificate allows iot:Connect for this client id.'
+        ? 'If it does so at each attempt: check that the policy of its certificate, role or authorizer allows iot:Connect for this client id.'
         : undefined;
     case 'live':
       return 'If it does so again and again: let no other client use this client id, and check that the broker allows what this client publishes and subscribes to.';

@@ -22,7 +22,8 @@ const NOT_AUTHORIZED: Reason = {
   words: 'not authorized',
   remediation:
     'Check the user name and the password that `auth` gives, and that the broker allows this client to connect with this client id.',
-  onAws: 'Check that a policy attached to the certificate allows iot:Connect for this client id.',
+  onAws:
+    'Check that the policy of its certificate, role or authorizer allows iot:Connect for this client id.',
 };
 
 const malformed = (words: string): Reason => ({

@@ -32,7 +32,7 @@ export const DISCONNECT_REASONS = reasons({
     remediation:
       'Check that the broker allows this client what it does: to be connected, and what it publishes and subscribes to.',
     onAws:
-      'Check that a policy attached to the certificate allows iot:Connect, and iot:Publish, iot:Subscribe and iot:Receive for what this client uses.',
+      'Check that the policy of its certificate, role or authorizer allows iot:Connect, and iot:Publish, iot:Subscribe and iot:Receive for what this client uses.',
   },
   137: { code: 'SERVER_UNAVAILABLE', words: 'server busy' },
   139: { code: 'SERVER_UNAVAILABLE', words: 'server shutting down' },

@@ -360,3 +360,11 @@ it('keys are not kept while the line lives (sec:S-9)', async () => {
   expect(given?.deref()).toBeUndefined();
   expect(opened.lifetimeMs?.()).toBe(56 * MINUTE_MS);
 });
+
+it('lets who gives the keys warn of what is unsafe (sec:S-5)', async () => {
+  const world = new World();
+  const warnings: string[] = [];
+  await world.auth.signIn({ ...world.context(), warn: (message) => warnings.push(message) });
+  world.asked[0]?.warn?.('others can read the file');
+  expect(warnings).toEqual(['others can read the file']);
+});
