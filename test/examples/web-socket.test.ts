@@ -18,15 +18,27 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
+/** Makes a program tell of each upgrade that it asks for. */
+const TELL = `import { subscribe } from 'node:diagnostics_channel';
+subscribe('http.client.request.start', ({ request }) => console.log('asks for', request.path.split('?')[0]));`;
+
 describe('-w --local needs no account', () => {
+  let env: Readonly<Record<string, string>>;
+  beforeAll(async () => {
+    const tell = join(folder, 'tell.mjs');
+    await writeFile(tell, TELL);
+    env = { ...home, NODE_OPTIONS: `--import ${tell}` };
+  });
+
   test.each<[string, string[], string]>([
     ['basic-pub-sub', ['--count', '1'], 'received {"message":"Hello World!","sequence":0} from sdk/test/js'],
     ['offline-queue', ['--per-second', '100'], 'pub_req5  delivered after'],
     ['durable-queue', [], ', lost 0, in order'],
   ])('%s', async (example, more, expected) => {
     const parameters = ['--local', '-w', ...more];
-    const { exitCode, stdout, stderr } = await runProgram(`examples/${example}/main.mjs`, parameters, home);
+    const { exitCode, stdout, stderr } = await runProgram(`examples/${example}/main.mjs`, parameters, env);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect(stdout).toContain('asks for /mqtt\n');
     expect(stdout).toContain(expected);
   });
 });
