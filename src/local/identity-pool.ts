@@ -59,9 +59,9 @@ export class IdentityPool {
     const logins = loginsOf(given);
     if (typeof poolId !== 'string') throw invalidParameter('identityPoolId');
     if (poolId !== this.id) throw notFound(`IdentityPool '${poolId}'`);
-    // Who has not signed in is somebody else each time.
-    const key = logins.length === 0 ? randomUUID() : hashOf(logins);
+    const key = hashOf(logins);
     const id = this.#identityOf.get(key) ?? `${this.#region}:${randomUUID()}`;
+    // Who has not signed in is somebody else each time.
     if (logins.length > 0) this.#identityOf.set(key, id);
     this.#providersOf.set(id, providersIn(logins));
     return { IdentityId: id };

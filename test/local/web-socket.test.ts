@@ -153,6 +153,7 @@ describe('upgrades that the local core refuses', () => {
   it.each([
     'https://example.com',
     'https://localhost.example.com',
+    'https://notlocalhost',
     'https://127.0.0.1.nip.io',
     'null',
     'file://',
@@ -205,6 +206,13 @@ describe('upgrades that the local core refuses', () => {
       const headers = { Connection: undefined, Upgrade: undefined };
       expect(await upgrade(core, path, headers)).toMatchObject({ status: 404, body: '' });
     }
+  });
+
+  it('and ends the connection, also when the client does not', async () => {
+    const socket = await openTls({ allowHalfOpen: true } as tls.ConnectionOptions);
+    const asks = ['GET /mqtt HTTP/1.1', 'Host: a', 'Connection: Upgrade', 'Upgrade: websocket'];
+    socket.write(`${asks.join('\r\n')}\r\n\r\n`);
+    await core.when(() => core.warnings.length === 1 && core.connections.length === 0);
   });
 
   it('what is no HTTP, and goes on', async () => {
