@@ -22,10 +22,14 @@ export const browserDialer: WebSocketDialer = {
 };
 
 /** Resolves with the stream, or rejects and closes what was begun. */
-function open(context: SignInContext, pathAndQuery: string, signal: AbortSignal): Promise<OpenedStream> {
+async function open(
+  context: SignInContext,
+  pathAndQuery: string,
+  signal: AbortSignal,
+): Promise<OpenedStream> {
   signal.throwIfAborted();
   const socket = begin(context, pathAndQuery);
-  return new Promise((resolve, reject) => {
+  return await new Promise((resolve, reject) => {
     const settle = (how: () => void): void => {
       socket.removeEventListener('open', opened);
       // It stays silent about what comes after it: a close follows an error.

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import type * as Vite from 'vite';
-import { describe, expect, inject, it } from 'vitest';
+import { describe, expect, inject, it, vi } from 'vitest';
 
 /** What a page brings anyway, or loads only when it needs it. */
 const NOT_OURS = ['mqtt', 'xstate', 'aws4fetch', '@aws-sdk/credential-providers'];
@@ -21,6 +21,8 @@ async function sizeOf(entry: string): Promise<number> {
   const folder = inject('installedApp');
   const require = createRequire(join(folder, 'package.json'));
   const { build } = (await import(pathToFileURL(require.resolve('vite')).href)) as typeof Vite;
+  // As when Vite is started by itself.
+  vi.stubEnv('NODE_ENV', 'production');
   const virtual = '\0entry';
   const built = await build({
     root: folder,
