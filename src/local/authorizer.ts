@@ -56,7 +56,7 @@ export function parametersOf(
 }
 
 /** What CONNECT says counts more than what the upgrade said. */
-export function authorizerRequest(
+function authorizerRequest(
   { transport, parameters }: UnsignedEntrance,
   { clientId, username, password }: ConnectSignIn,
 ): CustomAuthorizerRequest {
