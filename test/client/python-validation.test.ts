@@ -42,9 +42,9 @@ describe('options that the original refused too', () => {
     [
       'py:V16 a sign-in that is none',
       { auth: { protocol: 'wss' } },
-      /^auth must be mutualTls\(.*; given: obj/,
+      /^auth must be what mutualTls\(.*; given: obj/,
     ],
-    ['py:V16 no sign-in', { auth: undefined }, /^auth must be mutualTls\(.*; given: undefined$/],
+    ['py:V16 no sign-in', { auth: undefined }, /^auth must be what mutualTls\(.*; given: undefined$/],
   ])('%s', (_what, options, message) => {
     expect(refusal({ ...GOOD, ...options }).message).toMatch(message);
   });
