@@ -3,6 +3,9 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import type * as Sdk from '../../src/browser.ts';
 import { type LocalIotCore, startLocalIotCore } from '../../src/local/index.ts';
+import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
+import { makeAuthority, makeLeaf } from '../support/certificates.ts';
+import { WebSocketFront } from '../support/web-socket-front.ts';
 import { launchChromium } from './chromium.ts';
 import { serve } from './site.ts';
 
@@ -257,6 +260,49 @@ describe('the packed package in a page that Vite bundled', () => {
     await until('live');
     await close();
     expect(await traces()).not.toMatch(SECRETS);
+  });
+
+  it('speaks MQTT 5, with properties both ways', async () => {
+    await using broker = await ScriptedBroker.start();
+    await using front = await WebSocketFront.start(await makeLeaf(await makeAuthority()), broker.port);
+    const come = await page.evaluate(
+      async (target) => {
+        const scope = globalThis as unknown as PageScope;
+        const { createIotClient, customAuthorizer } = scope.page.sdk;
+        const properties = {
+          contentType: 'text/plain',
+          correlationData: Uint8Array.of(0, 255),
+          userProperties: { plant: ['basil', 'mint'] },
+        };
+        const client = createIotClient({
+          ...target,
+          clientId: 'page',
+          protocolVersion: 5,
+          session: { expirySeconds: 60 },
+          auth: customAuthorizer({ username: 'somebody', password: 'canary' }),
+          will: { topic: 'wills/page', payload: 'gone', properties },
+        });
+        await client.connect();
+        const message = new Promise<Sdk.Message>((resolve) => {
+          void client.subscribe('a', { qos: 1, retainAsPublished: true }, resolve);
+        });
+        await client.when('live');
+        const { state } = await client.publish('a', 'grüezi', { qos: 1, properties });
+        const received = await message;
+        const { contentType, correlationData = [], userProperties } = received.properties;
+        await client.close();
+        return [state, received.text(), contentType, [...correlationData], userProperties?.['plant']];
+      },
+      { endpoint: 'localhost', port: front.port },
+    );
+    expect(come).toEqual(['delivered', 'grüezi', 'text/plain', [0, 255], ['basil', 'mint']]);
+    const [connect] = broker.connections[0]?.received ?? [];
+    expect(connect).toMatchObject({
+      protocolVersion: 5,
+      password: Buffer.from('canary'),
+      properties: { sessionExpiryInterval: 60 },
+      will: { payload: Buffer.from('gone'), properties: { correlationData: Buffer.of(0, 255) } },
+    });
   });
 
   it('ends its session without a will when it is closed', async () => {
