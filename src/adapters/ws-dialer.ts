@@ -1,7 +1,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { createSecureContext } from 'node:tls';
-import { WebSocket } from 'ws';
+import type { WebSocket } from 'ws';
 import { type FailurePlace, upgradeFailure, upgradeIncomplete } from '../protocol/failures.ts';
 import type { SignInContext } from './authentication.ts';
 import { checkAuthorities, readAuthorities } from './certificates.ts';
@@ -25,35 +25,46 @@ export const wsDialer: WebSocketDialer = {
     const { endpoint, port, signal } = context;
     const ca = context.ca === undefined ? undefined : await readAuthorities(context.ca, signal);
     const secureContext = createSecureContext({ minVersion: 'TLSv1.2', ...(ca === undefined ? {} : { ca }) });
+    // It takes half as long to load as mqtt.js, and most devices have a certificate.
+    const { WebSocket: WebSocketOfWs } = await import('ws');
     return async (pathAndQuery, options) => {
       const tls = await openTls(endpoint, port, { secureContext }, options.signal);
-      return { ...tls, stream: await upgrade(tls.stream, pathAndQuery, context, options) };
+      const webSocket = ask(WebSocketOfWs, tls.stream, pathAndQuery, context);
+      return { ...tls, stream: await untilOpen(webSocket, tls.stream, context, options) };
     };
   },
 };
 
-/** Resolves with the stream, or rejects with why there is none and frees the socket. */
-function upgrade(
+/** Asks for the upgrade. What a WebSocket of `ws` is told here it keeps, and shows: no query, therefore. */
+function ask(
+  WebSocketOfWs: typeof WebSocket,
   socket: Duplex,
   pathAndQuery: string,
+  context: SignInContext,
+): WebSocket {
+  const { maximumPacketBytes = NO_BOUND_BYTES } = context;
+  const host = hostHeader(context);
+  return new WebSocketOfWs(`wss://${host}${MQTT_PATH}`, SUBPROTOCOL, {
+    headers: { Host: host },
+    perMessageDeflate: false,
+    followRedirects: false,
+    maxPayload: Math.max(SHORTEST_BOUND_BYTES, maximumPacketBytes),
+    createConnection: () => socket,
+    finishRequest(request: ClientRequest) {
+      request.path = pathAndQuery;
+      request.end();
+    },
+  });
+}
+
+/** Resolves with the stream, or rejects with why there is none and frees the socket. */
+function untilOpen(
+  webSocket: WebSocket,
+  socket: Duplex,
   context: SignInContext,
   { signal, serverTime }: UpgradeOptions,
 ): Promise<WsStream> {
   return new Promise((resolve, reject) => {
-    const { maximumPacketBytes = NO_BOUND_BYTES } = context;
-    const host = hostHeader(context);
-    // What it is told here it keeps, and shows: no query, therefore.
-    const webSocket = new WebSocket(`wss://${host}${MQTT_PATH}`, SUBPROTOCOL, {
-      headers: { Host: host },
-      perMessageDeflate: false,
-      followRedirects: false,
-      maxPayload: Math.max(SHORTEST_BOUND_BYTES, maximumPacketBytes),
-      createConnection: () => socket,
-      finishRequest(request: ClientRequest) {
-        request.path = pathAndQuery;
-        request.end();
-      },
-    });
     const settle = (how: () => void): void => {
       webSocket.off('open', opened).off('unexpected-response', refused).off('error', failed);
       signal.removeEventListener('abort', aborted);
