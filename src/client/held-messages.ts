@@ -1,5 +1,5 @@
+import Denque from 'denque';
 import type { Clock, Timer } from '../protocol/clock.ts';
-import { Fifo } from '../protocol/fifo.ts';
 import { propertiesBytes } from '../protocol/property-bytes.ts';
 import { Message } from '../protocol/received-message.ts';
 import { TopicTrie } from '../protocol/topic-trie.ts';
@@ -31,7 +31,7 @@ export interface HeldMessagesContext {
  */
 export class HeldMessages {
   readonly #context: HeldMessagesContext;
-  readonly #held = new Fifo<HeldMessage>();
+  readonly #held = new Denque<HeldMessage>();
   #bytes = 0;
   /** Somebody new may want them. */
   #isDue = false;
@@ -88,7 +88,8 @@ export class HeldMessages {
   deliverDue(): void {
     if (!this.#isDue) return;
     this.#isDue = false;
-    const offered = this.#held.takeAll();
+    const offered = this.#held.toArray();
+    this.#held.clear();
     this.#bytes = 0;
     for (const held of offered) {
       // A handler may have closed the client, or have unsubscribed what the next one is for.

@@ -1,4 +1,4 @@
-import { Fifo } from '../protocol/fifo.ts';
+import Denque from 'denque';
 
 /** What happens to a value that finds the buffer full. */
 export type Overflow = 'dropOldest' | 'dropNewest';
@@ -14,8 +14,8 @@ interface Taker<T> {
  * consumer delays nobody; what it loses is counted.
  */
 export class MessageQueue<T> implements AsyncIterableIterator<T, undefined> {
-  readonly #buffer = new Fifo<T>();
-  readonly #waiting = new Fifo<Taker<T>>();
+  readonly #buffer = new Denque<T>();
+  readonly #waiting = new Denque<Taker<T>>();
   readonly #limit: number;
   readonly #overflow: Overflow;
   readonly #onReturn: () => void;

@@ -1,11 +1,11 @@
-import { Fifo } from '../protocol/fifo.ts';
+import Denque from 'denque';
 import type { RateLimit } from '../protocol/queue-limits.ts';
 
 /** What was sent in the last `periodMs`, whenever that is looked at. */
 class SlidingWindow {
   readonly #periodMs: number;
   readonly #most: { readonly publishes: number; readonly bytes: number };
-  readonly #sent = new Fifo<{ readonly at: number; readonly bytes: number }>();
+  readonly #sent = new Denque<{ readonly at: number; readonly bytes: number }>();
   #bytes = 0;
 
   constructor(periodMs: number, most: { readonly publishes: number; readonly bytes: number }) {
@@ -15,11 +15,11 @@ class SlidingWindow {
 
   /** How long until the next one may go, or may be looked at again; 0 when it may go now. */
   waitMs(now: number, bytes: number): number {
-    let oldest = this.#sent.first;
+    let oldest = this.#sent.peekFront();
     while (oldest !== undefined && now - oldest.at >= this.#periodMs) {
       this.#sent.shift();
       this.#bytes -= oldest.bytes;
-      oldest = this.#sent.first;
+      oldest = this.#sent.peekFront();
     }
     // One that is larger than the whole limit goes alone.
     if (oldest === undefined) return 0;
