@@ -17,10 +17,12 @@ export interface CredentialRequest {
 }
 
 /**
- * Gives keys, anew for each attempt to connect. What the AWS SDK calls a provider is one. Nothing that it gives is kept longer
- * than one attempt.
+ * Gives keys, anew for each attempt to connect. What the AWS SDK calls a provider is one: it understands `forceRefresh`, though
+ * its types do not say so. Nothing that it gives is kept longer than one attempt.
  */
-export type CredentialProvider = (request: CredentialRequest) => Promise<AwsCredentials> | AwsCredentials;
+export type CredentialProvider =
+  | ((request: CredentialRequest) => Promise<AwsCredentials> | AwsCredentials)
+  | (() => Promise<AwsCredentials> | AwsCredentials);
 
 /**
  * Where a sign-in gets its keys for one attempt: checked, and in time. Rejects with `CREDENTIALS_UNAVAILABLE` when there are

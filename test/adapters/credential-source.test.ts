@@ -1,4 +1,5 @@
-import { describe, expect, test, vi } from 'vitest';
+import type * as AwsSdk from '@aws-sdk/credential-providers';
+import { describe, expect, expectTypeOf, test, vi } from 'vitest';
 import type { AwsCredentials, CredentialProvider } from '../../src/adapters/aws-credentials.ts';
 import { credentialSource } from '../../src/adapters/credential-source.ts';
 import { IotError } from '../../src/protocol/errors.ts';
@@ -132,6 +133,15 @@ describe('credentials that are given as values', () => {
 });
 
 describe('a provider', () => {
+  test('is what the AWS SDK calls one, and its keys are keys, also to the types', () => {
+    expectTypeOf<ReturnType<typeof AwsSdk.fromNodeProviderChain>>().toExtend<CredentialProvider>();
+    expectTypeOf<ReturnType<typeof AwsSdk.fromCognitoIdentityPool>>().toExtend<CredentialProvider>();
+    expectTypeOf<ReturnType<typeof AwsSdk.fromTemporaryCredentials>>().toExtend<CredentialProvider>();
+    expectTypeOf<ReturnType<typeof AwsSdk.fromEnv>>().toExtend<CredentialProvider>();
+    type Keys = Awaited<ReturnType<ReturnType<typeof AwsSdk.fromNodeProviderChain>>>;
+    expectTypeOf<Keys>().toExtend<AwsCredentials>();
+  });
+
   test('sec:S-9 is asked anew for each attempt, and told whether its last keys were refused', async () => {
     const asked = vi.fn(async () => withToken(`n${asked.mock.calls.length}`));
     const source = provider(asked);
