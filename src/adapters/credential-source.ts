@@ -122,9 +122,9 @@ const isObject = (value: unknown): value is object => typeof value === 'object' 
 function inTime(keys: string, credentials: AwsCredentials, wallClock: () => number): AwsCredentials {
   const { expiration } = credentials;
   if (expiration === undefined || expiration.getTime() > wallClock()) return credentials;
-  const clock = `this device's clock says ${new Date(wallClock()).toISOString()}`;
+  const time = `this device takes the time to be ${new Date(wallClock()).toISOString()}`;
   throw unavailable(
-    `${keys} expired at ${expiration.toISOString()}; ${clock}`,
+    `${keys} expired at ${expiration.toISOString()}; ${time}`,
     "Renew the credentials, or set this device's clock if it is ahead.",
   );
 }

@@ -41,8 +41,11 @@ class SigV4 implements Authentication {
   readonly kind = 'sigV4';
   readonly #parts: SigV4Parts;
   readonly #options: SignatureOptions;
-  /** How much the server's clock is ahead of this device's, once a refusal has told that they differ. */
-  #skewMs = 0;
+  /**
+   * What the server's clock said, and when by the monotonic one, once a refusal has told that this device's is wrong. By the
+   * monotonic one, because the other may be set meanwhile: all keys would seem over then, and nobody would dial to find out.
+   */
+  #serverTime: { readonly epochMs: number; readonly at: number } | undefined;
 
   constructor(parts: SigV4Parts, options: SignatureOptions) {
     this.#parts = parts;
@@ -79,7 +82,7 @@ class SigV4 implements Authentication {
     const now = this.#serverClock(context);
     const { expiration } = credentials;
     const path = await this.#sign(context, credentials, now());
-    const serverTime = (epochMs: number): void => this.#learnTime(epochMs - context.wallClock());
+    const serverTime = (epochMs: number): void => this.#learnTime(epochMs, context);
     const opened = await openWebSocket(path, { signal, serverTime });
     return {
       ...opened,
@@ -88,12 +91,16 @@ class SigV4 implements Authentication {
   }
 
   /** The time by the server's clock, as far as that is known: signatures are judged by it, and keys end by it. */
-  #serverClock({ wallClock }: SignInContext): () => number {
-    return () => wallClock() + this.#skewMs;
+  #serverClock({ clock, wallClock }: SignInContext): () => number {
+    return () => {
+      const known = this.#serverTime;
+      return known === undefined ? wallClock() : known.epochMs + clock.now() - known.at;
+    };
   }
 
-  #learnTime(skewMs: number): void {
-    this.#skewMs = Math.abs(skewMs) > TOLERATED_SKEW_MS ? skewMs : 0;
+  #learnTime(epochMs: number, { clock, wallClock }: SignInContext): void {
+    const isWrong = Math.abs(epochMs - wallClock()) > TOLERATED_SKEW_MS;
+    this.#serverTime = isWrong ? { epochMs, at: clock.now() } : undefined;
   }
 
   #sign(target: ConnectTarget, credentials: AwsCredentials, time: number): Promise<string> {

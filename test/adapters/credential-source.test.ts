@@ -127,7 +127,7 @@ describe('credentials that are given as values', () => {
       code: 'CREDENTIALS_UNAVAILABLE',
       message:
         `the given keys expired at ${inMs(-agoMs).toISOString()}; ` +
-        `this device's clock says ${inMs(0).toISOString()}`,
+        `this device takes the time to be ${inMs(0).toISOString()}`,
     });
   });
 });
@@ -274,7 +274,7 @@ describe('a provider', () => {
       code: 'CREDENTIALS_UNAVAILABLE',
       message:
         'the keys of the credential provider expired at 2026-11-23T12:00:00.000Z; ' +
-        "this device's clock says 2026-11-23T12:00:00.000Z",
+        'this device takes the time to be 2026-11-23T12:00:00.000Z',
       remediation: "Renew the credentials, or set this device's clock if it is ahead.",
     });
   });
