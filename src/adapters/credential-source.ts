@@ -92,7 +92,7 @@ class AskedSource implements CredentialSource {
       );
     } catch (error) {
       signal.throwIfAborted();
-      throw IotError.is(error) ? error : unavailable(`${this.#who} failed: ${told(error)}`);
+      throw isOfCredentials(error) ? error : unavailable(`${this.#who} failed: ${told(error)}`);
     }
   }
 
@@ -116,6 +116,10 @@ const providerOf =
 
 const orderedSource = (order: DefaultOrder, skipped: readonly string[]): CredentialSource =>
   new AskedSource('the default order of credentials', (question) => order.find(question, skipped));
+
+/** Any other would say something of this line that is true of another client or of a call, and could stop it for good. */
+const isOfCredentials = (error: unknown): boolean =>
+  IotError.is(error) && (error.code.startsWith('CREDENTIALS_') || error.code === 'MISSING_PACKAGE');
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 

@@ -206,6 +206,16 @@ describe('a provider', () => {
     expect(message).toBe('the credential provider failed: AggregateError: "ETIMEDOUT"');
   });
 
+  test('fault:D-10 that fails over another client or call stops nothing for good', async () => {
+    for (const code of ['TIMEOUT', 'CLOSED', 'INVALID_CLIENT_ID'] as const) {
+      const error = await failureOf(provider(failing(new IotError(code, 'of its own'))).get(question()));
+      expect(error).toMatchObject({
+        code: 'CREDENTIALS_UNAVAILABLE',
+        message: 'the credential provider failed: IotError: "of its own"',
+      });
+    }
+  });
+
   test('has its error cut and escaped', async () => {
     const thrown = new Error(`\u001b[31mno ${'very '.repeat(30)}luck\n`);
     const { message } = await failureOf(provider(failing(thrown)).get(question()));
