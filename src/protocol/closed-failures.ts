@@ -23,8 +23,8 @@ export function cutAgainAndAgain(place: FailurePlace): string | undefined {
   switch (place.stage) {
     case 'dialing':
       return isAws(place)
-        ? 'If it does so at each attempt: check that the certificate is registered and ACTIVE in the account and region of this endpoint.'
-        : "If it does so at each attempt: check that `port` speaks TLS, and that the broker accepts this host name and this device's certificate.";
+        ? 'If it does so at each attempt: check the network on the way and, with mutualTls(), that the certificate is registered and ACTIVE in the account and region of this endpoint.'
+        : "If it does so at each attempt: check that `port` speaks TLS, and that the broker accepts this host name and, if there is one, this device's certificate.";
     case 'awaitingConnack':
       return isAws(place)
         ? 'If it does so at each attempt: check that the policy of its certificate, role or authorizer allows iot:Connect for this client id.'

@@ -117,7 +117,7 @@ const NO_MQTT_BY_ALPN: Failure = {
   code: 'TLS_FAILED',
   says: (place) => `${at(place)} does not know the protocol that this client names by ALPN`,
   remediation: () =>
-    'Check `endpoint` and `port`: on 443 the client names that of AWS IoT Core by ALPN, `x-amzn-mqtt-ca`; on 8883 it names none.',
+    'Check `endpoint` and `port`: by ALPN this client names `x-amzn-mqtt-ca` with mutualTls() on 443, and `mqtt` with customAuthorizer(), as AWS IoT Core wants it.',
 };
 
 const TLS_BROKEN: Failure = { code: 'TLS_FAILED', says: (place) => `TLS with ${at(place)} failed` };

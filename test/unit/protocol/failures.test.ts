@@ -106,7 +106,7 @@ const ALERTS: Rows = [
   ['HANDSHAKE_FAILURE INSUFFICIENT_SECURITY', 'TLS_FAILED', /cipher suite/],
   ['PROTOCOL_VERSION', 'TLS_FAILED', /TLS 1\.2 or 1\.3/],
   ['UNRECOGNIZED_NAME', 'SERVER_NAME_MISMATCH', /host name of the broker/],
-  ['NO_APPLICATION_PROTOCOL', 'TLS_FAILED', /x-amzn-mqtt-ca/],
+  ['NO_APPLICATION_PROTOCOL', 'TLS_FAILED', /x-amzn-mqtt-ca.*mutualTls\(\).*`mqtt`.*customAuthorizer\(\)/],
 ];
 
 const LOCAL: Rows = [
@@ -222,6 +222,9 @@ describe('what Node and TLS report', () => {
     const advice = (code: string, where: FailurePlace) => networkFailure(withCode(code), where).remediation;
     expect(advice('SELF_SIGNED_CERT_IN_CHAIN', aws)).toContain('AmazonRootCA1');
     expect(advice('ENOTFOUND', aws)).toContain('describe-endpoint');
+    // Whoever signs in without a certificate is cut off too.
+    expect(advice('ECONNRESET', aws)).toContain('with mutualTls(), that the certificate is registered');
+    expect(advice('ECONNRESET', place)).toContain('if there is one');
     for (const alert of ['UNKNOWN_CA', 'ACCESS_DENIED', 'CERTIFICATE_REVOKED']) {
       expect(advice(`ERR_SSL_TLSV1_ALERT_${alert}`, aws)).toContain('registered and ACTIVE');
     }
