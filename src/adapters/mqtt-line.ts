@@ -19,8 +19,8 @@ import { InboundGuard } from './inbound-guard.ts';
 import { InboundPublishes, incomingMessage } from './inbound-publish.ts';
 import { KeepAlive, shorterInterval } from './keep-alive.ts';
 import { type Lasting, noneUnreleased } from './lasting.ts';
-import { type Phase, placeIn, timeOfDay } from './line-phase.ts';
-import { type MqttTransportOptions, NO_BOUND_BYTES } from './mqtt-options.ts';
+import { type Phase, placeIn } from './line-phase.ts';
+import { type MqttTransportOptions, NO_BOUND_BYTES, signInContext } from './mqtt-options.ts';
 import { MqttWire } from './mqtt-wire.ts';
 import { wrongPacketId } from './packet-id.ts';
 import { textOf } from './property-text.ts';
@@ -99,21 +99,9 @@ export class MqttLine implements TransportLine {
   }
 
   async #attempt(previous?: IotError): Promise<void> {
-    const { endpoint, port, ca, authentication, clock, warn, maximumPacketBytes } = this.#options;
-    const { wallClock = timeOfDay } = this.#options;
     const { signal } = this.#abort;
     await this.#lasting.pace.turn(signal);
-    const open = await authentication.signIn({
-      endpoint,
-      port,
-      signal,
-      clock,
-      wallClock,
-      ...(previous === undefined ? {} : { previous }),
-      ...(ca === undefined ? {} : { ca }),
-      ...(warn === undefined ? {} : { warn }),
-      ...(maximumPacketBytes === undefined ? {} : { maximumPacketBytes }),
-    });
+    const open = await this.#options.authentication.signIn(signInContext(this.#options, signal, previous));
     if (this.#phase !== 'signingIn') return;
     this.#phase = 'dialing';
     this.#tell({ type: 'transport.signedIn' });

@@ -1,11 +1,16 @@
 import type { Clock } from '../protocol/clock.ts';
+import type { IotError } from '../protocol/errors.ts';
 import { MQTT_LIMITS } from '../protocol/limits.ts';
 import type { IncomingMessage, Will } from '../protocol/message.ts';
 import type { AttachWire } from '../protocol/transport.ts';
-import type { Authentication, PemSource } from './authentication.ts';
+import type { Authentication, PemSource, SignInContext } from './authentication.ts';
 
 /** A packet cannot be longer (MQTT 5, 2.1.4): as the bound of a transport it bounds nothing. */
 export const NO_BOUND_BYTES = MQTT_LIMITS.remainingLengthBytes + 5;
+
+// Certificates, signatures and keys are judged by the time of day, which no monotonic clock knows.
+// eslint-disable-next-line no-restricted-properties
+export const timeOfDay = Date.now;
 
 /** All that a transport needs to know. Already validated: only the sign-in has options of its own to check. */
 export interface MqttTransportOptions {
@@ -44,8 +49,27 @@ export interface MqttTransportOptions {
   readonly attach: AttachWire;
   /** Called with each PUBLISH, before its PUBACK is sent. What it throws is contained. */
   readonly onMessage: (message: IncomingMessage) => void;
-  /** The time of day, for certificate dates. Default `Date.now`. */
+  /** The time of day, for certificate dates, signatures and the expiry of credentials. Default `Date.now`. */
   readonly wallClock?: () => number;
   /** Told what is unsafe but does not hinder, such as a key file that others can read. */
   readonly warn?: (message: string) => void;
+}
+
+/** What a sign-in may know of an attempt: of the options no more than concerns it. */
+export function signInContext(
+  { endpoint, port, ca, clock, wallClock = timeOfDay, maximumPacketBytes, warn }: MqttTransportOptions,
+  signal: AbortSignal,
+  previous: IotError | undefined,
+): SignInContext {
+  return {
+    endpoint,
+    port,
+    signal,
+    clock,
+    wallClock,
+    ...(previous === undefined ? {} : { previous }),
+    ...(ca === undefined ? {} : { ca }),
+    ...(warn === undefined ? {} : { warn }),
+    ...(maximumPacketBytes === undefined ? {} : { maximumPacketBytes }),
+  };
 }
