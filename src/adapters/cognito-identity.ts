@@ -1,3 +1,4 @@
+import { checkRegion, isRegion } from '../protocol/aws-region.ts';
 import { describe, IotError, invalid, invalidSecret } from '../protocol/errors.ts';
 import { checkFields } from '../protocol/fields.ts';
 import { loadOptionalPeer } from '../protocol/optional-peer.ts';
@@ -16,6 +17,8 @@ export interface CognitoIdentityOptions {
   /** Another Cognito than that of AWS, for tests and development: an URL. */
   readonly endpoint?: string;
 }
+
+const POOL_ID = /^([a-z0-9-]+):[0-9a-f-]{1,64}$/;
 
 type LoginToken = string | (() => string | Promise<string>);
 
@@ -38,7 +41,8 @@ const HTTP = {
 };
 
 /**
- * Temporary keys of an Amazon Cognito identity pool, new ones for each attempt to connect.
+ * Temporary keys of an Amazon Cognito identity pool, new ones for each attempt to connect: `credentials` of `sigV4()`. Needs the
+ * package `@aws-sdk/credential-providers`; without it the first attempt fails with `MISSING_PACKAGE`.
  *
  * The provider of the AWS SDK that it asks is made anew by the AWS SDK for each question, so what must last is here: the id of
  * an identity that nobody has signed in to, which without it would be another one after each failure. Who a signed-in identity
@@ -52,11 +56,9 @@ export function cognitoIdentity(options: CognitoIdentityOptions): CredentialProv
     invalidSecret,
   );
   const { identityPoolId, endpoint } = options;
-  const [, regionOfPool] = /^([\w-]+):[0-9a-f-]+$/.exec(checkedText('identityPoolId', identityPoolId)) ?? [];
-  if (regionOfPool === undefined) {
-    throw invalid('identityPoolId', 'a region, a colon and the id of the pool in it', identityPoolId);
-  }
-  const region = options.region === undefined ? regionOfPool : checkedText('region', options.region);
+  const ofPool = regionOfPool(identityPoolId);
+  const { region = ofPool } = options;
+  checkRegion(region);
   if (endpoint !== undefined) checkEndpoint(endpoint);
   const logins = options.logins === undefined ? undefined : loginsOf(options.logins);
   const parameters = {
@@ -110,9 +112,10 @@ function isGone(error: unknown): boolean {
   return name === 'ResourceNotFoundException' || name === 'NotAuthorizedException';
 }
 
-function checkedText(field: string, text: unknown): string {
-  if (typeof text === 'string' && /^[\w.:-]{1,128}$/.test(text)) return text;
-  throw invalid(field, 'text of letters, digits, hyphens and colons', text);
+function regionOfPool(identityPoolId: unknown): string {
+  const [, region = ''] = typeof identityPoolId === 'string' ? (POOL_ID.exec(identityPoolId) ?? []) : [];
+  if (isRegion(region)) return region;
+  throw invalid('identityPoolId', 'a region, a colon and the id of the pool in it', identityPoolId);
 }
 
 function checkEndpoint(endpoint: unknown): void {

@@ -1,4 +1,4 @@
-import { isRegion, regionOf } from '../protocol/aws-region.ts';
+import { checkRegion, regionOf } from '../protocol/aws-region.ts';
 import { describe, type IotError, invalid } from '../protocol/errors.ts';
 import type {
   Authentication,
@@ -145,9 +145,7 @@ export function createSigV4(
   parts: SigV4Parts,
   { region, expiresInSeconds }: SignatureOptions,
 ): Authentication {
-  if (region !== undefined && (typeof region !== 'string' || !isRegion(region))) {
-    throw invalid('region', 'the name of an AWS region, such as "eu-west-1"', region);
-  }
+  if (region !== undefined) checkRegion(region);
   if (expiresInSeconds !== undefined && !isWholeWithin(expiresInSeconds, 1, 604_800)) {
     throw invalid('expiresInSeconds', 'a whole number from 1 to 604,800', expiresInSeconds);
   }

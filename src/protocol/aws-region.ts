@@ -1,3 +1,5 @@
+import { invalid } from './errors.ts';
+
 /** Letters, digits and hyphens, as in `us-gov-west-1`: nothing that would change a scope, a path or a host name. */
 const REGION = /^[a-z]{2,}(?:-[a-z0-9]+)+$/;
 
@@ -16,3 +18,9 @@ export function regionOf(endpoint: string): string | undefined {
 
 /** Whether a text has the shape of a region's name. Which regions there are changes too often to be listed. */
 export const isRegion = (text: string): boolean => text.length <= 32 && REGION.test(text);
+
+/** Throws `INVALID_ARGUMENT` for an option `region` that is none. */
+export function checkRegion(region: unknown): void {
+  if (typeof region === 'string' && isRegion(region)) return;
+  throw invalid('region', 'the name of an AWS region, such as "eu-west-1"', region);
+}
