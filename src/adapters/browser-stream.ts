@@ -139,9 +139,11 @@ export class BrowserStream {
   }
 
   readonly #received = ({ data }: BrowserSocketEvent): void => {
-    if (data instanceof ArrayBuffer) {
-      this.#bytesRead += data.byteLength;
-      this.#emit('data', new Uint8Array(data));
+    // Not asked for its class: that of another realm is another.
+    if (typeof data !== 'string') {
+      const bytes = new Uint8Array(data as ArrayBuffer);
+      this.#bytesRead += bytes.byteLength;
+      this.#emit('data', bytes);
       return;
     }
     const what = 'a text frame, where only binary ones may be';

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { runInNewContext } from 'node:vm';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { SignInContext } from '../../src/adapters/authentication.ts';
 import { browserDialer } from '../../src/adapters/browser-dialer.ts';
@@ -165,6 +166,14 @@ describe('the stream', () => {
     await settled();
     expect(all).toEqual([Uint8Array.of(1, 2), Uint8Array.of(3), 'end', 'close']);
     expect([stream.destroyed, socket.listeners]).toEqual([true, 0]);
+  });
+
+  it('takes bytes of another realm for bytes', async () => {
+    const { socket, stream, bytesRead } = await opened();
+    const all = heard(stream, 'data', 'error');
+    socket.happens('message', { data: runInNewContext('Uint8Array.of(1, 2).buffer') as unknown });
+    await settled();
+    expect([all, bytesRead()]).toEqual([[Uint8Array.of(1, 2)], 2]);
   });
 
   it('fails over a text frame, and closes', async () => {
