@@ -9,19 +9,20 @@ const run = promisify(execFile);
 const root = join(import.meta.dirname, '../..');
 
 let folder: string;
-let readme: string;
+/** The README, and what it sends its reader to. */
+let documents: string;
 
-/** A program of the README, by the comment that stands before it. */
+/** A program of the documents, by the comment that stands before it. */
 function programOf(name: string): string {
-  const marked = readme.split(`<!-- program: ${name} -->`)[1] ?? '';
+  const marked = documents.split(`<!-- program: ${name} -->`)[1] ?? '';
   const code = /^```\w+\n([\s\S]*?)^```/m.exec(marked)?.[1];
-  if (code === undefined) throw new Error(`the README has no program ${name}`);
+  if (code === undefined) throw new Error(`no document has a program ${name}`);
   return code;
 }
 
-/** What the README says that the program prints: the first block of text after it. */
+/** What is said that the program prints: the first block of text after it. */
 function outputOf(name: string): string[] {
-  const after = readme.split(`<!-- program: ${name} -->`)[1] ?? '';
+  const after = documents.split(`<!-- program: ${name} -->`)[1] ?? '';
   return (/^```text\n([\s\S]*?)^```/m.exec(after)?.[1] ?? '').trim().split('\n');
 }
 
@@ -35,7 +36,8 @@ async function runProgram(name: string): Promise<string[]> {
 describe('the packed package, in an empty folder, with the README alone', () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'aws-iot-machines-user-'));
-    readme = await readFile(join(root, 'README.md'), 'utf8');
+    const pages = ['README.md', 'docs/signing-in.md'].map((page) => readFile(join(root, page), 'utf8'));
+    documents = (await Promise.all(pages)).join('\n');
     const npm = (...args: string[]) => run('npm', args, { cwd: folder });
     const { stdout } = await run('npm', ['pack', '--silent', '--pack-destination', folder], { cwd: root });
     const tarball = stdout.trim().split('\n').at(-1) ?? '';
@@ -53,6 +55,18 @@ describe('the packed package, in an empty folder, with the README alone', () => 
       outputOf('first.mjs').filter((line) => line.startsWith('status')),
     );
     expect(new Set(printed)).toEqual(new Set(outputOf('first.mjs')));
+  });
+
+  it('renews its line before the keys of a WebSocket end, and delivers what waited', async () => {
+    const printed = await runProgram('renewal.mjs');
+    // The message may come before or after the status that stands beside it.
+    const withoutMessage = (lines: string[]) => lines.filter((line) => !line.startsWith('message'));
+    expect(withoutMessage(printed)).toEqual(withoutMessage(outputOf('renewal.mjs')));
+    expect(new Set(printed)).toEqual(new Set(outputOf('renewal.mjs')));
+  });
+
+  it('asks the function that stands for the Lambda of an authorizer', async () => {
+    expect(await runProgram('authorizer.mjs')).toEqual(outputOf('authorizer.mjs'));
   });
 
   it('runs the connection machine over a transport of the user', async () => {
