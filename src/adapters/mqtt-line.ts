@@ -128,7 +128,8 @@ export class MqttLine implements TransportLine {
     const client = this.#speakMqtt(opened);
     this.#lasting.pace.connecting();
     client.connect();
-    // Not kept longer than it is needed.
+    // Not kept longer than they are needed. A user name may have a token in it.
+    delete client.options.username;
     delete client.options.password;
     // The guard looks after it: mqtt.js would destroy the stream, and what waits in it.
     delete client.options.properties?.maximumPacketSize;
