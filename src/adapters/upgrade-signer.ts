@@ -36,11 +36,11 @@ export function queryToSign(request: UpgradeRequest): string {
 export function withSessionToken(signedPath: string, sessionToken: string | undefined): string {
   return sessionToken === undefined
     ? signedPath
-    : `${signedPath}&X-Amz-Security-Token=${encode(sessionToken)}`;
+    : `${signedPath}&X-Amz-Security-Token=${rfc3986(sessionToken)}`;
 }
 
-/** By RFC 3986: `encodeURIComponent` leaves more as it is. */
-const encode = (text: string): string =>
+/** Percent-encodes everything but letters, digits, `-`, `.`, `_` and `~`; `encodeURIComponent` leaves more as it is. */
+export const rfc3986 = (text: string): string =>
   encodeURIComponent(text).replace(
     /[!'()*]/g,
     (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,

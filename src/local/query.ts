@@ -18,11 +18,3 @@ export function readQuery(query: string): QueryParameters | undefined {
     return undefined;
   }
 }
-
-/** Percent-encodes everything but letters, digits, `-`, `.`, `_` and `~`. */
-export function rfc3986(text: string): string {
-  return encodeURIComponent(text).replaceAll(
-    /[!'()*]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
-}

@@ -1,8 +1,9 @@
 import { createHash, createHmac } from 'node:crypto';
 
 import type { AwsCredentials } from '../adapters/aws-credentials.ts';
+import { rfc3986 } from '../adapters/upgrade-signer.ts';
 import { isSameSecret } from './issued-credentials.ts';
-import { type QueryParameters, rfc3986 } from './query.ts';
+import type { QueryParameters } from './query.ts';
 
 /** An upgrade as it came. */
 export interface SignedRequest {
