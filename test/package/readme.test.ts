@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -90,6 +90,21 @@ describe('the packed package, in an empty folder, with the README alone', () => 
     );
     await run('npm', ['install', '--silent', 'level@10'], { cwd: folder });
     expect(await runProgram('durable.mjs')).toEqual(outputOf('durable.mjs'));
+  });
+
+  it('bundles the page with Vite', async () => {
+    const npm = (...args: string[]) => run('npm', args, { cwd: folder });
+    await npm('install', '--silent', 'aws4fetch@1', '@aws-sdk/credential-providers');
+    await npm('install', '--silent', '--save-dev', 'vite');
+    await writeFile(join(folder, 'page.js'), programOf('page.js'));
+    await writeFile(
+      join(folder, 'index.html'),
+      '<!doctype html><button></button><script type="module" src="/page.js"></script>',
+    );
+    await run('npx', ['vite', 'build'], { cwd: folder });
+    const assets = await readdir(join(folder, 'dist/assets'));
+    // What only some pages need comes when it is used.
+    expect(assets).toEqual(expect.arrayContaining([expect.stringMatching(/^aws4fetch.*\.js$/)]));
   });
 
   it('has a command line that explains itself', async () => {
