@@ -146,6 +146,19 @@ describe('the faults of the local core', () => {
     await connectPlain(core, 'button');
   });
 
+  it('opens its ports once, however often they are opened and closed meanwhile', async () => {
+    const core = await startCore();
+    core.faults.stopListening();
+    const first = core.faults.listen();
+    core.faults.stopListening();
+    await Promise.all([first, core.faults.listen(), core.faults.listen()]);
+    await connectPlain(core, 'lamp');
+    const last = core.faults.listen();
+    core.faults.stopListening();
+    await last;
+    expect(await failure(dial(core, 'button'))).toMatchObject({ code: 'ECONNREFUSED' });
+  });
+
   it('refuses to be dialled at all, and listens again on the same port', async () => {
     const core = await startCore();
     const before = [core.port, core.plainPort];
