@@ -1,3 +1,4 @@
+import { IotError } from '../protocol/errors.ts';
 import { loadOptionalPeer } from '../protocol/optional-peer.ts';
 import {
   dateToSign,
@@ -10,8 +11,19 @@ import { MQTT_PATH } from './web-socket.ts';
 
 const PEER = { name: 'aws4fetch', neededBy: 'sigV4() in a browser', install: 'npm install aws4fetch@1' };
 
+interface Page {
+  readonly crypto?: { readonly subtle?: unknown };
+}
+
 /** Signs with the package aws4fetch, by WebCrypto. */
 export const signWithAws4fetch: SignUpgrade = async (request, credentials) => {
+  if ((globalThis as Page).crypto?.subtle === undefined) {
+    throw new IotError(
+      'INVALID_ARGUMENT',
+      'sigV4() cannot be used on this page: it has no WebCrypto, which browsers keep for https and localhost',
+      { remediation: 'Serve the page by https, or from localhost.' },
+    );
+  }
   const { AwsV4Signer } = await loadOptionalPeer(PEER, () => import('aws4fetch'));
   const { accessKeyId, secretAccessKey, sessionToken } = credentials;
   const signer = new AwsV4Signer({

@@ -104,6 +104,18 @@ describe.each(signers)('the signer with %s', (_name, sign) => {
   });
 });
 
+it('the signer of a page says what it needs where there is no WebCrypto: on a page of plain http', async () => {
+  const [vector] = vectors;
+  vi.stubGlobal('crypto', {});
+  await expect(
+    signWithAws4fetch(requestOf(vector as Vector), (vector as Vector).input),
+  ).rejects.toMatchObject({
+    code: 'INVALID_ARGUMENT',
+    message:
+      'sigV4() cannot be used on this page: it has no WebCrypto, which browsers keep for https and localhost',
+  });
+});
+
 it('the signer with aws4 does not go through its cache, which holds each secret for the whole process (sec:S-9)', async () => {
   using caching = vi.spyOn(aws4.RequestSigner.prototype, 'signature');
   const vector = named('static-us-east-1-no-expires');
