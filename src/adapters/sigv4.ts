@@ -34,6 +34,8 @@ const LONGEST_LIFE_MS = 24 * 60 * MINUTE_MS;
 const LIFE_MARGIN_MS = 10 * MINUTE_MS;
 /** The AWS SDK renews its own keys within five minutes of their end: asked sooner, it gives the same again. */
 const EXPIRY_MARGIN_MS = 4 * MINUTE_MS;
+/** Keys that are as good as over would renew the line without a pause, if that is all that their provider gives. */
+const SHORTEST_LIFE_MS = 1_000;
 /** A signature that is five minutes off is refused; a clock that is less off is not what was wrong with it. */
 const TOLERATED_SKEW_MS = 4 * MINUTE_MS;
 
@@ -137,7 +139,7 @@ const lifetimeUntil = (expiration: Date | undefined, now: () => number) => (): n
   const longest = LONGEST_LIFE_MS - LIFE_MARGIN_MS;
   if (expiration === undefined) return longest;
   const leftMs = expiration.getTime() - now();
-  return Math.max(0, Math.min(longest, leftMs - Math.min(EXPIRY_MARGIN_MS, leftMs / 5)));
+  return Math.max(SHORTEST_LIFE_MS, Math.min(longest, leftMs - Math.min(EXPIRY_MARGIN_MS, leftMs / 5)));
 };
 
 /** Sign-in by Signature Version 4 over a WebSocket, from the parts that a platform has for it. Checks the options. */
