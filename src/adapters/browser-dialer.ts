@@ -71,6 +71,6 @@ const failure = (context: SignInContext): IotError =>
     `the browser opened no WebSocket to ${at(context)}, and does not tell a page why`,
     {
       remediation:
-        'Check `endpoint` and `port`, the network, and what `auth` signs in with; the console of the browser may say more.',
+        'Check `endpoint` and `port`, the network, what `auth` signs in with, and the clock of this device; the console of the browser may say more.',
     },
   );

@@ -116,6 +116,7 @@ describe('dialing', () => {
       code: 'WEBSOCKET_FAILED',
       recovery: 'retry',
       message: expect.stringContaining('Broker.example:8443') as string,
+      remediation: expect.stringContaining('the clock of this device') as string,
     });
     expect(inspect(error, { depth: null })).not.toContain('canary');
     expect(socket.listeners).toBe(0);
