@@ -31,8 +31,8 @@ export default defineConfig({
           name: 'source',
           include: ['test/**/*.test.ts'],
           exclude: [...builtTests, ...packageTests, ...interopTests, ...browserTests],
-          // By itself the runner leaves a core free, which of two is half.
-          maxWorkers: 2,
+          // By itself the runner leaves a core free, which of two is half. Some tests wait more than they work.
+          maxWorkers: 3,
         },
       },
       {
@@ -42,9 +42,7 @@ export default defineConfig({
           include: builtTests,
           // The build is paid for only when one of these runs.
           globalSetup: ['test/support/built-package.ts'],
-          // They wait for other processes more than they work. The groups run one after the other.
-          maxWorkers: 4,
-          sequence: { groupOrder: 1 },
+          maxWorkers: 3,
         },
       },
     ],

@@ -5,6 +5,7 @@
  */
 
 export type { Authentication } from './adapters/authentication.ts';
+export type { AuthorizerParameters, AuthorizerProvider } from './adapters/authorizer-credentials.ts';
 export type { AwsCredentials, CredentialProvider, CredentialRequest } from './adapters/aws-credentials.ts';
 export { type CustomAuthorizerOptions, customAuthorizer } from './adapters/browser-custom-authorizer.ts';
 export { levelStore, mutualTls, plainTcp } from './adapters/browser-refusals.ts';

@@ -5,6 +5,7 @@
  */
 
 export type { Authentication, PemSource } from './adapters/authentication.ts';
+export type { AuthorizerParameters, AuthorizerProvider } from './adapters/authorizer-credentials.ts';
 export type { AwsCredentials, CredentialProvider, CredentialRequest } from './adapters/aws-credentials.ts';
 export { type CognitoIdentityOptions, cognitoIdentity } from './adapters/cognito-identity.ts';
 export type { CredentialOptions } from './adapters/credentials.ts';

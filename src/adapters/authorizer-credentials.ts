@@ -1,5 +1,6 @@
 import { invalid, invalidSecret } from '../protocol/errors.ts';
 import { isWellFormed } from '../protocol/utf8.ts';
+import type { CredentialRequest } from './aws-credentials.ts';
 import { Credentials, withQuery } from './credentials.ts';
 
 /** What a custom authorizer of AWS IoT Core is to be called with. */
@@ -16,6 +17,14 @@ export interface AuthorizerParameters {
   /** Of the token, in base64; needed by an authorizer that has token signing enabled. */
   readonly signature?: string;
 }
+
+/**
+ * Gives the parameters, anew for each attempt to connect: for a token that ends. Its parameter says whether those that it gave
+ * last were refused, so that it must not give what it keeps.
+ */
+export type AuthorizerProvider = (
+  request: CredentialRequest,
+) => AuthorizerParameters | Promise<AuthorizerParameters>;
 
 /** The fields of {@link AuthorizerParameters}. */
 export const AUTHORIZER_FIELDS = [

@@ -1,6 +1,14 @@
+import { type IotError, invalidSecret } from '../protocol/errors.ts';
+import { checkFields } from '../protocol/fields.ts';
 import type { Authentication, ConnectTarget, OpenStream, SignInContext } from './authentication.ts';
-import { type AuthorizerParameters, authorizerCredentials } from './authorizer-credentials.ts';
+import {
+  AUTHORIZER_FIELDS,
+  type AuthorizerParameters,
+  type AuthorizerProvider,
+  authorizerCredentials,
+} from './authorizer-credentials.ts';
 import type { Credentials } from './credentials.ts';
+import { askProvider } from './provider-question.ts';
 import { MQTT_PATH, type WebSocketDialer } from './web-socket.ts';
 
 /** How a sign-in that needs no certificate gets its stream. */
@@ -18,14 +26,20 @@ export interface Dialer {
  */
 const LIFETIME_MS = (24 * 60 - 10) * 60_000;
 
+/** What an authorizer is called with: as it is, or a function that gives it anew for each attempt. */
+export type GivenParameters = AuthorizerParameters | { readonly parameters: AuthorizerProvider };
+
+/** Where the credentials of an attempt come from. */
+type Source = (context: SignInContext) => Credentials | Promise<Credentials>;
+
 class CustomAuthorizer implements Authentication {
   readonly kind = 'customAuthorizer';
   readonly #dialer: Dialer;
-  readonly #credentials: Credentials;
+  readonly #source: Source;
 
-  constructor(dialer: Dialer, credentials: Credentials) {
+  constructor(dialer: Dialer, source: Source) {
     this.#dialer = dialer;
-    this.#credentials = credentials;
+    this.#source = source;
     Object.freeze(this);
   }
 
@@ -38,18 +52,44 @@ class CustomAuthorizer implements Authentication {
   }
 
   async signIn(context: SignInContext): Promise<OpenStream> {
+    const credentials = await this.#source(context);
     const open = await this.#dialer.prepare(context);
-    return async (signal) => ({
-      ...(await open(signal)),
-      credentials: this.#credentials,
-      lifetimeMs: () => LIFETIME_MS,
-    });
+    return async (signal) => ({ ...(await open(signal)), credentials, lifetimeMs: () => LIFETIME_MS });
   }
 }
 
+/** Checks the names of what is given to `customAuthorizer()`, on every platform. */
+export function checkAuthorizerOptions(options: unknown): void {
+  const isAsked = typeof options === 'object' && options !== null && 'parameters' in options;
+  const fields = isAsked ? ['parameters'] : [...AUTHORIZER_FIELDS, 'parameters'];
+  checkFields('customAuthorizer()', options, [...fields, 'webSocket'], invalidSecret);
+}
+
 /** Sign-in by a custom authorizer, over whatever this platform dials with. */
-export function createCustomAuthorizer(dialer: Dialer, parameters: AuthorizerParameters): Authentication {
-  return new CustomAuthorizer(dialer, authorizerCredentials(parameters));
+export function createCustomAuthorizer(dialer: Dialer, given: GivenParameters): Authentication {
+  return new CustomAuthorizer(dialer, sourceOf(given));
+}
+
+/** AWS says "not authorized" for a token that an authorizer does not take, and for one that may not do this. */
+const isRefused = (previous: IotError | undefined): boolean =>
+  previous?.code === 'BAD_CREDENTIALS' || previous?.code === 'NOT_AUTHORIZED';
+
+function sourceOf(given: GivenParameters): Source {
+  if (!('parameters' in given)) {
+    const credentials = authorizerCredentials(given);
+    return () => credentials;
+  }
+  const { parameters } = given;
+  if (typeof parameters !== 'function') throw invalidSecret('parameters', 'a function', parameters);
+  const who = 'what gives the parameters of the custom authorizer';
+  return (context) => {
+    const forceRefresh = isRefused(context.previous);
+    return askProvider(who, { ...context, forceRefresh }, async () => {
+      const fresh = await parameters({ forceRefresh });
+      checkFields('what it gave', fresh, AUTHORIZER_FIELDS, invalidSecret);
+      return authorizerCredentials(fresh);
+    });
+  };
 }
 
 /** WebSockets whose upgrade is not signed: who asks is told in CONNECT. */

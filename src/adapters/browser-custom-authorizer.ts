@@ -1,21 +1,24 @@
 import { invalidSecret } from '../protocol/errors.ts';
-import { checkFields } from '../protocol/fields.ts';
 import type { Authentication } from './authentication.ts';
-import { AUTHORIZER_FIELDS, type AuthorizerParameters } from './authorizer-credentials.ts';
-import { createCustomAuthorizer, unsignedWebSocket } from './authorizer-sign-in.ts';
+import {
+  checkAuthorizerOptions,
+  createCustomAuthorizer,
+  type GivenParameters,
+  unsignedWebSocket,
+} from './authorizer-sign-in.ts';
 import { browserDialer } from './browser-dialer.ts';
 
-export interface CustomAuthorizerOptions extends AuthorizerParameters {
+export type CustomAuthorizerOptions = GivenParameters & {
   /** A browser has nothing else: what is shared with Node may say so. */
   readonly webSocket?: true;
-}
+};
 
 /** Sign-in by a custom authorizer of AWS IoT Core: a function of your own that is called with what is given here. */
 export function customAuthorizer(options: CustomAuthorizerOptions): Authentication {
-  checkFields('customAuthorizer()', options, [...AUTHORIZER_FIELDS, 'webSocket'], invalidSecret);
-  const { webSocket = true, ...parameters } = options;
+  checkAuthorizerOptions(options);
+  const { webSocket = true, ...given } = options;
   if ((webSocket as unknown) !== true) {
     throw invalidSecret('webSocket', 'true or left out in a browser, which has nothing else', webSocket);
   }
-  return createCustomAuthorizer(unsignedWebSocket(browserDialer), parameters);
+  return createCustomAuthorizer(unsignedWebSocket(browserDialer), given);
 }

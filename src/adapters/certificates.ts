@@ -173,7 +173,7 @@ function parseKey(option: PemOption, pem: Pem, passphrase: string | undefined): 
 function mismatch(cert: Pem, key: Pem): IotError {
   const fromFiles = [cert.path, key.path]
     .filter((path) => path !== undefined)
-    .map(describe)
+    .map((path) => describe(path))
     .join(', ');
   return new IotError(
     fromFiles === '' ? 'KEY_MISMATCH' : 'KEY_FILE_MISMATCH',

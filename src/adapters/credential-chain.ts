@@ -8,7 +8,8 @@ import {
   type CredentialSource,
   readCredentials,
 } from './aws-credentials.ts';
-import { type CredentialQuestion, credentialSource, type DefaultOrder, told } from './credential-source.ts';
+import { credentialSource, type DefaultOrder } from './credential-source.ts';
+import { type CredentialQuestion, told } from './provider-question.ts';
 import { readProfile, sharedCredentialsPath } from './shared-credentials-file.ts';
 
 /** What the option `credentials` means on Node: without it, or with a part of them only, the default order. */
@@ -68,7 +69,8 @@ class NodeDefaultOrder implements DefaultOrder {
     if ('credentials' in file) return file.credentials;
     const sdk = await this.#inSdk(question);
     if ('credentials' in sdk) return sdk.credentials;
-    throw notFound([...skipped, environment.skipped, file.skipped, sdk.skipped]);
+    const isSdkThere = this.#sdkChain !== undefined;
+    throw notFound([...skipped, environment.skipped, file.skipped, sdk.skipped], isSdkThere);
   }
 
   async #inFile({ signal, warn }: CredentialQuestion): Promise<Finding> {
@@ -145,9 +147,10 @@ function findingOf(place: string, parts: CredentialParts, names: Partial<Spellin
   return { skipped: `${place} ${lacks}` };
 }
 
-const notFound = (skipped: readonly string[]): IotError =>
-  new IotError('CREDENTIALS_NOT_FOUND', `no AWS credentials were found: ${skipped.join('; ')}`, {
-    remediation:
-      'Give `credentials` to sigV4(), or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; ' +
-      `\`${AWS_SDK.install}\` adds SSO, roles, containers and instance profiles.`,
+function notFound(skipped: readonly string[], isSdkThere: boolean): IotError {
+  const give = 'Give `credentials` to sigV4(), or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY';
+  const add = `; \`${AWS_SDK.install}\` adds SSO, roles, containers and instance profiles`;
+  return new IotError('CREDENTIALS_NOT_FOUND', `no AWS credentials were found: ${skipped.join('; ')}`, {
+    remediation: `${give}${isSdkThere ? '' : add}.`,
   });
+}

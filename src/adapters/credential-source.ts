@@ -1,17 +1,13 @@
-import { describe, IotError, invalidSecret } from '../protocol/errors.ts';
+import { invalidSecret } from '../protocol/errors.ts';
 import { checkFields } from '../protocol/fields.ts';
 import {
   type AwsCredentials,
-  type CredentialContext,
   type CredentialParts,
   type CredentialProvider,
-  type CredentialRequest,
   type CredentialSource,
   readCredentials,
 } from './aws-credentials.ts';
-
-/** One question for credentials. Its signal ends with the attempt, and when the answer takes too long. */
-export type CredentialQuestion = CredentialRequest & CredentialContext;
+import { askProvider, type CredentialQuestion, unavailable } from './provider-question.ts';
 
 /** Where this platform looks when no credentials are given, or only a part of them. */
 export interface DefaultOrder {
@@ -21,9 +17,6 @@ export interface DefaultOrder {
    */
   find(question: CredentialQuestion, skipped: readonly string[]): Promise<CredentialParts>;
 }
-
-/** For how long a provider may think about one answer. */
-const DEADLINE_MS = 10_000;
 
 const MAY_BE = 'an object of accessKeyId, secretAccessKey and sessionToken, or a function that returns one';
 /** What the AWS SDK adds to the keys that it gives; nobody needs it here. */
@@ -84,16 +77,10 @@ class AskedSource implements CredentialSource {
     this.#ask = ask;
   }
 
-  async get(question: CredentialQuestion): Promise<AwsCredentials> {
-    const { signal, wallClock } = question;
-    try {
-      return await withinDeadline(this.#who, question, async (bounded) =>
-        inTime(`the keys of ${this.#who}`, this.#checked(await this.#ask(bounded)), wallClock),
-      );
-    } catch (error) {
-      signal.throwIfAborted();
-      throw isOfCredentials(error) ? error : unavailable(`${this.#who} failed: ${told(error)}`);
-    }
+  get(question: CredentialQuestion): Promise<AwsCredentials> {
+    return askProvider(this.#who, question, async (bounded) =>
+      inTime(`the keys of ${this.#who}`, this.#checked(await this.#ask(bounded)), question.wallClock),
+    );
   }
 
   #checked(given: unknown): AwsCredentials {
@@ -117,10 +104,6 @@ const providerOf =
 const orderedSource = (order: DefaultOrder, skipped: readonly string[]): CredentialSource =>
   new AskedSource('the default order of credentials', (question) => order.find(question, skipped));
 
-/** Any other would say something of this line that is true of another client or of a call, and could stop it for good. */
-const isOfCredentials = (error: unknown): boolean =>
-  IotError.is(error) && (error.code.startsWith('CREDENTIALS_') || error.code === 'MISSING_PACKAGE');
-
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
 function inTime(keys: string, credentials: AwsCredentials, wallClock: () => number): AwsCredentials {
@@ -131,56 +114,4 @@ function inTime(keys: string, credentials: AwsCredentials, wallClock: () => numb
     `${keys} expired at ${expiration.toISOString()}; ${time}`,
     "Renew the credentials, or set this device's clock if it is ahead.",
   );
-}
-
-/** Asks, and waits for an answer no longer than the deadline or the signal allow. What comes later goes nowhere. */
-function withinDeadline<T>(
-  who: string,
-  question: CredentialQuestion,
-  ask: (bounded: CredentialQuestion) => Promise<T>,
-): Promise<T> {
-  const { signal, clock } = question;
-  signal.throwIfAborted();
-  const ending = new AbortController();
-  return new Promise<T>((resolve, reject) => {
-    const end = (reason: unknown): void => {
-      free();
-      reject(reason);
-      ending.abort(reason);
-    };
-    const aborted = (): void => end(signal.reason);
-    const late = (): void => end(unavailable(`${who} did not answer within ${DEADLINE_MS / 1_000} seconds`));
-    const timer = clock.setTimeout(late, DEADLINE_MS);
-    signal.addEventListener('abort', aborted);
-    const free = (): void => {
-      clock.clearTimeout(timer);
-      signal.removeEventListener('abort', aborted);
-    };
-    void ask({ ...question, signal: ending.signal })
-      .then(resolve, reject)
-      .finally(free);
-  });
-}
-
-const unavailable = (what: string, remediation?: string): IotError =>
-  new IotError('CREDENTIALS_UNAVAILABLE', what, remediation === undefined ? {} : { remediation });
-
-/** What could be a key or a token: hardly a word is that long without a blank, a dot or a hyphen. */
-const SECRET_LIKE = /[A-Za-z0-9+/=_]{16,}/g;
-
-/**
- * What a foreign error says, as far as it can be shown. Who writes a provider does not always think of what errors print: so
- * the error itself is not passed on as a cause, and of its words nothing that could be a key.
- */
-export function told(error: unknown): string {
-  try {
-    if (!isObject(error)) return `it threw ${error === null ? 'null' : typeof error}`;
-    const { name, message, code } = error as { readonly [field: string]: unknown };
-    const kind = /^[A-Za-z.]{1,64}$/.test(String(name)) ? String(name) : 'an error';
-    // An error that stands for several has a code and no words.
-    const words = String(message || code).replace(SECRET_LIKE, '…');
-    return `${kind}: ${describe(words)}`;
-  } catch {
-    return 'its error cannot be read';
-  }
 }

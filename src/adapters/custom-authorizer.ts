@@ -1,17 +1,21 @@
 import { createSecureContext } from 'node:tls';
 import { invalidSecret } from '../protocol/errors.ts';
-import { checkFields } from '../protocol/fields.ts';
 import type { Authentication } from './authentication.ts';
-import { AUTHORIZER_FIELDS, type AuthorizerParameters } from './authorizer-credentials.ts';
-import { createCustomAuthorizer, type Dialer, unsignedWebSocket } from './authorizer-sign-in.ts';
+import {
+  checkAuthorizerOptions,
+  createCustomAuthorizer,
+  type Dialer,
+  type GivenParameters,
+  unsignedWebSocket,
+} from './authorizer-sign-in.ts';
 import { checkAuthorities, readAuthorities } from './certificates.ts';
 import { openTls } from './sockets.ts';
 import { wsDialer } from './ws-dialer.ts';
 
-export interface CustomAuthorizerOptions extends AuthorizerParameters {
+export type CustomAuthorizerOptions = GivenParameters & {
   /** MQTT over a WebSocket, for networks that let nothing else through. Default: MQTT over TLS. Both on port 443. */
   readonly webSocket?: boolean;
-}
+};
 
 /** AWS IoT Core tells MQTT with a custom authorizer from HTTPS, and from client certificates, by this ALPN name. */
 const ALPN = 'mqtt';
@@ -30,8 +34,8 @@ const TLS_DIALER: Dialer = {
  * client certificate, on port 443.
  */
 export function customAuthorizer(options: CustomAuthorizerOptions): Authentication {
-  checkFields('customAuthorizer()', options, [...AUTHORIZER_FIELDS, 'webSocket'], invalidSecret);
-  const { webSocket = false, ...parameters } = options;
+  checkAuthorizerOptions(options);
+  const { webSocket = false, ...given } = options;
   if (typeof webSocket !== 'boolean') throw invalidSecret('webSocket', 'true or false', webSocket);
-  return createCustomAuthorizer(webSocket ? unsignedWebSocket(wsDialer) : TLS_DIALER, parameters);
+  return createCustomAuthorizer(webSocket ? unsignedWebSocket(wsDialer) : TLS_DIALER, given);
 }

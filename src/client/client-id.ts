@@ -13,8 +13,7 @@ export function resolveClientId(
   given: unknown,
   { isAws, clean, protocolVersion }: { isAws: boolean; clean: boolean; protocolVersion: 4 | 5 },
 ): string {
-  if (clean && (given === undefined || given === ''))
-    return protocolVersion === 5 ? '' : globalThis.crypto.randomUUID();
+  if (clean && (given === undefined || given === '')) return protocolVersion === 5 ? '' : randomId();
   const most = isAws ? AWS_LIMITS.clientIdBytes : MQTT_LIMITS.stringBytes;
   const prefix = isAws ? ' that does not begin with $' : '';
   const mayBe = `text of 1 to ${most} bytes${prefix}${clean ? ', or left out' : ' for a persistent session'}`;
@@ -22,4 +21,10 @@ export function resolveClientId(
     throw invalid('clientId', mayBe, given);
   if (utf8Bytes(given) > most || (isAws && given.startsWith('$'))) throw invalid('clientId', mayBe, given);
   return given;
+}
+
+/** 32 hexadecimal digits. A UUID cannot be had in every page: browsers make them for https and localhost only. */
+function randomId(): string {
+  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

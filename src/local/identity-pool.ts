@@ -20,6 +20,9 @@ export class CognitoError extends Error {
 /** What a client sent, not yet looked at. */
 type Input = Readonly<Record<string, unknown>>;
 
+/** The same at each start, so that what was told of it once stays true. */
+const POOL = '00000000-0000-4000-8000-000000000000';
+
 /** A user's tokens, by the names of who gave them. */
 type Logins = readonly (readonly [provider: string, token: string])[];
 
@@ -37,7 +40,7 @@ export class IdentityPool {
   readonly #identityOf = new Map<string, string>();
 
   constructor(region: string, ports: IdentityPoolPorts) {
-    this.id = `${region}:${randomUUID()}`;
+    this.id = `${region}:${POOL}`;
     this.#region = region;
     this.#ports = ports;
   }

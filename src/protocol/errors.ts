@@ -166,10 +166,10 @@ const SHOWN_CHARACTERS = 64;
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
 /** A short, harmless description of a value for an error message: long text is cut, and what steers a terminal escaped. */
-export function describe(value: unknown): string {
+export function describe(value: unknown, shownCharacters = SHOWN_CHARACTERS): string {
   if (typeof value === 'string') {
-    const shown = escaped(JSON.stringify(value.slice(0, SHOWN_CHARACTERS)));
-    return value.length > SHOWN_CHARACTERS ? `${shown}… (${value.length} characters)` : shown;
+    const shown = escaped(JSON.stringify(value.slice(0, shownCharacters)));
+    return value.length > shownCharacters ? `${shown}… (${value.length} characters)` : shown;
   }
   if (typeof value === 'function') return 'a function';
   if (value instanceof Uint8Array) return `${value.byteLength} bytes`;

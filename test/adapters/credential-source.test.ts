@@ -217,7 +217,7 @@ describe('a provider', () => {
   });
 
   test('has its error cut and escaped', async () => {
-    const thrown = new Error(`\u001b[31mno ${'very '.repeat(30)}luck\n`);
+    const thrown = new Error(`\u001b[31mno ${'very '.repeat(60)}luck\n`);
     const { message } = await failureOf(provider(failing(thrown)).get(question()));
     expect(message).toMatch(
       /^the credential provider failed: Error: "\\u001b\[31mno (very )+.*"… \(\d+ characters\)$/,

@@ -3,7 +3,14 @@ import type tls from 'node:tls';
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { customAuthorizer } from '../../src/adapters/custom-authorizer.ts';
-import { createIotClient, type CustomAuthorizerOptions, type IotClient, IotError } from '../../src/index.ts';
+import {
+  type AuthorizerProvider,
+  type CredentialRequest,
+  createIotClient,
+  type CustomAuthorizerOptions,
+  type IotClient,
+  IotError,
+} from '../../src/index.ts';
 import { type CustomAuthorizerRequest, type LocalIotCore, startLocalIotCore } from '../../src/local/index.ts';
 import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
@@ -280,6 +287,45 @@ describe('on the local core', () => {
     expect(asked).toEqual([]);
   });
 
+  test('a token that ends is asked for anew at each attempt, and after a refusal by force', async () => {
+    const requests: CredentialRequest[] = [];
+    const authentication = customAuthorizer({
+      parameters: async (request) => {
+        requests.push(request);
+        return { ...SIGNED, token: requests.length === 1 ? 'canary' : 'open' };
+      },
+    });
+    const client = createIotClient({
+      ...{ endpoint: core.endpoint, port: core.webSocketPort, ca: core.ca, auth: authentication },
+      reconnect: { baseMs: 1, maxMs: 1, stableMs: 1_000 },
+    });
+    await expect(client.connect()).rejects.toMatchObject({ code: 'NOT_AUTHORIZED' });
+    await client.when('live');
+    await core.faults.dropConnections();
+    await client.when('backingOff');
+    await client.when('live');
+    expect(requests).toEqual([{ forceRefresh: false }, { forceRefresh: true }, { forceRefresh: false }]);
+    await client.close();
+  });
+
+  test.each<[string, () => unknown, RegExp]>([
+    ['throws', () => Promise.reject(new Error('no network')), /failed: Error: "no network"/],
+    [
+      'gives nothing',
+      () => undefined,
+      /failed: IotError: "what it gave must be an object; given: undefined"/,
+    ],
+    ['gives an empty token', () => ({ ...SIGNED, token: '' }), /failed: IotError: "token must be a string/],
+    ['gives a stranger', () => ({ cert: 'canary' }), /failed: IotError: "what it gave has no field/],
+  ])('fault:D-10 what gives the parameters %s: that is a reason of its own', async (_, parameters, says) => {
+    using line = coreLine({ parameters: parameters as AuthorizerProvider });
+    const error = await line.error('transport.failed');
+    expect(error).toMatchObject({ code: 'CREDENTIALS_UNAVAILABLE', recovery: 'retry' });
+    expect(error.message).toMatch(says);
+    expect(inspect(error)).not.toContain('canary');
+    expect(asked).toEqual([]);
+  });
+
   test('both ways have port 443 by default, as AWS has', () => {
     for (const webSocket of [false, true]) {
       expect(customAuthorizer({ ...SIGNED, webSocket }).defaultPort()).toBe(443);
@@ -310,6 +356,8 @@ describe('options', () => {
     ['a password that is no text', { name: 'gate', password: Buffer.from('canary') }, 'password'],
     ['a password that is too long', { name: 'gate', password: 'canary'.repeat(11_000) }, 'password'],
     ['a webSocket that is no boolean', { name: 'gate', webSocket: 'canary' }, 'webSocket'],
+    ['parameters that are no function', { parameters: 'canary' }, 'parameters'],
+    ['parameters beside a name', { name: 'canary', parameters: () => SIGNED }, 'customAuthorizer()'],
     ['a field that nobody knows', { name: 'gate', cert: 'canary' }, 'customAuthorizer()'],
   ])('py:V16 refuses %s, and shows no secret', (_, options, field) => {
     let thrown: unknown;

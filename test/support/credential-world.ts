@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, beforeEach, vi } from 'vitest';
-import type { CredentialQuestion } from '../../src/adapters/credential-source.ts';
+import type { CredentialQuestion } from '../../src/adapters/provider-question.ts';
 import { IotError } from '../../src/protocol/errors.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 
