@@ -47,6 +47,15 @@ const options = (more: Partial<IotClientOptions> = {}): IotClientOptions => ({
 });
 
 describe('a client as a page has it', () => {
+  it('needs no id, also where browsers make no UUID: on a page of plain http', () => {
+    const { crypto } = globalThis;
+    vi.stubGlobal('crypto', { getRandomValues: (bytes: Uint8Array) => crypto.getRandomValues(bytes) });
+    const { clientId: _, ...rest } = options({ auth: customAuthorizer({ name: 'gate' }) });
+    const ids = [createIotClient(rest), createIotClient(rest)].map(({ clientId }) => clientId);
+    expect(new Set(ids).size).toBe(2);
+    for (const id of ids) expect(id).toMatch(/^[\da-f]{32}$/);
+  });
+
   it('sends and receives', async () => {
     await using client = createIotClient(options());
     await client.connect();
