@@ -1,5 +1,6 @@
 import { type IotError, invalidSecret } from '../protocol/errors.ts';
 import { checkFields } from '../protocol/fields.ts';
+import { AWS_LIMITS } from '../protocol/limits.ts';
 import type { Authentication, ConnectTarget, OpenStream, SignInContext } from './authentication.ts';
 import {
   AUTHORIZER_FIELDS,
@@ -8,6 +9,7 @@ import {
   authorizerCredentials,
 } from './authorizer-credentials.ts';
 import type { Credentials } from './credentials.ts';
+import { lifetimeWithin } from './line-lifetime.ts';
 import { askProvider } from './provider-question.ts';
 import { MQTT_PATH, type WebSocketDialer } from './web-socket.ts';
 
@@ -18,13 +20,6 @@ export interface Dialer {
   /** Gets everything ready that needs no connection to the broker. Called anew for each attempt. */
   prepare(context: SignInContext): Promise<OpenStream>;
 }
-
-/**
- * AWS ends a line that an authorizer let in after a day at the latest; this is ten minutes before. When the authorizer itself
- * says sooner (`disconnectAfterInSeconds`), no client is told. Source:
- * https://docs.aws.amazon.com/iot/latest/developerguide/custom-auth-lambda.html
- */
-const LIFETIME_MS = (24 * 60 - 10) * 60_000;
 
 /** What an authorizer is called with: as it is, or a function that gives it anew for each attempt. */
 export type GivenParameters = AuthorizerParameters | { readonly parameters: AuthorizerProvider };
@@ -54,7 +49,8 @@ class CustomAuthorizer implements Authentication {
   async signIn(context: SignInContext): Promise<OpenStream> {
     const credentials = await this.#source(context);
     const open = await this.#dialer.prepare(context);
-    return async (signal) => ({ ...(await open(signal)), credentials, lifetimeMs: () => LIFETIME_MS });
+    const lifetimeMs = (): number => lifetimeWithin(AWS_LIMITS.authorizedLifetimeMs);
+    return async (signal) => ({ ...(await open(signal)), credentials, lifetimeMs });
   }
 }
 

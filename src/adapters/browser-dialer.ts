@@ -4,10 +4,7 @@ import { at } from '../protocol/failure-place.ts';
 import type { OpenedStream, SignInContext } from './authentication.ts';
 import { type BrowserSocket, createBrowserSocket } from './browser-socket.ts';
 import { BrowserStream } from './browser-stream.ts';
-import { hostHeader, type WebSocketDialer } from './web-socket.ts';
-
-/** The name that MQTT has among the subprotocols of WebSocket [MQTT-6.0.0-3]. */
-const SUBPROTOCOL = 'mqtt';
+import { hostHeader, MQTT_SUBPROTOCOL, type WebSocketDialer } from './web-socket.ts';
 
 /** WebSockets of the page itself. */
 export const browserDialer: WebSocketDialer = {
@@ -57,7 +54,7 @@ async function open(
 
 function begin(context: SignInContext, pathAndQuery: string): BrowserSocket {
   try {
-    return createBrowserSocket(`wss://${hostHeader(context)}${pathAndQuery}`, SUBPROTOCOL);
+    return createBrowserSocket(`wss://${hostHeader(context)}${pathAndQuery}`, MQTT_SUBPROTOCOL);
   } catch {
     // Without a cause: its words hold the URL.
     throw failure(context);

@@ -1,5 +1,6 @@
 import { checkRegion, regionOf } from '../protocol/aws-region.ts';
 import { describe, type IotError, invalid } from '../protocol/errors.ts';
+import { AWS_LIMITS } from '../protocol/limits.ts';
 import type {
   Authentication,
   ConnectTarget,
@@ -8,6 +9,7 @@ import type {
   SignInContext,
 } from './authentication.ts';
 import type { AwsCredentials, CredentialSource } from './aws-credentials.ts';
+import { lifetimeOfKeys, lifetimeWithin } from './line-lifetime.ts';
 import type { SignUpgrade } from './upgrade-signer.ts';
 import { hostHeader, type OpenWebSocket, type WebSocketDialer } from './web-socket.ts';
 
@@ -28,16 +30,8 @@ export interface SigV4Parts {
   readonly needsNewKeys?: (previous: IotError) => boolean;
 }
 
-const MINUTE_MS = 60_000;
-/** AWS ends a WebSocket after 24 hours: https://docs.aws.amazon.com/general/latest/gr/iot-core.html#iot-protocol-limits */
-const LONGEST_LIFE_MS = 24 * 60 * MINUTE_MS;
-const LIFE_MARGIN_MS = 10 * MINUTE_MS;
-/** The AWS SDK renews its own keys within five minutes of their end: asked sooner, it gives the same again. */
-const EXPIRY_MARGIN_MS = 4 * MINUTE_MS;
-/** Keys that are as good as over would renew the line without a pause, if that is all that their provider gives. */
-const SHORTEST_LIFE_MS = 1_000;
 /** A signature that is five minutes off is refused; a clock that is less off is not what was wrong with it. */
-const TOLERATED_SKEW_MS = 4 * MINUTE_MS;
+const TOLERATED_SKEW_MS = 4 * 60_000;
 
 class SigV4 implements Authentication {
   readonly kind = 'sigV4';
@@ -135,12 +129,10 @@ class SigV4 implements Authentication {
 const wereRefused = ({ recovery }: IotError): boolean => recovery === 'reauthenticate';
 
 /** How long a line may last whose keys end then, asked at any time. */
-const lifetimeUntil = (expiration: Date | undefined, now: () => number) => (): number => {
-  const longest = LONGEST_LIFE_MS - LIFE_MARGIN_MS;
-  if (expiration === undefined) return longest;
-  const leftMs = expiration.getTime() - now();
-  return Math.max(SHORTEST_LIFE_MS, Math.min(longest, leftMs - Math.min(EXPIRY_MARGIN_MS, leftMs / 5)));
-};
+const lifetimeUntil = (expiration: Date | undefined, now: () => number) => (): number =>
+  expiration === undefined
+    ? lifetimeWithin(AWS_LIMITS.webSocketLifetimeMs)
+    : lifetimeOfKeys(AWS_LIMITS.webSocketLifetimeMs, expiration.getTime() - now());
 
 /** Sign-in by Signature Version 4 over a WebSocket, from the parts that a platform has for it. Checks the options. */
 export function createSigV4(

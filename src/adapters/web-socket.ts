@@ -26,6 +26,9 @@ export interface WebSocketDialer {
 /** The path of MQTT over WebSocket on AWS IoT Core: https://docs.aws.amazon.com/iot/latest/developerguide/protocols.html */
 export const MQTT_PATH = '/mqtt';
 
+/** The name that MQTT has among the subprotocols of WebSocket [MQTT-6.0.0-3]. */
+export const MQTT_SUBPROTOCOL = 'mqtt';
+
 /**
  * The Host header of a request to this place: lower case, without a final dot, with a port unless that is 443. It is signed as it
  * is sent.

@@ -7,11 +7,15 @@ import type { SignInContext } from './authentication.ts';
 import { checkAuthorities, readAuthorities } from './certificates.ts';
 import { NO_BOUND_BYTES } from './mqtt-options.ts';
 import { openTls } from './sockets.ts';
-import { hostHeader, MQTT_PATH, type UpgradeOptions, type WebSocketDialer } from './web-socket.ts';
+import {
+  hostHeader,
+  MQTT_PATH,
+  MQTT_SUBPROTOCOL,
+  type UpgradeOptions,
+  type WebSocketDialer,
+} from './web-socket.ts';
 import { WsStream } from './ws-stream.ts';
 
-/** The name that MQTT has among the subprotocols of WebSocket [MQTT-6.0.0-3]. */
-const SUBPROTOCOL = 'mqtt';
 /** `ws` keeps a frame until it is whole. One may hold many packets, so it may be longer than any of them. */
 const SHORTEST_BOUND_BYTES = 16 * 1024 * 1024;
 
@@ -44,7 +48,7 @@ function ask(
 ): WebSocket {
   const { maximumPacketBytes = NO_BOUND_BYTES } = context;
   const host = hostHeader(context);
-  return new WebSocketOfWs(`wss://${host}${MQTT_PATH}`, SUBPROTOCOL, {
+  return new WebSocketOfWs(`wss://${host}${MQTT_PATH}`, MQTT_SUBPROTOCOL, {
     headers: { Host: host },
     perMessageDeflate: false,
     followRedirects: false,

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { TlsOptions } from 'node:tls';
 import { createWebSocketStream, type WebSocket, WebSocketServer } from 'ws';
 
-import { MQTT_PATH } from '../adapters/web-socket.ts';
+import { MQTT_PATH, MQTT_SUBPROTOCOL } from '../adapters/web-socket.ts';
 import { describe } from '../protocol/errors.ts';
 import { parametersOf, type UnsignedEntrance } from './authorizer.ts';
 import type { Accepted } from './connection.ts';
@@ -38,7 +38,7 @@ interface Refusal {
 }
 
 /** The second is what MQTT 3.1 called itself, and the first SDKs of AWS still do. */
-const SUBPROTOCOLS: readonly string[] = ['mqtt', 'mqttv3.1'];
+const SUBPROTOCOLS: readonly string[] = [MQTT_SUBPROTOCOL, 'mqttv3.1'];
 const ALPN_MQTT = 'mqtt';
 const ALPN_HTTP = 'http/1.1';
 

@@ -29,6 +29,11 @@ export const AWS_LIMITS = Object.freeze({
   messageExpirySeconds: 604_800,
   /** After this a WebSocket is closed, whatever it does. Source: `#iot-protocol-limits` */
   webSocketLifetimeMs: 24 * 60 * 60 * 1_000,
+  /**
+   * The longest `disconnectAfterInSeconds` of a custom authorizer. When it says less, no client is told. Source:
+   * https://docs.aws.amazon.com/iot/latest/developerguide/custom-auth-lambda.html
+   */
+  authorizedLifetimeMs: 24 * 60 * 60 * 1_000,
   /** Device shadows. Source: `#device-shadow-limits` */
   shadow: Object.freeze({
     /** Desired and reported state together; metadata does not count. */
