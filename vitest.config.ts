@@ -32,7 +32,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: [...builtTests, ...packageTests, ...interopTests, ...browserTests],
           // By itself the runner leaves a core free, which of two is half. Some tests wait more than they work.
-          maxWorkers: 3,
+          maxWorkers: 4,
         },
       },
       {
@@ -42,7 +42,7 @@ export default defineConfig({
           include: builtTests,
           // The build is paid for only when one of these runs.
           globalSetup: ['test/support/built-package.ts'],
-          maxWorkers: 3,
+          maxWorkers: 4,
         },
       },
     ],
