@@ -42,6 +42,10 @@ export const AWS_LIMITS = Object.freeze({
     clientTokenBytes: 64,
     /** Requests of one connection that have no answer yet. */
     requestsInFlight: 10,
+    /** Requests a second about one thing. */
+    requestsPerSecondPerThing: 20,
+    /** Levels of desired or of reported state. The text of AWS's own error says 6; who is stricter than the quota refuses what works. */
+    documentLevels: 8,
     /** Source: https://docs.aws.amazon.com/iot/latest/apireference/API_CreateThing.html */
     thingNameCharacters: 128,
     shadowNameCharacters: 64,
