@@ -7,10 +7,13 @@ import {
   fromCallback,
   sendTo,
   setup,
+  spawnChild,
+  stopChild,
 } from 'xstate';
 import { bounded } from './bounded.ts';
 import type { ClientContext, ClientEvent, ClientFact, ClientInput } from './client.types.ts';
 import { connectionMachine, DEFAULT_POLICY } from './connection.machine.ts';
+import { deviceShadowMachine } from './device-shadow.machine.ts';
 import { asIotError } from './guarded-actor.ts';
 import { offlineQueueMachine } from './offline-queue.machine.ts';
 import { subscriptionsMachine } from './subscriptions.machine.ts';
@@ -50,7 +53,12 @@ const _clientMachine = setup({
     emitted: {} as ClientFact,
     children: {} as { connection: 'connection'; queue: 'offlineQueue'; subscriptions: 'subscriptions' },
   },
-  actors: { connection, offlineQueue: offlineQueueMachine, subscriptions: subscriptionsMachine },
+  actors: {
+    connection,
+    offlineQueue: offlineQueueMachine,
+    subscriptions: subscriptionsMachine,
+    deviceShadow: deviceShadowMachine,
+  },
   delays: {
     /** The connection bounds its own end; this bounds the case that it cannot. */
     closeTimeout: ({ context: { connection }, event }) => {
@@ -105,6 +113,20 @@ const _clientMachine = setup({
     toQueue: sendTo('queue', ({ event }) => {
       assertEvent(event, ['pace', 'backlog.recovered']);
       return event;
+    }),
+    startShadow: spawnChild('deviceShadow', {
+      id: ({ event }) => {
+        assertEvent(event, 'shadow.opened');
+        return event.id;
+      },
+      input: ({ event }) => {
+        assertEvent(event, 'shadow.opened');
+        return { ports: event.ports };
+      },
+    }),
+    stopShadow: stopChild(({ event }) => {
+      assertEvent(event, 'shadow.closed');
+      return event.id;
     }),
     /** Passes a child's fact on to whoever listens to the client. */
     pass: emit(({ event }) => {
@@ -189,6 +211,8 @@ const _clientMachine = setup({
             subscribe: { actions: 'toSubscriptions' },
             unsubscribe: { actions: 'toSubscriptions' },
             'filter.poisoned': { actions: 'toSubscriptions' },
+            'shadow.opened': { actions: 'startShadow' },
+            'shadow.closed': { actions: 'stopShadow' },
             pace: { actions: 'toQueue' },
             'backlog.recovered': { actions: 'toQueue' },
             close: { target: 'closing', actions: ['forgetAsks', 'endLine'] },

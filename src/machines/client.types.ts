@@ -2,6 +2,7 @@ import type { DrainPolicy } from '../protocol/drain.ts';
 import type { IotError } from '../protocol/errors.ts';
 import type { Handle } from '../protocol/handle.ts';
 import type { ConnectionFact, ConnectionPolicy, ConnectionPorts } from './connection.types.ts';
+import type { DeviceShadowPorts } from './device-shadow.types.ts';
 import type { OfflineQueueEvent, OfflineQueueFact, OfflineQueuePorts } from './offline-queue.types.ts';
 import type { SubscriptionsCommand, SubscriptionsFact, SubscriptionsPorts } from './subscriptions.types.ts';
 
@@ -34,6 +35,9 @@ export type ClientCommand =
   /** The end, for good. */
   | { readonly type: 'close'; readonly flushTimeoutMs?: number }
   | { readonly type: 'network.online' }
+  /** A device shadow is used from now on, as the child `id`: `shadow/<thing>` or `shadow/<thing>/<name>`. */
+  | { readonly type: 'shadow.opened'; readonly id: string; readonly ports: Handle<DeviceShadowPorts> }
+  | { readonly type: 'shadow.closed'; readonly id: string }
   | Extract<OfflineQueueEvent, { type: 'pace' | 'backlog.recovered' }>
   | Extract<SubscriptionsCommand, { type: 'subscribe' | 'unsubscribe' | 'filter.poisoned' }>;
 
