@@ -68,7 +68,7 @@ export async function startLocalIotCore(options: LocalIotCoreOptions = {}): Prom
   const warn = options.onWarning ?? emitWarning;
   const changes = new Changes(setImmediate);
   // The broker last: only it has something to free when the rest cannot be had.
-  const authority = await createCertificateAuthority();
+  const authority = await createCertificateAuthority({ directory: options.directory, warn });
   const broker: Broker = await startBroker({
     limits,
     changed: () => changes.changed(),

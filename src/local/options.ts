@@ -17,6 +17,11 @@ export interface LocalIotCoreOptions {
   readonly webSocketPort?: number;
   /** The port of its Amazon Cognito, plain HTTP. @default 0, any free one */
   readonly cognitoPort?: number;
+  /**
+   * Where it keeps its certificates and shadows, for the next core that is given the same directory: devices still trust that one.
+   * @default they live in memory
+   */
+  readonly directory?: string;
   /** How long temporary AWS keys of this core are good; fractions are allowed. @default 3600 */
   readonly credentialLifetimeSeconds?: number;
   /** AWS IoT Core's limits, some of them changed. */
@@ -34,7 +39,7 @@ export interface LocalIotCoreOptions {
 
 const PORTS = ['port', 'plainPort', 'webSocketPort', 'cognitoPort'] as const;
 const FUNCTIONS = ['authorize', 'authorizer', 'onWarning'] as const;
-const NAMES: readonly string[] = [...PORTS, 'credentialLifetimeSeconds', 'limits', ...FUNCTIONS];
+const NAMES: readonly string[] = [...PORTS, 'directory', 'credentialLifetimeSeconds', 'limits', ...FUNCTIONS];
 
 /** Throws `INVALID_ARGUMENT`, except for limits. */
 export function checkOptions(options: LocalIotCoreOptions): void {
@@ -46,7 +51,9 @@ export function checkOptions(options: LocalIotCoreOptions): void {
   }
   for (const name of PORTS) checkPort(name, options[name]);
   for (const name of FUNCTIONS) checkFunction(name, options[name]);
-  const { credentialLifetimeSeconds } = options;
+  const { directory, credentialLifetimeSeconds } = options;
+  if (directory !== undefined && (typeof directory !== 'string' || directory === ''))
+    throw invalid('directory', 'the path of a directory', directory);
   if (credentialLifetimeSeconds !== undefined)
     checkLifetime('credentialLifetimeSeconds', credentialLifetimeSeconds);
 }

@@ -1,6 +1,7 @@
 /** Something that AWS IoT Core would not do, or does silently; told to the developer, once each time it happens. */
 export interface LocalIotCoreWarning {
-  readonly code: 'UNSUPPORTED' | 'REFUSED';
+  /** `REPLACED`: a certificate in the directory of the core was of no use any more. */
+  readonly code: 'UNSUPPORTED' | 'REFUSED' | 'REPLACED';
   readonly message: string;
   readonly clientId: string | undefined;
 }
