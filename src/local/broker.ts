@@ -39,6 +39,8 @@ export interface BrokerPorts {
   /** Whether a client may come in with this; it may take as long as it wants. Never rejects. */
   letsIn(connection: Connection, signIn: ConnectSignIn): Promise<boolean>;
   warn(message: string): void;
+  /** A client has published this, and not by its Will. */
+  published(connection: Connection, topic: string, payload: Uint8Array): void;
   /** Sessions, subscriptions or received messages are not what they were. */
   changed(): void;
 }
@@ -227,10 +229,12 @@ export class Broker {
   }
 
   /** Called before the PUBACK: what a client knows to be delivered is in the list. */
-  #receive(client: Client, { topic, qos, retain, payload }: PublishPacket): void {
+  #receive(client: Client, packet: PublishPacket): void {
+    const { topic, qos, retain, payload } = packet;
     const bytes = Buffer.from(payload as Buffer);
     this.received.push({ clientId: client.id, topic, payload: bytes, qos, retain, at: systemClock.now() });
     this.#ports.changed();
+    if (packet !== willOf(client)) this.#ports.published(this.#connectionOf(client), topic, bytes);
   }
 
   #begin(client: Client): void {
@@ -288,6 +292,11 @@ export class Broker {
     if (!client.clean && refused.length > 0)
       this.#persistence.removeSubscriptions(client, refused).catch(() => {});
   }
+}
+
+/** The Will; its types leave it out. */
+function willOf(client: Client): unknown {
+  return (client as unknown as { will?: unknown }).will;
 }
 
 /** The packet id that comes next; its types leave it out. */

@@ -22,6 +22,10 @@ import { Lines, type OpenConnection } from './lines.ts';
 import { Listener, type ListenerPorts } from './listener.ts';
 import { checkOptions, type LocalIotCoreOptions } from './options.ts';
 import { Policy } from './policy.ts';
+import { LocalShadows } from './shadow-calls.ts';
+import { ShadowFaults } from './shadow-faults.ts';
+import { ShadowService } from './shadow-service.ts';
+import { ShadowStore } from './shadow-store.ts';
 import { SigV4Verifier } from './sigv4-verifier.ts';
 import { Tap } from './tap.ts';
 import { emitWarning, type LocalIotCoreWarning } from './warning.ts';
@@ -75,6 +79,7 @@ export async function startLocalIotCore(options: LocalIotCoreOptions = {}): Prom
     grants: (connection, filter) => policy.grants(connection, filter),
     letsIn: (connection, signIn) =>
       letsIn(connection.unsigned, signIn, { authorizer: options.authorizer, warn }),
+    published: (connection, topic, payload) => shadows.published(connection, topic, payload),
     warn: (message) => warn({ code: 'REFUSED', clientId: undefined, message }),
   });
   const policy: Policy = new Policy({
@@ -83,7 +88,19 @@ export async function startLocalIotCore(options: LocalIotCoreOptions = {}): Prom
     authorize: options.authorize ?? (() => true),
     subscriptionsOf: (connection) => broker.filtersOf(connection),
   });
-  const core = new LocalIotCore(options, { broker, authority, policy, limits, changes, warn });
+  const shadowFaults = new ShadowFaults();
+  const shadows: ShadowService = new ShadowService({
+    limits,
+    faults: shadowFaults,
+    store: new ShadowStore(),
+    clock: systemClock,
+    wallClock: () => core.faults.wallClock(),
+    publish: (topic, payload) => void broker.publish(topic, payload, 1, false).catch(() => {}),
+    changed: () => changes.changed(),
+    warn: (what) => warn({ code: 'REFUSED', clientId: undefined, message: `the local core ${what}` }),
+  });
+  const parts = { broker, authority, policy, limits, changes, shadows, shadowFaults, warn };
+  const core: LocalIotCore = new LocalIotCore(options, parts);
   try {
     await core.faults.listen();
   } catch (error) {
@@ -99,6 +116,8 @@ interface Parts {
   readonly policy: Policy;
   readonly limits: LocalIotCoreLimits;
   readonly changes: Changes;
+  readonly shadows: ShadowService;
+  readonly shadowFaults: ShadowFaults;
   warn(warning: LocalIotCoreWarning): void;
 }
 
@@ -114,6 +133,8 @@ export class LocalIotCore {
   readonly tap: Tap;
   /** Makes the core misbehave. */
   readonly faults: Faults;
+  /** Its device shadows. */
+  readonly shadows: LocalShadows;
 
   readonly #parts: Parts;
   readonly #credentials: IssuedCredentials;
@@ -134,8 +155,10 @@ export class LocalIotCore {
     this.ca = parts.authority.ca;
     this.tap = new Tap(gate, parts.changes);
     this.#lines = new Lines({ ...parts, gate, record: (record) => this.tap.record(record) });
+    this.shadows = new LocalShadows(parts.shadows);
     this.faults = new Faults({
       gate,
+      shadows: parts.shadowFaults,
       cut: (target) => this.#lines.cut(target),
       stopListening: () => this.#doors.close(),
       listen: () => this.#listen(),
@@ -325,6 +348,7 @@ export class LocalIotCore {
       this.#restartTimer.wake();
     }
     this.faults.close();
+    this.#parts.shadows.close();
     this.#parts.changes.close(stopped());
     await this.#shut();
     await this.#parts.broker.stop();

@@ -2,6 +2,7 @@ import { systemClock, type Timer } from '../protocol/clock.ts';
 import { invalid } from '../protocol/errors.ts';
 import type { Gate, Rule, Verdict } from './gate.ts';
 import { refusal, type TappedPacket } from './packet.ts';
+import type { ShadowFaults } from './shadow-faults.ts';
 
 /** Whom a fault is for. */
 export interface FaultTarget {
@@ -11,6 +12,7 @@ export interface FaultTarget {
 
 export interface FaultPorts {
   readonly gate: Gate;
+  readonly shadows: ShadowFaults;
   /** Resets connections; resolves when the broker knows. */
   cut(target: FaultTarget): Promise<void>;
   stopListening(): void;
@@ -94,6 +96,46 @@ export class Faults {
   skewClock(skewMs: number): void {
     if (!Number.isFinite(skewMs)) throw invalid('skewMs', 'a number', skewMs);
     this.#clockSkewMs = skewMs;
+  }
+
+  /**
+   * Says everything that the shadow service says so much later: answers, deltas and documents. What was asked for is done at
+   * once. 0 ends it for those to come.
+   */
+  delayShadows(delayMs: number): void {
+    this.#ports.shadows.delay(delayMs);
+  }
+
+  /**
+   * Refuses the next requests about shadows, over MQTT and HTTP, with this code of AWS.
+   *
+   * @param failed.message Default: what AWS says.
+   * @param failed.times how many; 0 ends it. Default: all from now on.
+   */
+  failShadows(
+    failed:
+      | { readonly code: number; readonly message?: string; readonly times?: number }
+      | { readonly times: 0 },
+  ): void {
+    const {
+      code = 0,
+      message,
+      times = Number.POSITIVE_INFINITY,
+    } = failed as {
+      code?: number;
+      message?: string;
+      times?: number;
+    };
+    this.#ports.shadows.fail(code, message, times);
+  }
+
+  /**
+   * Does what the next requests about shadows ask for, over MQTT, and answers nothing.
+   *
+   * @param lost.times how many; 0 ends it. Default: all from now on.
+   */
+  loseShadowAnswers({ times = Number.POSITIVE_INFINITY }: { readonly times?: number } = {}): void {
+    this.#ports.shadows.loseAnswers(times);
   }
 
   /** Closes the ports: dialling is refused (ECONNREFUSED). The connections that are there stay. */

@@ -15,4 +15,12 @@ export type { LocalIotCoreOptions } from './options.ts';
 export type { Direction, PacketKind, TappedPacket } from './packet.ts';
 export type { AuthorizeRequest } from './policy.ts';
 export type { Hold, PacketMatch, Tap, TapRecord } from './tap.ts';
+export type {
+  LocalShadowAccepted,
+  LocalShadowAddress,
+  LocalShadowDeleted,
+  LocalShadowDocument,
+  LocalShadows,
+  LocalShadowUpdate,
+} from './shadow-calls.ts';
 export type { LocalIotCoreWarning } from './warning.ts';
