@@ -2,14 +2,21 @@ import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { Aedes, Client, PublishPacket, Subscription } from 'aedes';
 
-import { systemClock } from '../protocol/clock.ts';
+import { type Clock, systemClock } from '../protocol/clock.ts';
+import { describe } from '../protocol/errors.ts';
 import type { FilterRequest, QoS } from '../protocol/message.ts';
 import type { ConnectSignIn } from './authorizer.ts';
 import type { Connection } from './connection.ts';
 import { BoundedLog } from './bounded-log.ts';
+import type { LocalIotCoreDeviations } from './deviations.ts';
+import { excludeParents } from './hash-excludes-parent.ts';
+import { KeptMessages } from './kept-messages.ts';
 import type { LocalIotCoreLimits } from './limits.ts';
 import { loadPeer } from './peers.ts';
+import { forgetSession, type Persistence, persistenceOf } from './persistence.ts';
 import { Presence, type PresenceOf } from './presence.ts';
+import { SessionExpiry } from './session-expiry.ts';
+import type { LocalIotCoreWarning } from './warning.ts';
 
 /** A message that a client published and the broker accepted. Its Will counts. */
 export interface ReceivedMessage {
@@ -35,10 +42,14 @@ export interface ConnectedClient {
 
 export interface BrokerPorts {
   readonly limits: LocalIotCoreLimits;
+  readonly deviations: LocalIotCoreDeviations;
+  readonly clock: Clock;
   grants(connection: Connection, filter: string): boolean;
+  /** Whether a client gets the messages of a topic. */
+  receives(connection: Connection, topic: string): boolean;
   /** Whether a client may come in with this; it may take as long as it wants. Never rejects. */
   letsIn(connection: Connection, signIn: ConnectSignIn): Promise<boolean>;
-  warn(message: string): void;
+  warn(warning: LocalIotCoreWarning): void;
   /** A client has published this, and not by its Will. */
   published(connection: Connection, topic: string, payload: Uint8Array): void;
   /** Sessions, subscriptions or received messages are not what they were. */
@@ -50,12 +61,6 @@ interface Session extends PresenceOf {
   readonly client: Client;
   readonly ended: Promise<void>;
   readonly end: () => void;
-}
-
-/** What of aedes' persistence its types leave out. */
-interface Persistence {
-  createRetainedStreamCombi(filters: string[]): unknown;
-  removeSubscriptions(client: Client, filters: string[]): Promise<unknown>;
 }
 
 const RECEIVED_CAPACITY = 10_000;
@@ -85,6 +90,8 @@ export class Broker {
   readonly #sessions = new Map<Client, Session>();
   /** The last client of each persistent session. */
   readonly #lastOf = new Map<string, Client>();
+  readonly #keptFor = new Map<Client, KeptMessages>();
+  readonly #expiry: SessionExpiry;
   readonly #connections = new WeakMap<Duplex, Connection>();
   readonly #presence = new Presence((topic, payload) => {
     this.publish(topic, payload, 1, false).catch(() => {});
@@ -93,7 +100,12 @@ export class Broker {
   constructor(aedes: Aedes, ports: BrokerPorts) {
     this.#aedes = aedes;
     this.#ports = ports;
+    const { limits, clock } = ports;
+    this.#expiry = new SessionExpiry(limits.sessionExpirySeconds, clock, (clientId) =>
+      this.#forget(clientId),
+    );
     this.#decide();
+    this.#deviate();
     this.#watch();
   }
 
@@ -139,11 +151,12 @@ export class Broker {
   }
 
   async stop(): Promise<void> {
+    this.#expiry.close();
     await new Promise<void>((resolve) => this.#aedes.close(() => resolve()));
   }
 
   #decide(): void {
-    const { limits } = this.#ports;
+    const { limits, deviations } = this.#ports;
     const aedes = this.#aedes;
 
     aedes.preConnect = (_client, packet, done) => {
@@ -156,24 +169,44 @@ export class Broker {
       void this.#authenticate(client, signIn).then((isLetIn) => done(null, isLetIn));
     };
     aedes.authorizePublish = (client, packet, done) => {
-      // Nothing is retained on reserved topics.
-      if (packet.topic.startsWith('$aws/')) packet.retain = false;
+      if (deviations.noRetainedOnReserved && packet.topic.startsWith('$aws/')) packet.retain = false;
+      // It says something about one way, and not about the next one (MQTT-3.3.1-3).
+      packet.dup = false;
       if (client !== null) this.#receive(client, packet);
       done(null);
     };
     aedes.authorizeSubscribe = (client, subscription, done) => {
       done(null, this.#ports.grants(this.#connectionOf(client), subscription.topic) ? subscription : null);
     };
+    aedes.authorizeForward = (client, packet) =>
+      this.#ports.receives(this.#connectionOf(client), packet.topic) ? packet : null;
+  }
 
-    // Retained messages are not sent for filters with a wildcard.
+  /** What only its parts can do otherwise. */
+  #deviate(): void {
+    const { limits, deviations, clock } = this.#ports;
     const persistence = this.#persistence;
-    const retained = persistence.createRetainedStreamCombi.bind(persistence);
-    persistence.createRetainedStreamCombi = (filters) =>
-      retained(filters.filter((filter) => !/[#+]/.test(filter)));
+    if (deviations.hashExcludesParent) excludeParents(this.#aedes);
+    if (deviations.noRetainedForWildcards) {
+      const retained = persistence.createRetainedStreamCombi.bind(persistence);
+      persistence.createRetainedStreamCombi = (filters) =>
+        retained(filters.filter((filter) => !/[#+]/.test(filter)));
+    }
+    const outgoing = persistence.outgoingStream.bind(persistence);
+    const perSecond = limits.queuedPublishesPerSecond;
+    const kept = { perSecond, marksDuplicates: !deviations.noDuplicateFlag, clock };
+    persistence.outgoingStream = (of) => {
+      const client = of as Client;
+      // Also asked for sessions without a client, to look through them.
+      if (!this.#sessions.has(client)) return outgoing(client);
+      const messages = new KeptMessages(outgoing(client), kept);
+      this.#keptFor.set(client, messages);
+      return messages.once('close', () => this.#keptFor.delete(client));
+    };
   }
 
   get #persistence(): Persistence {
-    return (this.#aedes as unknown as { persistence: Persistence }).persistence;
+    return persistenceOf(this.#aedes);
   }
 
   #connectionOf(client: Client): Connection {
@@ -199,7 +232,9 @@ export class Broker {
       // aedes also says so after the end of a connection, for all the filters that it had.
       if (session !== undefined) this.#presence.subscriptions(session, 'unsubscribed', filters);
     });
-    (aedes as unknown as NodeJS.EventEmitter).on('error', (error: Error) => this.#ports.warn(error.message));
+    (aedes as unknown as NodeJS.EventEmitter).on('error', (error: Error) =>
+      this.#ports.warn({ code: 'REFUSED', clientId: undefined, message: error.message }),
+    );
   }
 
   async #authenticate(client: Client, signIn: ConnectSignIn): Promise<boolean> {
@@ -240,6 +275,7 @@ export class Broker {
   #begin(client: Client): void {
     // aedes registers a client also when its connection died during the sign-in.
     if (client.closed) return;
+    this.#expiry.cameBack(client.id);
     if (!client.clean) this.#continuePacketIds(client);
     const connection = this.#connectionOf(client);
     let end = (): void => {};
@@ -276,9 +312,20 @@ export class Broker {
     const session = this.#sessions.get(client);
     if (session === undefined) return;
     this.#sessions.delete(client);
+    this.#keptFor.get(client)?.destroy();
+    if (!client.clean) this.#expiry.left(client.id);
     this.#ports.changed();
     this.#presence.disconnected(session, session.connection.endReason ?? 'CONNECTION_LOST');
     session.end();
+  }
+
+  #forget(clientId: string): void {
+    const { limits, warn } = this.#ports;
+    this.#lastOf.delete(clientId);
+    forgetSession(this.#persistence, clientId).catch(() => {});
+    const stayed = `client ${describe(clientId)} stayed away for ${limits.sessionExpirySeconds} s`;
+    const message = `${stayed}: its session has expired, with its subscriptions and what waited for it`;
+    warn({ code: 'LIMITED', clientId, message });
   }
 
   #subscribed(subscriptions: readonly Subscription[], client: Client): void {

@@ -1,14 +1,18 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
-import { systemClock } from '../protocol/clock.ts';
+import { type Clock, systemClock } from '../protocol/clock.ts';
+import { Alarm } from './alarm.ts';
 import type { UnsignedEntrance } from './authorizer.ts';
 import { BrokerEnd } from './broker-end.ts';
+import type { ConnectRate } from './connect-rate.ts';
 import { type Frame, Framer } from './framer.ts';
 import type { Gate, Verdict } from './gate.ts';
 import { type Entry, Lane } from './lane.ts';
+import type { LocalIotCoreLimits } from './limits.ts';
 import { type Direction, END, type PacketFacts, readFrame, type TappedPacket } from './packet.ts';
 import type { TapRecord } from './tap.ts';
+import { Traffic } from './traffic.ts';
 
 /** Why a session ended, in the words of AWS's lifecycle events. */
 export type DisconnectReason =
@@ -18,7 +22,8 @@ export type DisconnectReason =
   | 'CONNECTION_LOST'
   | 'DUPLICATE_CLIENTID'
   | 'FORBIDDEN_ACCESS'
-  | 'MQTT_KEEP_ALIVE_TIMEOUT';
+  | 'MQTT_KEEP_ALIVE_TIMEOUT'
+  | 'WEBSOCKET_TTL_EXPIRATION';
 
 /** An accepted connection, as a listener hands it over. */
 export interface Accepted {
@@ -27,17 +32,23 @@ export interface Accepted {
   readonly socket: Socket;
   /** SHA-256 of the client's certificate, as AWS names it; empty without one. */
   readonly principal: string;
+  readonly isWebSocket?: boolean;
   /** Present when nothing has signed in yet, so that CONNECT has to. */
   readonly unsigned?: UnsignedEntrance;
 }
 
 export interface ConnectionPorts {
   readonly gate: Gate;
+  readonly limits: LocalIotCoreLimits;
+  readonly clock: Clock;
+  readonly connectRate: ConnectRate;
   /** The last word on a packet that the rules let pass to the broker. */
   admit(connection: Connection, facts: PacketFacts): Exclude<Verdict, 'wait'>;
   record(record: TapRecord): void;
   /** A CONNECT said who the client is. */
   identified(): void;
+  /** A limit discards, or holds back, what this connection carries. */
+  limited(connection: Connection, what: string): void;
   /** Both ends are closed. */
   gone(connection: Connection): void;
 }
@@ -50,6 +61,9 @@ export class Connection {
   readonly id: number;
   readonly principal: string;
   readonly unsigned: UnsignedEntrance | undefined;
+  readonly isWebSocket: boolean;
+  /** By the clock of the limits. */
+  readonly openedAt: number;
   readonly remoteAddress: string;
   readonly remotePort: number;
   /** What the broker holds instead of a socket. */
@@ -64,6 +78,10 @@ export class Connection {
   readonly #socket: Socket;
   readonly #toBroker: Lane;
   readonly #toClient: Lane;
+  readonly #traffic: Traffic;
+  /** Rings when a CONNECT that came too early may pass. */
+  readonly #door: Alarm;
+  #isAtDoor = false;
   #taken: (() => void) | undefined;
   #inputEnded = false;
   #endPassed = false;
@@ -71,21 +89,35 @@ export class Connection {
 
   constructor(
     id: number,
-    { stream, socket, principal, unsigned }: Accepted,
+    { stream, socket, principal, unsigned, isWebSocket = false }: Accepted,
     maxPacketBytes: number,
     ports: ConnectionPorts,
   ) {
     this.id = id;
     this.principal = principal;
     this.unsigned = unsigned;
+    this.isWebSocket = isWebSocket;
+    this.openedAt = ports.clock.now();
     this.remoteAddress = socket.remoteAddress ?? '';
     this.remotePort = socket.remotePort ?? 0;
     this.#ports = ports;
     this.#stream = stream;
     this.#socket = socket;
 
-    this.#toBroker = new Lane(ports.gate, this.#carryToBroker, () => stream.resume());
-    this.#toClient = new Lane(ports.gate, this.#carryToClient, () => this.#takeWrite());
+    const giveRoom = (): void => {
+      if (!this.#toClient.full && !this.#traffic.full) this.#takeWrite();
+    };
+    this.#toBroker = new Lane(ports.gate, this.#carryToBroker, () => stream.resume(), this.#mayCome);
+    this.#toClient = new Lane(ports.gate, this.#carryToClient, giveRoom);
+    this.#door = new Alarm(ports.clock, () => this.#toBroker.pump());
+    this.#traffic = new Traffic({
+      limits: ports.limits,
+      clock: ports.clock,
+      deliver: ({ facts, bytes }) => this.#add('toClient', facts, bytes),
+      retry: () => this.#toBroker.pump(),
+      hasRoom: giveRoom,
+      warn: (what) => ports.limited(this, what),
+    });
 
     const fromBroker = new Framer();
     this.brokerEnd = new BrokerEnd({
@@ -94,13 +126,17 @@ export class Connection {
         this.#taken = taken;
         // One write to the socket for all that the broker wrote at once.
         stream.cork();
-        for (const frame of fromBroker.take(bytes)) this.#add('toClient', readFrame(frame, 4), frame.bytes);
+        for (const frame of fromBroker.take(bytes)) {
+          this.#traffic.add({ facts: readFrame(frame, 4), bytes: frame.bytes });
+        }
         stream.uncork();
-        if (!this.#toClient.full) this.#takeWrite();
+        giveRoom();
       },
       gone: () => {
         this.#brokerGone = true;
+        this.#door.clear();
         this.#toBroker.stop();
+        this.#traffic.stop();
         this.#add('toClient', END);
         this.#reportIfGone();
       },
@@ -116,8 +152,11 @@ export class Connection {
     stream.on('error', () => {});
     stream.on('end', () => this.#endInput());
     stream.on('close', () => {
+      this.#traffic.stop();
       this.#toClient.stop();
       this.#endInput();
+      // Nobody is there any more whom it could let in, and it would keep those out who are.
+      if (this.#isAtDoor) this.brokerEnd.destroy();
       this.#reportIfGone();
     });
   }
@@ -134,6 +173,7 @@ export class Connection {
 
   /** Resets the socket and tells the broker, now: nothing is held back, nothing more is delivered. */
   cut(): void {
+    this.#traffic.stop();
     this.#toClient.stop();
     // The system resets no socket that is being shut down, and Node would neither close it then nor say so.
     const isEnding = this.#stream.writableEnded && !this.#stream.writableFinished;
@@ -161,13 +201,45 @@ export class Connection {
 
   readonly #carryToBroker = (entry: Entry, ruled: Exclude<Verdict, 'wait'>): void => {
     const { packet, facts, bytes } = entry;
-    const verdict = ruled === 'pass' ? this.#ports.admit(this, facts) : ruled;
+    const verdict = ruled === 'pass' ? this.#admit(facts) : ruled;
     this.#record(packet, verdict);
     if (verdict === 'pass' && packet.packet === 'end') this.#passEnd();
     else if (verdict === 'pass' && !this.brokerEnd.push(bytes)) this.#toBroker.block();
     else if (typeof verdict === 'object') this.#answer(verdict.answer);
     else if (verdict === 'close') this.brokerEnd.destroy();
   };
+
+  /** Whether a packet of the client may pass now, or waits for its turn. */
+  readonly #mayCome = ({ facts, bytes }: Entry): boolean => {
+    if (facts.packet === 'connect' && !this.#mayConnect()) return false;
+    return this.#traffic.mayCome(bytes.length);
+  };
+
+  #mayConnect(): boolean {
+    const { connectRate, limits } = this.#ports;
+    const { clientId = '' } = this;
+    const waitMs = connectRate.waitMs(clientId);
+    if (waitMs === 0) {
+      this.#isAtDoor = false;
+      connectRate.cameIn(clientId);
+      return true;
+    }
+    this.#door.set(waitMs);
+    if (!this.#isAtDoor) {
+      const most = `${limits.connectsPerSecondPerClientId} a second`;
+      this.#ports.limited(this, `connects more often than ${most}: AWS throttles it, and here it waits`);
+    }
+    this.#isAtDoor = true;
+    return false;
+  }
+
+  #admit(facts: PacketFacts): Exclude<Verdict, 'wait'> {
+    const verdict = this.#ports.admit(this, facts);
+    if (verdict !== 'pass') return verdict;
+    if (facts.packet === 'publish' && !this.#traffic.mayPublish()) return 'drop';
+    if (facts.packet === 'puback' || facts.packet === 'pubcomp') this.#traffic.acknowledged(facts.messageId);
+    return verdict;
+  }
 
   #passEnd(): void {
     this.#endPassed = true;

@@ -7,9 +7,10 @@ export type {
   LocalIotCore,
 } from './core.ts';
 export { startLocalIotCore } from './core.ts';
+export type { LocalIotCoreDeviations } from './deviations.ts';
 export type { Faults, FaultTarget } from './faults.ts';
 export type { IssueOptions } from './issued-credentials.ts';
-export type { LocalIotCoreLimits } from './limits.ts';
+export { type LocalIotCoreLimits, NO_RATE_LIMITS } from './limits.ts';
 export type { OpenConnection } from './lines.ts';
 export type { LocalIotCoreOptions } from './options.ts';
 export type { Direction, PacketKind, TappedPacket } from './packet.ts';

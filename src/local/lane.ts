@@ -21,6 +21,7 @@ export class Lane {
   readonly #gate: Gate;
   readonly #carry: (entry: Entry, verdict: Exclude<Verdict, 'wait'>) => void;
   readonly #hasRoom: () => void;
+  readonly #mayPass: (entry: Entry) => boolean;
   readonly #queue = new Denque<Entry>();
   #bytes = 0;
   #pumping = false;
@@ -30,15 +31,18 @@ export class Lane {
   /**
    * @param carry takes a packet over; it calls {@link block} when its sink is full.
    * @param hasRoom called when a lane that was full may be written to again.
+   * @param mayPass the last question about a packet that the rules let pass: after a yes it goes, after a no it waits for {@link pump}.
    */
   constructor(
     gate: Gate,
     carry: (entry: Entry, verdict: Exclude<Verdict, 'wait'>) => void,
     hasRoom: () => void,
+    mayPass: (entry: Entry) => boolean = () => true,
   ) {
     this.#gate = gate;
     this.#carry = carry;
     this.#hasRoom = hasRoom;
+    this.#mayPass = mayPass;
     gate.attach(this);
   }
 
@@ -72,7 +76,7 @@ export class Lane {
       const entry = this.#queue.peekFront();
       if (entry === undefined) break;
       const verdict = this.#gate.decide(entry.packet);
-      if (verdict === 'wait') break;
+      if (verdict === 'wait' || (verdict === 'pass' && !this.#mayPass(entry))) break;
       this.#queue.shift();
       this.#bytes -= entry.bytes.length;
       this.#gate.left(entry.packet);

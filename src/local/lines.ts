@@ -1,13 +1,17 @@
 import type { Socket } from 'node:net';
 
 import type { Changes } from '../protocol/changes.ts';
+import type { Clock } from '../protocol/clock.ts';
+import { describe } from '../protocol/errors.ts';
 import type { Broker } from './broker.ts';
-import { type Accepted, Connection } from './connection.ts';
+import { ConnectRate } from './connect-rate.ts';
+import { type Accepted, Connection, type ConnectionPorts } from './connection.ts';
 import type { FaultTarget } from './faults.ts';
 import type { Gate } from './gate.ts';
 import type { LocalIotCoreLimits } from './limits.ts';
 import type { Policy } from './policy.ts';
 import type { TapRecord } from './tap.ts';
+import type { LocalIotCoreWarning } from './warning.ts';
 
 /** An open TCP socket. Its client id is known once CONNECT was seen. */
 export interface OpenConnection {
@@ -21,7 +25,9 @@ export interface LinePorts {
   readonly limits: LocalIotCoreLimits;
   readonly changes: Changes;
   readonly gate: Gate;
+  readonly clock: Clock;
   record(record: TapRecord): void;
+  warn(warning: LocalIotCoreWarning): void;
 }
 
 /** Room beside the payload for the rest of a PUBLISH: header, topic, packet id. */
@@ -30,12 +36,27 @@ const PACKET_OVERHEAD = 64 * 1024;
 /** Every open socket of the core's clients, and what it became once MQTT could begin. */
 export class Lines {
   readonly #ports: LinePorts;
+  readonly #connectionPorts: ConnectionPorts;
   readonly #sockets = new Map<Socket, Connection | undefined>();
   readonly #connections = new Set<Connection>();
   #connectionCount = 0;
 
   constructor(ports: LinePorts) {
     this.#ports = ports;
+    const { limits, policy, changes, clock, gate } = ports;
+    this.#connectionPorts = {
+      gate,
+      limits,
+      clock,
+      connectRate: new ConnectRate(limits.connectsPerSecondPerClientId, clock),
+      admit: (from, facts) => policy.judge(from, facts),
+      record: (record) => ports.record(record),
+      identified: () => changes.changed(),
+      limited: ({ clientId }, what) => {
+        ports.warn({ code: 'LIMITED', clientId, message: `client ${describe(clientId ?? '(unknown)')} ${what}` });
+      },
+      gone: (gone) => this.#connections.delete(gone),
+    };
   }
 
   get open(): readonly OpenConnection[] {
@@ -60,19 +81,9 @@ export class Lines {
   /** It may carry MQTT. */
   accepted(accepted: Accepted): void {
     this.#connectionCount += 1;
-    const { limits, policy, broker, changes, gate } = this.#ports;
-    const connection = new Connection(
-      this.#connectionCount,
-      accepted,
-      limits.payloadBytes + PACKET_OVERHEAD,
-      {
-        gate,
-        admit: (from, facts) => policy.judge(from, facts),
-        record: (record) => this.#ports.record(record),
-        identified: () => changes.changed(),
-        gone: (gone) => this.#connections.delete(gone),
-      },
-    );
+    const { limits, broker } = this.#ports;
+    const maxPacketBytes = limits.payloadBytes + PACKET_OVERHEAD;
+    const connection = new Connection(this.#connectionCount, accepted, maxPacketBytes, this.#connectionPorts);
     this.#connections.add(connection);
     this.#sockets.set(accepted.socket, connection);
     broker.handle(connection);

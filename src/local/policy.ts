@@ -1,20 +1,25 @@
+import type { Clock } from '../protocol/clock.ts';
 import { excessOf } from '../protocol/topics.ts';
 import type { Connection, DisconnectReason } from './connection.ts';
+import type { LocalIotCoreDeviations } from './deviations.ts';
 import type { Verdict } from './gate.ts';
 import type { LocalIotCoreLimits } from './limits.ts';
 import { type PacketFacts, refusal, refusedSuback } from './packet.ts';
+import { publishFaultOf, type ReservedFault, subscribeFaultOf, takesWholeShadow } from './reserved-topics.ts';
 import type { LocalIotCoreWarning } from './warning.ts';
 
 /** What a client wants to do, for `authorize` to allow or deny. */
 export interface AuthorizeRequest {
   readonly clientId: string;
-  readonly action: 'connect' | 'publish' | 'subscribe';
-  /** The topic of a publish, the filter of a subscribe. */
+  readonly action: 'connect' | 'publish' | 'subscribe' | 'receive';
+  /** The topic of a publish or of what is received, the filter of a subscribe. */
   readonly topic: string | undefined;
 }
 
 export interface PolicyPorts {
   readonly limits: LocalIotCoreLimits;
+  readonly deviations: LocalIotCoreDeviations;
+  readonly clock: Clock;
   authorize(request: AuthorizeRequest): boolean;
   warn(warning: LocalIotCoreWarning): void;
   /** The filters that the broker has for this connection, those of a resumed session included. */
@@ -28,9 +33,10 @@ const IDENTIFIER_REJECTED = 2;
 const NOT_AUTHORIZED = 5;
 const UNSUPPORTED_VERSION_5 = 0x84;
 
-/** The `$aws` topics that there are (https://docs.aws.amazon.com/iot/latest/developerguide/reserved-topics.html). */
-const PUBLISHABLE = ['things', 'rules', 'certificates', 'provisioning-templates', 'commands'];
-const SUBSCRIBABLE = [...PUBLISHABLE, 'events'];
+const RESERVED_FAULTS: Readonly<Record<ReservedFault, string>> = {
+  unknown: 'that AWS IoT Core does not have',
+  onlyAwsPublishes: 'that only AWS IoT Core publishes to',
+};
 
 /** What AWS IoT Core does with a packet before, or instead of, handling it. */
 export class Policy {
@@ -42,6 +48,11 @@ export class Policy {
   }
 
   judge(connection: Connection, facts: PacketFacts): Judgement {
+    const { webSocketLifetimeSeconds } = this.#ports.limits;
+    if (facts.packet !== 'end' && this.#hasOutlived(connection, webSocketLifetimeSeconds)) {
+      const what = `uses a WebSocket that is older than ${webSocketLifetimeSeconds} s`;
+      return this.#close(connection, what, 'WEBSOCKET_TTL_EXPIRATION');
+    }
     switch (facts.packet) {
       case 'connect':
         return this.#connect(connection, facts);
@@ -72,7 +83,28 @@ export class Policy {
       );
       return false;
     }
-    return this.#ports.authorize({ clientId: connection.clientId ?? '', action: 'subscribe', topic: filter });
+    return this.#allows(connection, 'subscribe', filter, 'the SUBACK refuses it');
+  }
+
+  /** Whether a client gets the messages of a topic. */
+  receives(connection: Connection, topic: string): boolean {
+    return this.#allows(connection, 'receive', topic, 'the message is not delivered');
+  }
+
+  #hasOutlived({ isWebSocket, openedAt }: Connection, seconds: number): boolean {
+    return isWebSocket && this.#ports.clock.now() - openedAt >= seconds * 1_000;
+  }
+
+  #allows(
+    connection: Connection,
+    action: AuthorizeRequest['action'],
+    topic: string | undefined,
+    otherwise: string,
+  ): boolean {
+    if (this.#ports.authorize({ clientId: connection.clientId ?? '', action, topic })) return true;
+    const what = topic === undefined ? action : `${action} ${quoted(topic)}`;
+    this.#warn(connection, 'REFUSED', `may not ${what}, says authorize; ${otherwise}`);
+    return false;
   }
 
   #connect(connection: Connection, { connectAs = '', protocolVersion = 4, will }: PacketFacts): Judgement {
@@ -93,13 +125,14 @@ export class Policy {
       );
       return { answer: refusal(IDENTIFIER_REJECTED, 4) };
     }
-    if (!this.#ports.authorize({ clientId: connectAs, action: 'connect', topic: undefined })) {
+    if (!this.#allows(connection, 'connect', undefined, 'the CONNACK refuses it')) {
       connection.endReason ??= 'AUTH_ERROR';
       return { answer: refusal(NOT_AUTHORIZED, 4) };
     }
     if (will === undefined) return 'pass';
-    if (will.qos === 2) return this.#close(connection, 'gave a Will with QoS 2');
-    return this.#topicFault(connection, will.topic, PUBLISHABLE) ?? 'pass';
+    if (will.qos === 2 && this.#ports.deviations.ignoresQos2)
+      return this.#close(connection, 'gave a Will with QoS 2');
+    return this.#topicFault(connection, will.topic, publishFaultOf) ?? 'pass';
   }
 
   #publish(connection: Connection, { topic = '', qos, payloadBytes = 0 }: PacketFacts): Judgement {
@@ -109,13 +142,13 @@ export class Policy {
     }
     if (/[#+]/.test(topic))
       return this.#close(connection, `published to a topic with a wildcard: ${quoted(topic)}`);
-    const fault = this.#topicFault(connection, topic, PUBLISHABLE);
+    const fault = this.#topicFault(connection, topic, publishFaultOf);
     if (fault !== undefined) return fault;
-    if (!this.#ports.authorize({ clientId: connection.clientId ?? '', action: 'publish', topic })) {
-      const what = `may not publish to ${quoted(topic)}, says authorize`;
-      return this.#close(connection, what, 'FORBIDDEN_ACCESS');
+    if (!this.#allows(connection, 'publish', topic, 'its connection is closed')) {
+      connection.endReason ??= 'FORBIDDEN_ACCESS';
+      return 'close';
     }
-    return qos === 2 ? this.#ignoreQos2(connection, 'published') : 'pass';
+    return qos === 2 ? this.#judgeQos2(connection, 'published') : 'pass';
   }
 
   #subscribe(connection: Connection, { filters = [], codes = [], messageId = 0 }: PacketFacts): Judgement {
@@ -125,10 +158,14 @@ export class Policy {
       return this.#close(connection, `sent a SUBSCRIBE with ${filters.length} filters: the limit is ${most}`);
     }
     for (const filter of filters) {
-      const fault = this.#topicFault(connection, filter, SUBSCRIBABLE);
+      const fault = this.#topicFault(connection, filter, subscribeFaultOf);
       if (fault !== undefined) return fault;
+      if (takesWholeShadow(filter)) {
+        const what = `subscribed to ${quoted(filter)}: AWS advises against it, it brings back each request too`;
+        this.#warn(connection, 'ADVICE', what);
+      }
     }
-    if (codes.includes(2)) return this.#ignoreQos2(connection, 'subscribed');
+    if (codes.includes(2) && this.#judgeQos2(connection, 'subscribed') === 'drop') return 'drop';
 
     const all = this.#filtersOf(connection);
     for (const filter of filters) all.add(filter);
@@ -137,14 +174,17 @@ export class Policy {
     return { answer: refusedSuback(messageId, filters.length) };
   }
 
-  #topicFault(connection: Connection, topic: string, families: readonly string[]): Judgement | undefined {
-    const { limits } = this.#ports;
-    const [root, family = ''] = topic.split('/', 2);
-    if (root === '$aws' && !families.includes(family)) {
-      return this.#close(
-        connection,
-        `used a reserved topic that AWS IoT Core does not have: ${quoted(topic)}`,
-      );
+  #topicFault(
+    connection: Connection,
+    topic: string,
+    reservedFaultOf: (topic: string) => ReservedFault | undefined,
+  ): Judgement | undefined {
+    const { limits, deviations } = this.#ports;
+    const [root] = topic.split('/', 1);
+    const reserved =
+      root === '$aws' && deviations.closesOnUnknownReservedTopics ? reservedFaultOf(topic) : undefined;
+    if (reserved !== undefined) {
+      return this.#close(connection, `used a reserved topic ${RESERVED_FAULTS[reserved]}: ${quoted(topic)}`);
     }
     if (root?.startsWith('$') && root !== '$aws' && root !== '$share') {
       return this.#close(connection, `used a topic that is reserved by its $: ${quoted(topic)}`);
@@ -168,7 +208,8 @@ export class Policy {
     return known;
   }
 
-  #ignoreQos2(connection: Connection, verb: string): Judgement {
+  #judgeQos2(connection: Connection, verb: string): Judgement {
+    if (!this.#ports.deviations.ignoresQos2) return 'pass';
     this.#warn(connection, 'UNSUPPORTED', `${verb} with QoS 2: AWS IoT Core never answers that`);
     return 'drop';
   }

@@ -109,7 +109,8 @@ export class WebSocketListener {
     const socket = this.#sockets.get(stream);
     if (socket === undefined) throw new Error('a stream without a socket');
     this.#webSockets.handleUpgrade(request, stream, head, (webSocket) => {
-      this.#ports.accepted({ stream: streamOf(webSocket), socket, principal: '', ...judged });
+      const stream = streamOf(webSocket);
+      this.#ports.accepted({ stream, socket, principal: '', isWebSocket: true, ...judged });
     });
   }
 
