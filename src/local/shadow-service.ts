@@ -118,8 +118,14 @@ export class ShadowService {
     return this.#ports.store.names(thingName);
   }
 
+  /** Throws when the shadows that are kept cannot be had. */
+  open(): void {
+    this.#ports.store.open();
+  }
+
   close(): void {
     this.#isClosed = true;
+    this.#ports.store.close();
     for (const timer of this.#timers) this.#ports.clock.clearTimeout(timer);
     this.#timers.clear();
   }

@@ -14,10 +14,11 @@ export interface StoredShadow {
 
 /** Where shadows outlive the process. */
 export interface ShadowKeeper {
-  /** What an earlier process kept. */
-  load(): Iterable<StoredShadow>;
+  /** What an earlier process kept. Throws when it cannot. */
+  open(): Iterable<StoredShadow>;
   /** Throws when it cannot. */
   keep(shadow: StoredShadow): void;
+  close(): void;
 }
 
 /** The shadows of one core. */
@@ -27,7 +28,15 @@ export class ShadowStore {
 
   constructor(keeper?: ShadowKeeper) {
     this.#keeper = keeper;
-    for (const shadow of keeper?.load() ?? []) this.#shadows.set(shadowTitle(shadow.address), shadow);
+  }
+
+  /** Throws when what is kept cannot be had. */
+  open(): void {
+    for (const shadow of this.#keeper?.open() ?? []) this.#shadows.set(shadowTitle(shadow.address), shadow);
+  }
+
+  close(): void {
+    this.#keeper?.close();
   }
 
   get(address: ShadowAddress): StoredShadow | undefined {
