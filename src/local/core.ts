@@ -4,14 +4,16 @@ import { type CustomAuthorizerOptions, customAuthorizer } from '../adapters/cust
 import { sigV4 } from '../adapters/node-sigv4.ts';
 import { plainTcp } from '../adapters/plain-tcp.ts';
 import { Changes } from '../protocol/changes.ts';
-import { systemClock, type Timer } from '../protocol/clock.ts';
+import { type Clock, systemClock, type Timer } from '../protocol/clock.ts';
 import { IotError, invalid } from '../protocol/errors.ts';
 import type { QoS } from '../protocol/message.ts';
+import type { RateLimit } from '../protocol/queue-limits.ts';
 import { letsIn } from './authorizer.ts';
 import { type Broker, type ConnectedClient, type ReceivedMessage, startBroker } from './broker.ts';
 import { type CertificateAuthority, createCertificateAuthority } from './certificates.ts';
 import { cognitoDoor } from './cognito-listener.ts';
 import { DeviceAuthentication } from './device-authentication.ts';
+import { deviationsFrom } from './deviations.ts';
 import { Doors } from './doors.ts';
 import { Faults } from './faults.ts';
 import { Gate } from './gate.ts';
@@ -51,6 +53,8 @@ export interface LocalClientOptions {
   readonly clientId: string;
   readonly ca?: string;
   readonly auth: Authentication;
+  /** As much as this core lets through; `false` when it counts nothing. */
+  readonly rateLimit: RateLimit | false;
 }
 
 /** What `cognitoIdentity()` and the AWS SDK need to get keys of this core from its identity pool. */
@@ -72,21 +76,27 @@ const LIFETIME_SECONDS = 3_600;
 export async function startLocalIotCore(options: LocalIotCoreOptions = {}): Promise<LocalIotCore> {
   checkOptions(options);
   const limits = limitsFrom(options.limits ?? {});
-  const warn = options.onWarning ?? emitWarning;
+  const deviations = deviationsFrom(options.deviations ?? {});
+  const { clock = systemClock, onWarning: warn = emitWarning } = options;
   const changes = new Changes(setImmediate);
   // The broker last: only it has something to free when the rest cannot be had.
   const authority = await createCertificateAuthority({ directory: options.directory, warn });
   const broker: Broker = await startBroker({
     limits,
+    deviations,
+    clock,
     changed: () => changes.changed(),
     grants: (connection, filter) => policy.grants(connection, filter),
+    receives: (connection, topic) => policy.receives(connection, topic),
     letsIn: (connection, signIn) =>
       letsIn(connection.unsigned, signIn, { authorizer: options.authorizer, warn }),
     published: (connection, topic, payload) => shadows.published(connection, topic, payload),
-    warn: (message) => warn({ code: 'REFUSED', clientId: undefined, message }),
+    warn,
   });
   const policy: Policy = new Policy({
     limits,
+    deviations,
+    clock,
     warn,
     authorize: options.authorize ?? (() => true),
     subscriptionsOf: (connection) => broker.filtersOf(connection),
@@ -101,13 +111,13 @@ export async function startLocalIotCore(options: LocalIotCoreOptions = {}): Prom
     store: new ShadowStore(
       options.directory === undefined ? undefined : new ShadowDirectory(options.directory, warnOf),
     ),
-    clock: systemClock,
+    clock,
     wallClock: () => core.faults.wallClock(),
     publish: (topic, payload) => void broker.publish(topic, payload, 1, false).catch(() => {}),
     changed: () => changes.changed(),
     warn: warnOf,
   });
-  const parts = { broker, authority, policy, limits, changes, shadows, shadowFaults, warn };
+  const parts = { broker, authority, policy, limits, clock, changes, shadows, shadowFaults, warn };
   const core: LocalIotCore = new LocalIotCore(options, parts);
   try {
     shadows.open();
@@ -124,6 +134,7 @@ interface Parts {
   readonly authority: CertificateAuthority;
   readonly policy: Policy;
   readonly limits: LocalIotCoreLimits;
+  readonly clock: Clock;
   readonly changes: Changes;
   readonly shadows: ShadowService;
   readonly shadowFaults: ShadowFaults;
@@ -273,13 +284,13 @@ export class LocalIotCore {
   /** The options of a client that signs in with a certificate of its own: `createIotClient(core.deviceOptions('lamp'))`. */
   deviceOptions(clientId: string): LocalClientOptions {
     const auth = new DeviceAuthentication(() => this.#parts.authority.device(clientId));
-    return { endpoint: ENDPOINT, port: this.port, clientId, ca: this.ca, auth };
+    return { ...this.#place(clientId, this.port), ca: this.ca, auth };
   }
 
   /** The options of a client that connects without TLS. Only with the option `plainPort`. */
   plainOptions(clientId: string): LocalClientOptions {
     if (this.plainPort === undefined) throw invalid('plainPort', 'given to startLocalIotCore', undefined);
-    return { endpoint: ENDPOINT, port: this.plainPort, clientId, auth: plainTcp() };
+    return { ...this.#place(clientId, this.plainPort), auth: plainTcp() };
   }
 
   /**
@@ -293,7 +304,7 @@ export class LocalIotCore {
   /** The options of a client of MQTT over WebSocket, with temporary keys of this core that it renews. */
   webSocketOptions(clientId: string): LocalClientOptions {
     const auth = sigV4({ credentials: () => this.issueCredentials(), region: REGION });
-    return { endpoint: ENDPOINT, port: this.webSocketPort, clientId, ca: this.ca, auth };
+    return { ...this.#place(clientId, this.webSocketPort), ca: this.ca, auth };
   }
 
   /**
@@ -302,7 +313,7 @@ export class LocalIotCore {
    */
   authorizerOptions(clientId: string, options: CustomAuthorizerOptions): LocalClientOptions {
     const auth = customAuthorizer(options);
-    return { endpoint: ENDPOINT, port: this.webSocketPort, clientId, ca: this.ca, auth };
+    return { ...this.#place(clientId, this.webSocketPort), ca: this.ca, auth };
   }
 
   /** Publishes as the cloud would. Resolves when the message is written to every subscriber that is there. */
@@ -334,6 +345,23 @@ export class LocalIotCore {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
+  }
+
+  /** Where a client finds this core, and how fast it may be there. */
+  #place(clientId: string, port: number): Omit<LocalClientOptions, 'auth'> {
+    const { publishesPerSecond, bytesPerSecond } = this.#parts.limits;
+    const isCounted = publishesPerSecond < Infinity || bytesPerSecond < Infinity;
+    // A client takes no less than this, whatever a test makes of the limits.
+    const atLeastOne = (limit: number): number => Math.max(1, Math.floor(limit));
+    return {
+      endpoint: ENDPOINT,
+      port,
+      clientId,
+      rateLimit: isCounted && {
+        publishesPerSecond: atLeastOne(publishesPerSecond),
+        bytesPerSecond: atLeastOne(bytesPerSecond),
+      },
+    };
   }
 
   #isStopped(): boolean {

@@ -1,5 +1,7 @@
+import type { Clock } from '../protocol/clock.ts';
 import { invalid } from '../protocol/errors.ts';
 import type { CustomAuthorizer } from './authorizer.ts';
+import type { LocalIotCoreDeviations } from './deviations.ts';
 import { checkLifetime } from './issued-credentials.ts';
 import type { LocalIotCoreLimits } from './limits.ts';
 import type { AuthorizeRequest } from './policy.ts';
@@ -28,7 +30,15 @@ export interface LocalIotCoreOptions {
   readonly credentialLifetimeSeconds?: number;
   /** AWS IoT Core's limits, some of them changed. */
   readonly limits?: Partial<LocalIotCoreLimits>;
-  /** Stands for the IoT policy: false denies. @default everything is allowed */
+  /** Where AWS IoT Core does not do what MQTT says, some of it switched off. */
+  readonly deviations?: Partial<LocalIotCoreDeviations>;
+  /** The source of time for what is limited by time, and for sessions. For tests. @default the process's own */
+  readonly clock?: Clock;
+  /**
+   * Stands for the IoT policy: false denies. Asked for each CONNECT, message and filter of a client, and with `receive` for each
+   * message that one is to get. A denied connect is refused, a denied publish closes the connection, a denied filter is
+   * refused in the SUBACK, and a denied message is not delivered; `onWarning` is told of each. @default everything is allowed
+   */
   readonly authorize?: (request: AuthorizeRequest) => boolean;
   /**
    * Stands for the Lambda of a custom authorizer: lets clients in that have neither a certificate nor a signature. As long as it
@@ -41,7 +51,15 @@ export interface LocalIotCoreOptions {
 
 const PORTS = ['port', 'plainPort', 'webSocketPort', 'cognitoPort', 'httpPort'] as const;
 const FUNCTIONS = ['authorize', 'authorizer', 'onWarning'] as const;
-const NAMES: readonly string[] = [...PORTS, 'directory', 'credentialLifetimeSeconds', 'limits', ...FUNCTIONS];
+const NAMES: readonly string[] = [
+  ...PORTS,
+  'directory',
+  'credentialLifetimeSeconds',
+  'limits',
+  'deviations',
+  'clock',
+  ...FUNCTIONS,
+];
 
 /** Throws `INVALID_ARGUMENT`, except for limits. */
 export function checkOptions(options: LocalIotCoreOptions): void {
@@ -53,6 +71,7 @@ export function checkOptions(options: LocalIotCoreOptions): void {
   }
   for (const name of PORTS) checkPort(name, options[name]);
   for (const name of FUNCTIONS) checkFunction(name, options[name]);
+  checkClock(options.clock);
   const { directory, credentialLifetimeSeconds } = options;
   if (directory !== undefined && (typeof directory !== 'string' || directory === ''))
     throw invalid('directory', 'the path of a directory', directory);
@@ -63,6 +82,13 @@ export function checkOptions(options: LocalIotCoreOptions): void {
 function checkPort(name: string, value = 0): void {
   if (Number.isInteger(value) && value >= 0 && value <= 65_535) return;
   throw invalid(name, 'a whole number from 0 to 65535', value);
+}
+
+function checkClock(clock: unknown): void {
+  if (clock === undefined) return;
+  const { now, setTimeout, clearTimeout } = clock as Partial<Record<keyof Clock, unknown>>;
+  if ([now, setTimeout, clearTimeout].every((method) => typeof method === 'function')) return;
+  throw invalid('clock', 'an object with now, setTimeout and clearTimeout', clock);
 }
 
 function checkFunction(name: string, value: unknown): void {
