@@ -25,12 +25,7 @@ export function watchModules(): void {
 
 class WatchedError extends Error {
   constructor(message?: string, options?: ErrorOptions) {
-    const { stackTraceLimit } = Error;
-    // One trace is enough, and it does not show this class.
-    Error.stackTraceLimit = 0;
     super(message, options);
-    Error.stackTraceLimit = stackTraceLimit;
-    Error.captureStackTrace(this, WatchedError);
     sawError(this);
   }
 }
