@@ -5,11 +5,13 @@ import { Command } from 'commander';
 import { IotError } from '../index.ts';
 import { runLocalDemo } from './demo.ts';
 import { runEndpointDemo } from './endpoint-demo.ts';
+import { runLocalCore } from './local.ts';
+import { type LocalFlags, localOptions, localTargetOf } from './local-options.ts';
 import { type DemoFlags, demoOptions, targetOf, UsageError } from './options.ts';
 import { untilInterrupted } from './signals.ts';
 import { Terminal } from './terminal.ts';
 
-const EXAMPLES = `
+const DEMO_HELP = `
 Examples:
   $ aws-iot-machines demo
       the whole story on this computer: no account, nothing leaves the loopback
@@ -19,6 +21,23 @@ Examples:
       ten messages to your own AWS IoT endpoint and back
 
 Exit codes: 0 nothing lost and all in order, 1 otherwise, 130 after Ctrl-C.
+`;
+
+const LOCAL_HELP = `
+It prints how to connect to it: with this package, mosquitto, curl and AWS's own SDKs. Then it tells who comes and
+goes, and what AWS would refuse. It listens on the loopback only, and plays AWS's limits.
+
+Examples:
+  $ aws-iot-machines local
+      a broker for the day: nothing is kept, and its certificates are removed when it ends
+
+  $ aws-iot-machines local --directory .iot --thing greenhouse-1
+      certificates and shadows are found again at the next start, and devices still trust it
+
+  $ aws-iot-machines local --port 0 --http-port 8080
+      another one beside it
+
+Exit codes: 0 after Ctrl-C or SIGTERM, 1 when it cannot start, 130 or 143 after a second one, which ends it at once.
 `;
 
 function program(): Command {
@@ -32,11 +51,17 @@ function program(): Command {
   const demo = command
     .command('demo')
     .description('Connect a device, cut its line, and watch it come back with nothing lost.')
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', DEMO_HELP)
     .action(async (flags: DemoFlags) => {
       process.exitCode = await runDemo(flags);
     });
   for (const option of demoOptions()) demo.addOption(option);
+  const local = command
+    .command('local')
+    .description('Start a local AWS IoT Core, and say how to connect to it.')
+    .addHelpText('after', LOCAL_HELP)
+    .action(runLocal);
+  for (const option of localOptions()) local.addOption(option);
   return command;
 }
 
@@ -49,6 +74,21 @@ async function runDemo(flags: DemoFlags): Promise<number> {
         ? runLocalDemo(target, terminal, signal)
         : runEndpointDemo(target, terminal, signal),
     (signal) => terminal.line(`\n  ${signal}: closing; once more to quit at once`),
+  );
+}
+
+async function runLocal(flags: LocalFlags): Promise<void> {
+  const target = localTargetOf(flags);
+  const terminal = new Terminal(process.stdout);
+  // The exit code is dropped: to be interrupted is how a server ends well.
+  await untilInterrupted(
+    async (signal) => {
+      await runLocalCore(target, terminal, signal);
+      return 0;
+    },
+    (signal) => {
+      if (!target.isQuiet) terminal.line(`\n  ${signal}: closing; once more to quit at once`);
+    },
   );
 }
 

@@ -34,7 +34,7 @@ export function demoOptions(): readonly Option[] {
     new Option('--ca <path>', "who signed the broker's certificate, PEM (default: Node's list)").env(
       'IOT_CA',
     ),
-    new Option('-p, --port <number>', 'the port of the broker (default: 8883)').argParser(portOf),
+    new Option('-p, --port <number>', 'the port of the broker (default: 8883)').argParser(portFrom(1)),
     new Option('-i, --client-id <id>', 'the name of the device').env('IOT_CLIENT_ID'),
     new Option('-t, --topic <topic>', 'where it publishes and subscribes'),
   ];
@@ -77,10 +77,11 @@ function withoutEmpty(flags: DemoFlags): DemoFlags {
   return Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== ''));
 }
 
-function portOf(text: string): number {
-  const port = Number(text);
-  if (!/^\d+$/.test(text) || port < 1 || port > 65_535) {
-    throw new InvalidArgumentError('It must be a whole number from 1 to 65535.');
-  }
-  return port;
+/** Reads a port from the command line. */
+export function portFrom(least: number): (text: string) => number {
+  return (text) => {
+    const port = Number(text);
+    if (/^\d+$/.test(text) && port >= least && port <= 65_535) return port;
+    throw new InvalidArgumentError(`It must be a whole number from ${least} to 65535.`);
+  };
 }

@@ -1,9 +1,12 @@
-import { styleText } from 'node:util';
+import { stripVTControlCharacters, styleText } from 'node:util';
 
 export type Style = Parameters<typeof styleText>[0];
 
 /** Not narrower than words need, not wider than eyes like. A pipe has no width, and lines must not differ by it. */
 const WIDTH = { min: 60, max: 100, ofPipe: 80 };
+
+/** What a terminal obeys instead of showing it. */
+const STEERING = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
 /** Where the command line speaks: lines only, no cursor movement, so that a log reads as the screen does. */
 export class Terminal {
@@ -34,6 +37,14 @@ export class Terminal {
   /** Text of any length, indented and wrapped between words. */
   paragraph(text: string, indent = 2): void {
     for (const row of wrap(text, this.width - indent)) this.line(`${' '.repeat(indent)}${row}`);
+  }
+
+  /** An entry of a log. A terminal wraps it below itself; in a pipe it is one line, whatever it says, for what reads it. */
+  entry(label: string, text: string): void {
+    const harmless = text.replace(STEERING, '�');
+    const indent = stripVTControlCharacters(label).length + 1;
+    const rows = this.#stream.isTTY ? wrap(harmless, this.width - indent) : [harmless];
+    this.line(`${label} ${rows.join(`\n${' '.repeat(indent)}`)}`);
   }
 }
 
