@@ -136,7 +136,7 @@ test('sec:S-6 sec:S-7 fault:I10 what ports close over shows in no snapshot, no p
   const lookAtAll = (): void => {
     look(actor.getSnapshot());
     look(actor.getPersistedSnapshot());
-    for (const child of Object.values(actor.getSnapshot().children)) look(child.getSnapshot());
+    for (const child of Object.values(actor.getSnapshot().children)) look(child?.getSnapshot());
   };
   lookAtAll();
   actor.send({ type: 'connect' });

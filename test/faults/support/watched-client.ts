@@ -150,7 +150,7 @@ export class WatchedClient {
     const actor = actorOf(this.#bare);
     const snapshot = actor.getSnapshot();
     this.#shown.push(this.#bare, this.#options.auth, snapshot, actor.getPersistedSnapshot());
-    for (const child of Object.values(snapshot.children)) this.#shown.push(child.getSnapshot());
+    for (const child of Object.values(snapshot.children)) this.#shown.push(child?.getSnapshot());
   }
 
   /** The same client; what is published and subscribed is noted. */
