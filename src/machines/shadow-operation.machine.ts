@@ -154,9 +154,6 @@ const _shadowOperationMachine = setup({
               on: {
                 'topics.refused': '#shadowOperation.ended.failed',
                 'request.failed': '#shadowOperation.ended.failed',
-                'response.accepted': '#shadowOperation.ended.accepted',
-                'response.rejected': '#shadowOperation.ended.rejected',
-                'response.uncorrelated': { actions: 'rememberHint' },
               },
               initial: 'subscribing',
               states: {
@@ -170,7 +167,7 @@ const _shadowOperationMachine = setup({
                   },
                   on: { 'request.sent': 'sent' },
                 },
-                /** The deadline counts from here. */
+                /** The deadline counts from here. An answer before was to a request of somebody else, who uses the same token. */
                 sent: {
                   after: {
                     deadline: [
@@ -178,19 +175,26 @@ const _shadowOperationMachine = setup({
                       { target: '#shadowOperation.ended.timedOut' },
                     ],
                   },
+                  on: {
+                    'response.accepted': '#shadowOperation.ended.accepted',
+                    'response.rejected': [
+                      // Told twice: it is going to be asked again already.
+                      { guard: 'saysTooManyRequests' },
+                      { target: '#shadowOperation.ended.rejected' },
+                    ],
+                    'response.uncorrelated': { actions: 'rememberHint' },
+                    'topics.refused': '#shadowOperation.ended.outcomeUnknown',
+                  },
                   initial: 'pending',
                   states: {
                     pending: {
                       entry: 'forgetThrottle',
                       on: {
-                        'response.rejected': [
-                          {
-                            guard: 'saysTooManyRequests',
-                            target: 'throttled',
-                            actions: 'rememberThrottle',
-                          },
-                          { target: '#shadowOperation.ended.rejected' },
-                        ],
+                        'response.rejected': {
+                          guard: 'saysTooManyRequests',
+                          target: 'throttled',
+                          actions: 'rememberThrottle',
+                        },
                         'line.lost': '#shadowOperation.ended.outcomeUnknown',
                       },
                     },
@@ -245,7 +249,8 @@ const _shadowOperationMachine = setup({
         onError: 'done',
       },
       after: { releaseTimeout: 'done' },
-      on: { 'topics.released': 'done', 'actor.failed': 'done' },
+      // Who aborts what has ended wants nothing to be left.
+      on: { 'topics.released': 'done', 'actor.failed': 'done', abort: 'done' },
     },
 
     done: { type: 'final' },
@@ -277,14 +282,20 @@ function errorOf(
         remediation: 'Wait until the client is connected, or ask with waitForConnection: true.',
       });
     case 'outcomeUnknown':
-      return new IotError('OUTCOME_UNKNOWN', `the line ended before the answer to the ${kind} came`, {
-        outcomeUnknown: kind !== 'get',
-      });
+      return outcomeUnknown(kind, event.type === 'topics.refused' ? event.error : undefined);
     default:
+      if ('error' in event) return asIotError(event.error);
       // Throttled to the end: what was said last is what it was refused with.
-      if (type === 'rejected' && throttledBy !== undefined) return throttledBy;
-      return asIotError('error' in event ? event.error : undefined);
+      return throttledBy ?? asIotError(undefined);
   }
+}
+
+function outcomeUnknown(kind: string, refusal: IotError | undefined): IotError {
+  const what = refusal === undefined ? 'the line ended' : 'the broker took the topics of the answer back';
+  return new IotError('OUTCOME_UNKNOWN', `${what} before the answer to the ${kind} came`, {
+    outcomeUnknown: kind !== 'get',
+    ...(refusal === undefined ? {} : { cause: refusal }),
+  });
 }
 
 function timedOut(kind: string, timeoutMs: number, hint: IotError | undefined): IotError {

@@ -79,7 +79,7 @@ export type PublishingFact =
   | { readonly type: 'request.failed'; readonly error: IotError };
 
 export type ShadowOperationEvent =
-  /** The caller wants it no longer. */
+  /** The caller wants it no longer; or, when it has ended, nobody waits for its topics to be released. */
   | { readonly type: 'abort'; readonly error: IotError }
   | { readonly type: 'line.up' }
   | { readonly type: 'line.lost' }
