@@ -190,9 +190,6 @@ describe('merging', () => {
     }
     expect(canonical(merged(undefined, parsed(names))!)).toBe(canonical(parsed(names)));
     expect(
-      JSON.stringify(merged(parsed(names), { __proto__: null, constructor: null, prototype: null })),
-    ).toBe('{"__proto__":{"polluted":1}}');
-    expect(
       merged(parsed(names), parsed('{"__proto__":null,"constructor":null,"prototype":null}')),
     ).toBeUndefined();
     // Not there, although every object has them: nothing to merge into.
