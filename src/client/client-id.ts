@@ -1,5 +1,6 @@
 import { invalid } from '../protocol/errors.ts';
 import { AWS_LIMITS, MQTT_LIMITS } from '../protocol/limits.ts';
+import { randomId } from '../protocol/random-id.ts';
 import { isWellFormed, utf8Bytes } from '../protocol/utf8.ts';
 
 /**
@@ -21,10 +22,4 @@ export function resolveClientId(
     throw invalid('clientId', mayBe, given);
   if (utf8Bytes(given) > most || (isAws && given.startsWith('$'))) throw invalid('clientId', mayBe, given);
   return given;
-}
-
-/** 32 hexadecimal digits. A UUID cannot be had in every page: browsers make them for https and localhost only. */
-function randomId(): string {
-  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -2,6 +2,7 @@ import { type ActorRefFrom, createActor } from 'xstate';
 import type { Entry } from '../delivery/entry.ts';
 import type { Journal } from '../delivery/journal.ts';
 import type { Outbox } from '../delivery/outbox.ts';
+import { RequestSlots } from '../delivery/request-slots.ts';
 import { ACTOR, type ClientActorRef } from '../machines/actor-of.ts';
 import { clientMachine } from '../machines/client.machine.ts';
 import type { ClientCommand, ClientFact, ClientPorts } from '../machines/client.types.ts';
@@ -10,8 +11,10 @@ import type { SubscriptionsMachine } from '../machines/subscriptions.machine.ts'
 import { IotError } from '../protocol/errors.ts';
 import { checkFields } from '../protocol/fields.ts';
 import { Handle } from '../protocol/handle.ts';
+import { AWS_LIMITS } from '../protocol/limits.ts';
 import type { OutgoingMessage } from '../protocol/message.ts';
 import type { PayloadInput } from '../protocol/payload.ts';
+import type { JsonObject } from '../protocol/shadow-state.ts';
 import { Message } from '../protocol/received-message.ts';
 import { validateAwsTopic, validateTopicFilter } from '../protocol/topics.ts';
 import { CALL_FIELDS, checkEnd, checkOptions } from './call-checks.ts';
@@ -27,6 +30,7 @@ import type {
   PublishOptions,
   SubscribeOptions,
 } from './iot-client.ts';
+import { LineWatch } from './line-watch.ts';
 import { MessageQueue, type Overflow } from './message-queue.ts';
 import { NetworkWatch } from './network-watch.ts';
 import { type OfflineQueue, QueueView } from './offline-queue.ts';
@@ -37,6 +41,9 @@ import { createPorts } from './ports.ts';
 import { PRINTED } from './printing.ts';
 import { Publication, type PublishReceipt } from './publication.ts';
 import { QueueNews } from './queue-news.ts';
+import type { Shadow, ShadowOptions } from './shadow.ts';
+import { Shadows } from './shadows.ts';
+import type { ShadowRef } from './device-shadow.ts';
 import { STATES, type Status, type StatusState } from './status.ts';
 import { StatusWatch } from './status-watch.ts';
 import {
@@ -69,6 +76,9 @@ export class DeviceClient implements IotClient {
   readonly #held: HeldMessages | undefined;
   readonly #warn = (message: string): void => this.#emitter.emit('warning', { message });
   readonly #news = new QueueNews(this.#emitter, () => this.#queue.queued);
+  readonly #slots = new RequestSlots(AWS_LIMITS.shadow.requestsInFlight);
+  readonly #line = new LineWatch();
+  readonly #shadows: Shadows;
   readonly #network = new NetworkWatch(() => this.networkOnline());
   #clientId: string;
   readonly #closed: Promise<void>;
@@ -90,6 +100,7 @@ export class DeviceClient implements IotClient {
       reportError: (error) => this.#emitter.report(error),
       clientId: () => this.#clientId,
       queueNews: this.#news,
+      slots: this.#slots,
       onRecovered: () => this.#send({ type: 'backlog.recovered' }),
     });
     this.#outbox = outbox;
@@ -101,6 +112,7 @@ export class DeviceClient implements IotClient {
     this.#watch = new StatusWatch(connection, outbox, this.#emitter, clock);
     this.#calls = this.#connectionCalls(connection);
     this.#subscriptions = this.#subscriptionCalls(connection, subscriptions);
+    this.#shadows = this.#shadowCalls(subscriptions);
     this.#queue = new QueueView({
       outbox,
       recovered: () => this.#news.opening.promise,
@@ -155,8 +167,30 @@ export class DeviceClient implements IotClient {
       send: (command) => this.#send(command),
       isUp: () => isUp(this.status) && !connection.getSnapshot().matches(QUIET),
       isWanted: (filter) => subscriptions.getSnapshot().context.wanted.has(filter),
+      room: () => {
+        const most = this.#options.maxSubscriptions;
+        return { isFull: subscriptions.getSnapshot().context.wanted.size >= most, most };
+      },
       held: (filter) => this.#held?.wanted(filter),
       left: (filter) => this.#held?.unwanted(filter),
+    });
+  }
+
+  #shadowCalls(subscriptions: SubscriptionsRef): Shadows {
+    const { clock, random } = this.#options;
+    return new Shadows({
+      clock,
+      emitter: this.#emitter,
+      subscriptions: this.#subscriptions,
+      isGranted: (filter) => subscriptions.getSnapshot().context.wanted.get(filter)?.grantedQos !== undefined,
+      requests: { outbox: this.#outbox, slots: this.#slots, watchLine: this.#line.watch, random },
+      start: (id, ports) => {
+        this.#send({ type: 'shadow.opened', id, ports });
+        const shadow = (this[ACTOR].getSnapshot().children as Record<string, unknown>)[id];
+        if (shadow === undefined) throw new IotError('INTERNAL', 'the machine of a shadow is missing');
+        return shadow as ShadowRef;
+      },
+      stop: (id) => this.#send({ type: 'shadow.closed', id }),
     });
   }
 
@@ -267,6 +301,11 @@ export class DeviceClient implements IotClient {
     };
   }
 
+  shadow<T = JsonObject>(thingName: string, options: ShadowOptions<T> = {}): Shadow<T> {
+    this.#throwIfClosed();
+    return this.#shadows.open(thingName, options);
+  }
+
   on<K extends keyof ClientEvents>(event: K, listener: (event: ClientEvents[K]) => unknown): () => void {
     oneOf('event', event, EVENTS);
     functionOf('listener', listener);
@@ -302,7 +341,15 @@ export class DeviceClient implements IotClient {
       case 'connection.connected':
         this.#clientId = fact.session.assignedClientId ?? this.#clientId;
         break;
+      case 'connection.usable':
+        this.#slots.resume();
+        this.#line.isUp = true;
+        break;
+      case 'connection.flushing':
+        this.#slots.pause();
+        break;
       case 'connection.disconnected':
+        this.#line.isUp = false;
         this.#subscriptions.disconnected();
         this.#held?.tellLosses();
         break;
@@ -335,6 +382,7 @@ export class DeviceClient implements IotClient {
     this.#isRunning = false;
     this.#network.stop();
     this.#held?.close();
+    this.#shadows.close(error);
     this.#outbox.close(error);
     this.#news.opening.reject(error);
     this.#subscriptions.close(error);

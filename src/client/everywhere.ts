@@ -18,6 +18,8 @@ export type { OfflineQueue, QueuedMessage } from './offline-queue.ts';
 export type { PublishReceipt } from './publication.ts';
 export type { QueueChanges } from './queue-options.ts';
 export type { SessionOption } from './session.ts';
+export type * from './shadow.ts';
+export { InvalidDocumentError, type SchemaIssue, type StandardSchema } from './standard-schema.ts';
 export type { Status, StatusState } from './status.ts';
 export type { MessageHandler, Subscription } from './subscription.ts';
 export type { WillOptions } from './will.ts';
@@ -35,4 +37,7 @@ export type { MessageProperties, QoS, SubscriptionOptions, UserProperties } from
 export type { PayloadInput } from '../protocol/payload.ts';
 export type { QueueLimits, RateLimit } from '../protocol/queue-limits.ts';
 export type { MemoryStore, RecoveredMessages } from '../protocol/queue-store.ts';
+export { ShadowRejectedError } from '../protocol/shadow-rejection.ts';
+export type { ShadowMetadata } from '../protocol/shadow-messages.ts';
+export type { JsonObject, JsonValue } from '../protocol/shadow-state.ts';
 export { Message } from '../protocol/received-message.ts';

@@ -1,11 +1,13 @@
 import type { MessageProperties, QoS, SubscriptionOptions } from '../protocol/message.ts';
 import type { PayloadInput } from '../protocol/payload.ts';
+import type { JsonObject } from '../protocol/shadow-state.ts';
 import type { Message } from '../protocol/received-message.ts';
 import type { CallOptions } from './deadline.ts';
 import type { ClientEvents } from './events.ts';
 import type { Overflow } from './message-queue.ts';
 import type { OfflineQueue } from './offline-queue.ts';
 import type { PublishReceipt } from './publication.ts';
+import type { Shadow, ShadowOptions } from './shadow.ts';
 import type { Status, StatusState } from './status.ts';
 import type { MessageHandler, Subscription } from './subscription.ts';
 
@@ -132,6 +134,15 @@ export interface IotClient extends AsyncDisposable {
    * client is closed; throws `SUBSCRIPTION_REFUSED` or `POISON_SUBSCRIPTION` when the filter is refused.
    */
   messages(filter: string, options?: MessagesOptions): AsyncIterable<Message, undefined>;
+
+  /**
+   * A device shadow: the classic one of a thing, or with `name` a named one. The same address gives the same object, until that is
+   * closed. `T` is what desired and reported state may be; without a `schema` nothing checks it.
+   *
+   * @throws IotError `INVALID_ARGUMENT` for a name that AWS does not have, or options other than the ones that it is in use with;
+   *   `CLOSED`
+   */
+  shadow<T = JsonObject>(thingName: string, options?: ShadowOptions<T>): Shadow<T>;
 
   /**
    * Adds a listener; the returned function removes it. Listeners are called when the step that they hear of is over, so

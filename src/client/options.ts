@@ -76,6 +76,11 @@ export interface IotClientOptions {
    */
   readonly rateLimit?: Partial<RateLimit> | false;
   /**
+   * How many filters may be subscribed at a time, those of device shadows included; one more is refused with
+   * `TOO_MANY_SUBSCRIPTIONS`. Default on AWS, which closes the connection over it: 50. Default elsewhere: `Infinity`.
+   */
+  readonly maxSubscriptions?: number;
+  /**
    * The largest packet that is taken from the broker, in bytes, from 1,024 to 268,435,455. MQTT 5 tells the broker
    * (3.1.2.11.4); a larger one ends the line with `PACKET_TOO_LARGE`. Default 262,144 on AWS, where no packet is larger, and
    * 16,777,216 elsewhere.
@@ -110,6 +115,7 @@ export interface ResolvedOptions extends ResolvedSession, ResolvedQueue {
   readonly operationTimeoutMs: number;
   readonly reconnect: BackoffPolicy;
   readonly rate: RateLimit | undefined;
+  readonly maxSubscriptions: number;
   readonly maximumPacketBytes: number;
   /** What is appended to the user name of CONNECT. */
   readonly userNameSuffix: string | undefined;
@@ -133,6 +139,7 @@ const FIELDS = [
   'reconnect',
   'offlineQueue',
   'rateLimit',
+  'maxSubscriptions',
   'maximumPacketBytes',
   'metrics',
   'will',
@@ -188,6 +195,7 @@ export function resolveOptions(options: IotClientOptions): ResolvedOptions {
     reconnect: resolveReconnect(options.reconnect),
     ...resolveQueue(offlineQueue),
     rate: resolveRate(options.rateLimit, isAws),
+    maxSubscriptions: checkMaxSubscriptions(options.maxSubscriptions, isAws),
     maximumPacketBytes: checkMaximumPacket(options.maximumPacketBytes, isAws),
     userNameSuffix: resolveMetrics(options.metrics, isAws),
     will: options.will === undefined ? undefined : resolveWill(options.will, { isAws, protocolVersion }),
@@ -234,6 +242,12 @@ function resolveReconnect(given: Partial<BackoffPolicy> = {}): BackoffPolicy {
   const policy: Record<keyof BackoffPolicy, unknown> = { ...DEFAULT_BACKOFF, ...Object.fromEntries(set) };
   validateBackoff(policy, 'reconnect');
   return policy;
+}
+
+function checkMaxSubscriptions(count: number | undefined, isAws: boolean): number {
+  if (count === undefined) return isAws ? AWS_LIMITS.subscriptionsPerConnection : Number.POSITIVE_INFINITY;
+  if (count === Number.POSITIVE_INFINITY) return count;
+  return wholeNumber('maxSubscriptions', count, 1, Number.MAX_SAFE_INTEGER);
 }
 
 function checkMaximumPacket(bytes: number | undefined, isAws: boolean): number {

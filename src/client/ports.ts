@@ -1,5 +1,6 @@
 import type { Journal } from '../delivery/journal.ts';
 import { Outbox } from '../delivery/outbox.ts';
+import type { RequestSlots } from '../delivery/request-slots.ts';
 import type { ClientPorts } from '../machines/client.types.ts';
 import { type IotError, invalid } from '../protocol/errors.ts';
 import { AWS_LIMITS } from '../protocol/limits.ts';
@@ -20,6 +21,8 @@ export interface WorldHooks {
   readonly queueNews: QueueNews;
   /** What an earlier process left waits now. */
   readonly onRecovered: () => void;
+  /** Requests about shadows that have no answer yet: a planned end of the line waits for them. */
+  readonly slots: RequestSlots;
   /** The client id in use. */
   readonly clientId: () => string;
 }
@@ -86,11 +89,24 @@ export function createPorts(
       ),
       outbox,
       currentWire: () => currentWire,
-      onFlushed: (callback) => outbox.onFlushed(callback),
+      onFlushed: (callback) =>
+        whenBoth(outbox.onFlushed.bind(outbox), hooks.slots.onIdle.bind(hooks.slots), callback),
       random: harmless(random, hooks.reportError),
       now: () => clock.now(),
     },
   };
+}
+
+type OnCall = (callback: () => void) => () => void;
+
+/** Calls back once the first has come, and then the second. */
+function whenBoth(first: OnCall, second: OnCall, callback: () => void): () => void {
+  let takeBack: (() => void) | undefined;
+  const takeBackFirst = first(() => {
+    takeBack = second(callback);
+  });
+  takeBack ??= takeBackFirst;
+  return () => takeBack?.();
 }
 
 /** The outbox, and the journal that keeps what it accepts, if there is a durable store. */

@@ -35,6 +35,8 @@ export interface SubscriptionRequest {
   /** MQTT 5 only. */
   readonly options?: SubscriptionOptions | undefined;
   readonly handler: MessageHandler;
+  /** Is told of each grant: one for each session. */
+  readonly granted?: () => void;
   /** Is told once why it ended. */
   readonly ended?: (reason: unknown) => void;
 }
@@ -50,6 +52,7 @@ export class HeldSubscription implements Subscription {
   /** The promise of the `subscribe` call. */
   readonly #call = new Outcome<Subscription>();
   readonly #unsubscribe: (held: HeldSubscription, options: CallOptions) => Promise<void>;
+  readonly #grantedAgain: (() => void) | undefined;
   readonly #ended: ((reason: unknown) => void) | undefined;
   /** Frees the timer and the abort listener of the call. */
   release: (() => void) | undefined;
@@ -64,6 +67,7 @@ export class HeldSubscription implements Subscription {
     this.qos = request.qos;
     this.handler = request.handler;
     this.order = order;
+    this.#grantedAgain = request.granted;
     this.#ended = request.ended;
     this.#unsubscribe = unsubscribe;
   }
@@ -103,6 +107,7 @@ export class HeldSubscription implements Subscription {
     this.#state = 'granted';
     this.#granted.resolve({ qos });
     this.#answered();
+    this.#grantedAgain?.();
   }
 
   /** It has ended, for this reason if it was not yet granted. */

@@ -19,6 +19,8 @@ export interface SubscriptionsContext {
   readonly isUp: () => boolean;
   /** Whether somebody still holds the filter, by the machine that counts. */
   readonly isWanted: (filter: string) => boolean;
+  /** Whether one more filter may be held, and how many there may be. */
+  readonly room: () => { readonly isFull: boolean; readonly most: number };
   /** Is told of each new holder of a filter, once messages find it. */
   readonly held: (filter: string) => void;
   /** Is told that the last holder of a filter has unsubscribed it. */
@@ -37,8 +39,13 @@ export class Subscriptions {
     this.#context = context;
   }
 
-  /** Holds a filter from now on. The promise of the call, `held.call`, ends by the rule for every call. */
+  /**
+   * Holds a filter from now on. The promise of the call, `held.call`, ends by the rule for every call.
+   *
+   * @throws IotError `TOO_MANY_SUBSCRIPTIONS`
+   */
   hold(request: SubscriptionRequest, options: CallOptions): HeldSubscription {
+    this.#checkRoom(request.filter);
     const held = new HeldSubscription(request, this.#order++, (one, given) => this.#unsubscribe(one, given));
     this.#add(held);
     // Whoever waits for the end of this filter need not wait longer: it is wanted again, and may never be released.
@@ -106,6 +113,14 @@ export class Subscriptions {
       this.#remove(held);
       held.end(error);
     }
+  }
+
+  #checkRoom(filter: string): void {
+    const { isFull, most } = this.#context.room();
+    if (!isFull || this.#context.isWanted(filter)) return;
+    throw new IotError('TOO_MANY_SUBSCRIPTIONS', `a connection may have ${most} subscriptions at a time`, {
+      remediation: 'Unsubscribe what is not needed, or subscribe filters with wildcards.',
+    });
   }
 
   *#all(): Iterable<HeldSubscription> {

@@ -25,6 +25,7 @@ const RECOVERY_OF = {
   MESSAGE_EXPIRED: 'none',
   PUBLISH_REFUSED: 'none',
   SUBSCRIPTION_REFUSED: 'none',
+  TOO_MANY_SUBSCRIPTIONS: 'none',
   // The same, found out from the broker's closing the connection over it, again and again.
   POISON_PUBLISH: 'none',
   POISON_SUBSCRIPTION: 'none',

@@ -24,6 +24,7 @@ const RECOVERY: Record<IotErrorCode, Recovery> = {
   MESSAGE_EXPIRED: 'none',
   PUBLISH_REFUSED: 'none',
   SUBSCRIPTION_REFUSED: 'none',
+  TOO_MANY_SUBSCRIPTIONS: 'none',
   POISON_PUBLISH: 'none',
   POISON_SUBSCRIPTION: 'none',
   INVALID_PAYLOAD: 'none',

@@ -1,0 +1,97 @@
+import {
+  type JsonObject,
+  type JsonValue,
+  deltaOf,
+  isSameJson,
+  mergeSections,
+  type SectionsChange,
+  type ShadowSections,
+} from '../protocol/shadow-state.ts';
+import type { InvalidDocumentError } from './standard-schema.ts';
+import type { ShadowPart, ShadowState } from './shadow.ts';
+
+/** What the machine knows of the copy. */
+export interface CopyFacts {
+  readonly version: number | undefined;
+  readonly synced: boolean;
+}
+
+type Section = keyof ShadowSections;
+
+/** The local copy of a document: what AWS has, and of that what the schema lets through. */
+export class ShadowCopy<T> {
+  readonly #facts: () => CopyFacts;
+  readonly #check: (section: Section, value: JsonObject | undefined) => InvalidDocumentError | undefined;
+  readonly #invalid: (error: InvalidDocumentError) => void;
+  #sections: ShadowSections = {};
+  /** A section that the schema refuses stays as it was. */
+  #shown: ShadowSections = {};
+  #state: ShadowState<T> | undefined;
+
+  constructor(ports: {
+    readonly facts: () => CopyFacts;
+    readonly check: (section: Section, value: JsonObject | undefined) => InvalidDocumentError | undefined;
+    readonly invalid: (error: InvalidDocumentError) => void;
+  }) {
+    this.#facts = ports.facts;
+    this.#check = ports.check;
+    this.#invalid = ports.invalid;
+  }
+
+  get state(): ShadowState<T> {
+    const { version, synced } = this.#facts();
+    const known = this.#state;
+    if (known !== undefined && known.version === version && known.synced === synced) return known;
+    const { desired, reported } = this.#shown;
+    this.#state = Object.freeze({
+      desired: desired as T | undefined,
+      reported: reported as T | undefined,
+      delta: frozen(deltaOf(this.#shown)) as ShadowPart<T> | undefined,
+      version,
+      synced,
+    });
+    return this.#state;
+  }
+
+  replace(sections: ShadowSections): void {
+    this.#become(sections);
+  }
+
+  /** @returns whether AWS makes the same of it for certain */
+  merge(change: SectionsChange): boolean {
+    const { sections, isCertain } = mergeSections(this.#sections, change);
+    this.#become(sections);
+    return isCertain;
+  }
+
+  clear(): void {
+    this.#become({});
+  }
+
+  #become(sections: ShadowSections): void {
+    const before = this.#sections;
+    this.#sections = sections;
+    this.#state = undefined;
+    this.#shown = {
+      ...this.#section('desired', before),
+      ...this.#section('reported', before),
+    };
+  }
+
+  #section(name: Section, before: ShadowSections): ShadowSections {
+    const value = this.#sections[name];
+    const shown = this.#shown[name];
+    const error =
+      isSameJson(value, before[name]) && isSameJson(value, shown) ? undefined : this.#check(name, value);
+    if (error !== undefined) this.#invalid(error);
+    const next = error === undefined ? frozen(value) : shown;
+    return next === undefined ? {} : { [name]: next };
+  }
+}
+
+/** The same value, which nobody can change any more. */
+export function frozen<V extends JsonValue | undefined>(value: V): V {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  for (const one of Object.values(value)) frozen(one as JsonValue);
+  return Object.freeze(value);
+}

@@ -1,0 +1,64 @@
+import { describe, IotError, invalid } from '../protocol/errors.ts';
+
+/** The part of Standard Schema v1 that is used here (https://standardschema.dev). zod, valibot, arktype and others have it. */
+export interface StandardSchema<Input = unknown> {
+  readonly '~standard': {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => SchemaResult | Promise<SchemaResult>;
+    /** Only for the compiler. */
+    readonly types?: { readonly input: Input; readonly output: unknown } | undefined;
+  };
+}
+
+type SchemaResult = { readonly issues?: readonly SchemaIssue[] | undefined };
+
+/** What a schema says against a value. */
+export interface SchemaIssue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+/** A document, or a part of it, is not what the app's schema says. `code` is `INVALID_DOCUMENT`. */
+export class InvalidDocumentError extends IotError {
+  declare readonly code: 'INVALID_DOCUMENT';
+  /** What the schema says against it. */
+  readonly issues: readonly SchemaIssue[];
+
+  constructor(section: string, issues: readonly SchemaIssue[]) {
+    super('INVALID_DOCUMENT', `${section} is not what the schema says: ${issues.map(said).join('; ')}`);
+    this.issues = issues;
+  }
+}
+
+/** @throws IotError `INVALID_ARGUMENT` */
+export function checkSchema(schema: unknown): asserts schema is StandardSchema {
+  const standard = (schema as StandardSchema | null | undefined)?.['~standard'];
+  if (standard?.version === 1 && typeof standard.validate === 'function') return;
+  throw invalid('schema', 'a Standard Schema (zod, valibot, …)', schema);
+}
+
+/**
+ * Checks a part of a document. Only says whether it is right: what the schema would make of it is not used.
+ *
+ * @param section how the error calls it
+ * @throws IotError `INVALID_ARGUMENT` for a schema that answers with a promise
+ */
+export function errorOf(
+  schema: StandardSchema | undefined,
+  section: string,
+  value: unknown,
+): InvalidDocumentError | undefined {
+  if (schema === undefined || value === undefined) return undefined;
+  const result = schema['~standard'].validate(value);
+  if (result instanceof Promise) {
+    result.catch(() => undefined);
+    throw invalid('schema', 'one that answers at once, not by a promise', schema['~standard'].vendor);
+  }
+  return result.issues === undefined ? undefined : new InvalidDocumentError(section, result.issues);
+}
+
+function said({ message, path = [] }: SchemaIssue): string {
+  const where = path.map((step) => String(typeof step === 'object' ? step.key : step)).join('.');
+  return where === '' ? describe(message) : `${describe(where)} ${describe(message)}`;
+}
