@@ -65,11 +65,11 @@ async function copyWithLostSector(path: string, file: string, at: number): Promi
 
 /** How many records there are; each of them is one that was written. */
 function countGenuine(texts: readonly [number, string][], written: number): number {
-  for (const [number, text] of texts) {
-    expect(number).toBeGreaterThan(0);
-    expect(number).toBeLessThanOrEqual(written);
-    expect(text).toBe(textOf(number));
-  }
+  // Far quicker than to expect each.
+  const invented = texts.filter(
+    ([number, text]) => number < 1 || number > written || text !== textOf(number),
+  );
+  expect(invented).toEqual([]);
   expect(new Set(texts.map(([number]) => number)).size).toBe(texts.length);
   return texts.length;
 }

@@ -4,8 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { decodeRecord, encodeEndedRange, encodeMessage } from '../../../src/delivery/record.ts';
 import type { MessageProperties } from '../../../src/protocol/message.ts';
 import type { DurableMessage } from '../../../src/protocol/queue-store.ts';
+import { anyText } from '../../support/any-text.ts';
 
-const text = fc.string({ unit: 'binary' });
+const text = anyText();
 const bytes = fc.uint8Array({ maxLength: 300 });
 const userProperties = fc.dictionary(
   fc.oneof(text, fc.constantFrom('__proto__', 'constructor', '')),
