@@ -24,20 +24,23 @@ Exit codes: 0 nothing lost and all in order, 1 otherwise, 130 after Ctrl-C.
 `;
 
 const LOCAL_HELP = `
-It prints how to connect to it: with this package, mosquitto, curl and AWS's own SDKs. Then it tells who comes and
-goes, and what AWS would refuse. It listens on the loopback only, and plays AWS's limits.
+It prints how to connect to it with this package, mosquitto, curl and AWS's own
+SDKs. Then it tells who comes and goes, and what AWS would refuse. It listens on
+the loopback only.
 
 Examples:
   $ aws-iot-machines local
-      a broker for the day: nothing is kept, and its certificates are removed when it ends
+      nothing is kept; its certificates are removed when it ends
 
   $ aws-iot-machines local --directory .iot --thing greenhouse-1
-      certificates and shadows are found again at the next start, and devices still trust it
+      found again at the next start: certificates, so that devices still trust it,
+      and shadows
 
   $ aws-iot-machines local --port 0 --http-port 8080
       another one beside it
 
-Exit codes: 0 after Ctrl-C or SIGTERM, 1 when it cannot start, 130 or 143 after a second one, which ends it at once.
+Exit codes: 0 after Ctrl-C or SIGTERM, 1 when it cannot start, 130 or 143 after a
+second one, which ends it at once.
 `;
 
 function program(): Command {

@@ -12,8 +12,8 @@ export interface ProgramEnd {
 }
 
 export interface Program {
-  /** Resolves when the output so far contains this text. */
-  shows(text: string): Promise<void>;
+  /** Resolves with the output so far, when that contains this text. */
+  shows(text: string): Promise<string>;
   kill(signal: NodeJS.Signals): void;
   /** Closes the pipe of its output, as `| head` does. */
   stopReading(): void;
@@ -53,6 +53,7 @@ export function startProgram(
         ]);
         if (isOver) throw new Error(`${path} ended and did not show ${text}:\n${stdout}${stderr}`);
       }
+      return stdout;
     },
     kill: (signal) => void child.kill(signal),
     stopReading: () => void child.stdout.destroy(),
