@@ -1,8 +1,8 @@
-// A local AWS IoT Core in a process of its own: mutual TLS, and cuts on demand.
-import { startLocalIotCore } from 'aws-iot-machines/local';
+// A local AWS IoT Core in a process of its own: mutual TLS, and cuts on demand. What is measured is not its limits.
+import { NO_RATE_LIMITS, startLocalIotCore } from 'aws-iot-machines/local';
 import { serve } from './child.mjs';
 
-const core = await startLocalIotCore();
+const core = await startLocalIotCore({ limits: NO_RATE_LIMITS });
 
 serve(
   {

@@ -11,7 +11,12 @@ import {
   type IotClient,
   IotError,
 } from '../../src/index.ts';
-import { type CustomAuthorizerRequest, type LocalIotCore, startLocalIotCore } from '../../src/local/index.ts';
+import {
+  type CustomAuthorizerRequest,
+  type LocalIotCore,
+  NO_RATE_LIMITS,
+  startLocalIotCore,
+} from '../../src/local/index.ts';
 import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { makeAuthority, makeLeaf, type Pair } from '../support/certificates.ts';
@@ -226,6 +231,7 @@ describe('on the local core', () => {
 
   beforeAll(async () => {
     core = await startLocalIotCore({
+      limits: NO_RATE_LIMITS,
       authorizer: (request) => {
         asked.push(request);
         return request.parameters['key'] === SIGNED.token;

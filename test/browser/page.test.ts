@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import type * as Sdk from '../../src/browser.ts';
-import { type LocalIotCore, startLocalIotCore } from '../../src/local/index.ts';
+import { type LocalIotCore, NO_RATE_LIMITS, startLocalIotCore } from '../../src/local/index.ts';
 import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
 import { makeAuthority, makeLeaf } from '../support/certificates.ts';
 import { WebSocketFront } from '../support/web-socket-front.ts';
@@ -32,6 +32,7 @@ let issued: { accessKeyId: string; secretAccessKey: string; sessionToken?: strin
 
 beforeAll(async () => {
   core = await startLocalIotCore({
+    limits: NO_RATE_LIMITS,
     authorizer: ({ username, password, parameters }) => {
       asked.push({ username, password: String(password) });
       return parameters['token'] === 'canary-token';

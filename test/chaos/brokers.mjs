@@ -1,5 +1,5 @@
 // @ts-check
-import { startLocalIotCore } from 'aws-iot-machines/local';
+import { NO_RATE_LIMITS, startLocalIotCore } from 'aws-iot-machines/local';
 import { FaultProxy } from 'aws-iot-machines/testing';
 import { Mosquitto } from '../support/mosquitto.mjs';
 import { HOST, TOPIC } from './line.mjs';
@@ -29,7 +29,7 @@ const RECEIVED = /Received PUBLISH from \S+ \(.*'numbers\/(\S+)'/g;
  */
 export const BROKERS = {
   local: async () => {
-    const core = await startLocalIotCore();
+    const core = await startLocalIotCore({ limits: NO_RATE_LIMITS });
     const proxy = await FaultProxy.start({ to: { host: HOST, port: core.port } });
     const journal = collect(core);
     return {

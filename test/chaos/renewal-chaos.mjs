@@ -1,6 +1,6 @@
 // @ts-check
 import { createIotClient } from 'aws-iot-machines';
-import { startLocalIotCore } from 'aws-iot-machines/local';
+import { NO_RATE_LIMITS, startLocalIotCore } from 'aws-iot-machines/local';
 import { checkHistory, FaultProxy } from 'aws-iot-machines/testing';
 import { collect } from './brokers.mjs';
 import { HOST } from './line.mjs';
@@ -46,6 +46,7 @@ const MOST_TOLD = 10;
 export async function renewalChaos({ renewals, random, say }) {
   const core = await startLocalIotCore({
     credentialLifetimeSeconds: LIFETIME_SECONDS,
+    limits: NO_RATE_LIMITS,
     onWarning: ({ message }) => say(`the core warns: ${message}`),
   });
   const proxy = await FaultProxy.start({ to: { host: HOST, port: core.webSocketPort } });

@@ -14,12 +14,13 @@ import {
   sigV4,
 } from '../../src/browser.ts';
 import { levelStore as levelStoreOfNode } from '../../src/index.ts';
-import { type LocalIotCore, startLocalIotCore } from '../../src/local/index.ts';
+import { type LocalIotCore, NO_RATE_LIMITS, startLocalIotCore } from '../../src/local/index.ts';
 
 let core: LocalIotCore;
 
 beforeAll(async () => {
   core = await startLocalIotCore({
+    limits: NO_RATE_LIMITS,
     authorizer: ({ username, password, parameters }) =>
       username === 'somebody' && String(password) === 'canary-password' && parameters['token'] === 'canary',
   });

@@ -11,6 +11,7 @@ import {
   type Hold,
   type LocalIotCore,
   type LocalIotCoreOptions,
+  NO_RATE_LIMITS,
   startLocalIotCore,
 } from '../../src/local/index.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
@@ -38,11 +39,12 @@ export function freshId(): string {
   return `device-${named}`;
 }
 
-/** One local core for the tests of a file, with a plain port. */
+/** One local core for the tests of a file, with a plain port. It counts nothing by the second, unless they say so. */
 export function useCore(options: LocalIotCoreOptions = {}): () => LocalIotCore {
   let core: LocalIotCore | undefined;
   beforeAll(async () => {
-    core = await startLocalIotCore({ plainPort: 0, onWarning: () => undefined, ...options });
+    const limits = { ...NO_RATE_LIMITS, ...options.limits };
+    core = await startLocalIotCore({ plainPort: 0, onWarning: () => undefined, ...options, limits });
   });
   afterAll(() => core?.stop());
   return () => core!;

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { createIotClient, type IotClient, type IotClientOptions, type Status } from '../../src/index.ts';
-import { type LocalIotCore, startLocalIotCore } from '../../src/local/index.ts';
+import { type LocalIotCore, NO_RATE_LIMITS, startLocalIotCore } from '../../src/local/index.ts';
 import { answer } from '../../src/testing/index.ts';
 import { inWorld, inWorldOf, type World, type WorldOptions } from './support/world.ts';
 
@@ -227,7 +227,11 @@ describe('a world on the local core', () => {
     test: (world: World, core: LocalIotCore) => Promise<void>,
     options: WorldOptions = {},
   ) => {
-    const core = await startLocalIotCore({ plainPort: 0, onWarning: () => undefined });
+    const core = await startLocalIotCore({
+      plainPort: 0,
+      limits: NO_RATE_LIMITS,
+      onWarning: () => undefined,
+    });
     try {
       await inWorldOf(core, (world) => test(world, core), options);
     } finally {

@@ -7,6 +7,7 @@ import {
   type CustomAuthorizerRequest,
   type LocalIotCore,
   type LocalIotCoreWarning,
+  NO_RATE_LIMITS,
   startLocalIotCore,
 } from '../../src/local/index.ts';
 import { connected, startCore } from './support.ts';
@@ -20,6 +21,7 @@ const clients: MqttClient[] = [];
 
 beforeAll(async () => {
   core = await startLocalIotCore({
+    limits: NO_RATE_LIMITS,
     authorizer: (request) => {
       asked.push(request);
       return authorizer(request);

@@ -200,7 +200,9 @@ describe('what AWS IoT Core refuses', () => {
     lamp.publish('secret/plan', 'x', { qos: 1 });
     await over;
     expect(core.warnings).toMatchObject([
-      { code: 'REFUSED', clientId: 'lamp', message: expect.stringContaining('"secret/plan"') },
+      { code: 'REFUSED', clientId: 'stranger', message: expect.stringContaining('may not connect') },
+      { code: 'REFUSED', clientId: 'lamp', message: expect.stringContaining('subscribe "secret/#"') },
+      { code: 'REFUSED', clientId: 'lamp', message: expect.stringContaining('publish "secret/plan"') },
     ]);
     expect(core.received).toEqual([]);
     expect(core.tap.packets({ packet: 'puback' })).toEqual([]);

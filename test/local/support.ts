@@ -7,6 +7,7 @@ import {
   type LocalIotCore,
   type LocalIotCoreOptions,
   type LocalIotCoreWarning,
+  NO_RATE_LIMITS,
   startLocalIotCore,
 } from '../../src/local/index.ts';
 import { signedPath } from './upgrade.ts';
@@ -17,7 +18,10 @@ afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
 });
 
-/** A core with a plain port that is stopped after the test. Its warnings are kept, not printed. */
+/**
+ * A core with a plain port that is stopped after the test. Its warnings are kept, not printed. It counts nothing by the second,
+ * unless the test says so: tests do not wait.
+ */
 export async function startCore(
   options: LocalIotCoreOptions = {},
 ): Promise<LocalIotCore & { warnings: LocalIotCoreWarning[] }> {
@@ -26,6 +30,7 @@ export async function startCore(
     plainPort: 0,
     onWarning: (warning) => warnings.push(warning),
     ...options,
+    limits: { ...NO_RATE_LIMITS, ...options.limits },
   });
   cleanUps.push(() => core.stop());
   return Object.assign(core, { warnings });

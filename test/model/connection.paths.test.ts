@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { EventObject, InspectionEvent } from 'xstate';
-import { type LocalIotCore, startLocalIotCore } from '../../src/local/index.ts';
+import { type LocalIotCore, NO_RATE_LIMITS, startLocalIotCore } from '../../src/local/index.ts';
 import { type ConnectionEvent, connectionMachine, Handle } from '../../src/machines/index.ts';
 import { IotError, type IotErrorCode } from '../../src/protocol/errors.ts';
 import { createPathModel } from '../../src/testing/path-model.ts';
@@ -110,7 +110,7 @@ describe('the connection machine, in a real client on a real broker', () => {
   const watch = (step: InspectionEvent): void => takenIn(step, taken);
 
   beforeAll(async () => {
-    core = await startLocalIotCore({ plainPort: 0 });
+    core = await startLocalIotCore({ plainPort: 0, limits: NO_RATE_LIMITS });
   });
   afterAll(() => core.stop());
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ActorRefFrom, createActor, type EventObject, fromCallback, type InspectionEvent } from 'xstate';
 import { createIotClient, type DrainPolicy, type IotClient } from '../../src/index.ts';
-import { type LocalIotCore, startLocalIotCore } from '../../src/local/index.ts';
+import { type LocalIotCore, NO_RATE_LIMITS, startLocalIotCore } from '../../src/local/index.ts';
 import {
   actorOf,
   Handle,
@@ -218,7 +218,7 @@ describe('the offline queue machine, in a real client on a real broker', () => {
     new PublisherOnBroker(core, clientId, perSecond, (step) => takenIn(step, taken));
 
   beforeAll(async () => {
-    core = await startLocalIotCore({ plainPort: 0 });
+    core = await startLocalIotCore({ plainPort: 0, limits: NO_RATE_LIMITS });
   });
   afterAll(() => core.stop());
 

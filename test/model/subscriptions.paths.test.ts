@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createActor, type EventObject, fromCallback } from 'xstate';
-import { type LocalIotCore, startLocalIotCore } from '../../src/local/index.ts';
+import { type LocalIotCore, NO_RATE_LIMITS, startLocalIotCore } from '../../src/local/index.ts';
 import { Handle, type SubscriptionsPorts, subscriptionsMachine } from '../../src/machines/index.ts';
 import { IotError } from '../../src/protocol/errors.ts';
 import { createPathModel } from '../../src/testing/path-model.ts';
@@ -77,6 +77,7 @@ describe('the subscriptions machine, in a real client on a real broker', () => {
   beforeAll(async () => {
     core = await startLocalIotCore({
       plainPort: 0,
+      limits: NO_RATE_LIMITS,
       authorize: ({ action, topic = '' }) => action !== 'subscribe' || !denied.has(topic),
       onWarning: () => undefined,
     });
