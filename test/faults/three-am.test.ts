@@ -2,7 +2,7 @@
 // for an hour. Only time and chance are given, and where the broker is.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { IotClient } from '../../src/index.ts';
-import { type LocalIotCore, startLocalIotCore } from '../../src/local/index.ts';
+import { type LocalIotCore, NO_RATE_LIMITS, startLocalIotCore } from '../../src/local/index.ts';
 import { FaultProxy } from '../../src/testing/index.ts';
 import { FATAL_REFUSALS, type Outage, type Refusal, REFUSALS, TLS_REFUSALS } from './support/refusals.ts';
 import { inWorld, inWorldOf, type World } from './support/world.ts';
@@ -109,7 +109,7 @@ describe('a line that is half open for a minute, and five publishes a second', (
   describe('on the local core', () => {
     let core: LocalIotCore;
     beforeAll(async () => {
-      core = await startLocalIotCore({ plainPort: 0, onWarning: () => {} });
+      core = await startLocalIotCore({ plainPort: 0, limits: NO_RATE_LIMITS, onWarning: () => {} });
     });
     afterAll(() => core.stop());
 
