@@ -176,7 +176,7 @@ export class DeviceShadow<T> implements Shadow<T> {
   async delete(options: ShadowCallOptions = {}): Promise<number> {
     this.#checkCall(options, REQUEST_FIELDS);
     const { clientToken } = options;
-    const { version = 0 } = await this.#calls.run('delete', { clientToken }, options);
+    const { version } = await this.#calls.run('delete', { clientToken }, options);
     return version;
   }
 

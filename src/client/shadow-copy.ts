@@ -92,6 +92,6 @@ export class ShadowCopy<T> {
 /** The same value, which nobody can change any more. */
 export function frozen<V extends JsonValue | undefined>(value: V): V {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
-  for (const one of Object.values(value)) frozen(one as JsonValue);
+  for (const one of Object.values(value)) frozen(one);
   return Object.freeze(value);
 }

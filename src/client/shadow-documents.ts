@@ -8,14 +8,7 @@ import type {
 } from '../protocol/shadow-messages.ts';
 import { IotError } from '../protocol/errors.ts';
 import { isJsonObject, type JsonObject } from '../protocol/shadow-state.ts';
-import type {
-  AcceptedUpdate,
-  ShadowDelta,
-  ShadowDocument,
-  ShadowDocuments,
-  ShadowPart,
-  ShadowUpdate,
-} from './shadow.ts';
+import type { AcceptedUpdate, ShadowDelta, ShadowDocument, ShadowDocuments, ShadowPart } from './shadow.ts';
 import { frozen } from './shadow-copy.ts';
 import type { AcceptedAnswer } from './shadow-requests.ts';
 
@@ -37,7 +30,7 @@ export function acceptedUpdate<T>(answer: AcceptedAnswer): AcceptedUpdate<T> {
   if (answer.kind !== 'update/accepted') throw mixedUp();
   const { state, version, metadata, timestamp, clientToken = '' } = answer;
   return shared({
-    state: state as ShadowUpdate<T>,
+    state: state,
     version,
     metadata,
     timestamp,

@@ -90,7 +90,7 @@ export class ShadowInbox {
 
   #deleted(read: DeletedMessage): void {
     const { version } = read;
-    this.#context.send({ type: 'shadow.deleted', ...(version === undefined ? {} : { version }) });
+    this.#context.send({ type: 'shadow.deleted', version });
     this.#answered(this.#context.requests.accept('delete', read));
   }
 

@@ -62,7 +62,7 @@ export function checkedChange(change: unknown): SectionsChange {
     checkSection(name, section);
   }
   checkSize(sections);
-  return sections as SectionsChange;
+  return sections;
 }
 
 function checkSection(name: string, section: JsonObject | null): void {

@@ -111,10 +111,7 @@ export class ShadowRequests {
     const open = this.#find(kind, answer.clientToken);
     if (open === undefined) return false;
     open.request.answer = answer;
-    open.listener({
-      type: 'response.accepted',
-      ...(answer.version === undefined ? {} : { version: answer.version }),
-    });
+    open.listener({ type: 'response.accepted', version: answer.version });
     return true;
   }
 

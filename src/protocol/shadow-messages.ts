@@ -40,8 +40,8 @@ export interface AcceptedMessage extends Answer {
 
 export interface DeletedMessage extends Answer {
   readonly kind: 'delete/accepted';
-  /** Undefined when AWS did not say. */
-  readonly version?: number;
+  /** The one that the document had. */
+  readonly version: number;
 }
 
 export interface RejectedMessage extends Answer {
@@ -157,7 +157,6 @@ function readDocuments(kind: DocumentsMessage['kind'], body: JsonObject): Docume
 
 function readDeleted(kind: DeletedMessage['kind'], body: JsonObject): DeletedMessage | IotError {
   const { version } = body;
-  if (version === undefined) return { kind, ...answerOf(body) };
   if (!isWholeNumber(version)) return unexpected(kind, VERSION);
   return { kind, version, ...answerOf(body) };
 }
@@ -175,7 +174,8 @@ function readRejected(kind: RejectedMessage['kind'], body: JsonObject): Rejected
 function versionOf(value: JsonValue | undefined): DocumentVersion | undefined {
   if (!isJsonObject(value)) return undefined;
   const { version } = value;
-  const state = sectionsOf(value['state'], SECTIONS, isJsonObject);
+  // What stands here when both sections are empty is not documented: `{}`, `null`, or nothing.
+  const state = sectionsOf(value['state'] ?? {}, SECTIONS, isJsonObject);
   return state === undefined || !isWholeNumber(version)
     ? undefined
     : { state, version, ...metadataOf(value) };

@@ -4,7 +4,7 @@ import { JournalWorld, type JournalStep } from '../../support/journal-world.ts';
 
 /** Another seed: JOURNAL_SEED=… npx vitest run test/unit/delivery/journal. fast-check prints the one that failed. */
 const seed = Number(process.env['JOURNAL_SEED'] ?? 20_261_124);
-const numRuns = Number(process.env['JOURNAL_RUNS'] ?? 2_000);
+const numRuns = Number(process.env['JOURNAL_RUNS'] ?? 800);
 
 const landed = fc.oneof(fc.constantFrom('none' as const, 'all' as const), fc.nat(4));
 const number = fc.nat(99);

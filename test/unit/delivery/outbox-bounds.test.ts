@@ -255,9 +255,9 @@ describe('the memory of the outbox', () => {
     expect([b?.previous, b?.next, b?.timer]).toEqual([undefined, undefined, undefined]);
   });
 
-  it('stays empty over 100,000 publishes that are aborted on the wire', () => {
+  it('stays empty over 10,000 publishes that are aborted on the wire', () => {
     const [box, wire] = OutboxFixture.live();
-    for (let i = 0; i < 100_000; i++) {
+    for (let i = 0; i < 10_000; i++) {
       box.outbox.end(box.add('x'), timeout);
       wire.packets.pop()?.done();
     }

@@ -4,7 +4,7 @@ import { type DurableStep, OutboxDurableWorld } from '../../support/outbox-durab
 
 /** Another seed: OUTBOX_SEED=… npx vitest run test/unit/delivery/outbox. fast-check prints the one that failed. */
 const seed = Number(process.env['OUTBOX_SEED'] ?? 20_261_123);
-const numRuns = Number(process.env['OUTBOX_RUNS'] ?? 600);
+const numRuns = Number(process.env['OUTBOX_RUNS'] ?? 400);
 
 const few = fc.nat(4);
 const which = fc.nat(99);

@@ -70,7 +70,7 @@ describe('the outbox, in random interleavings', () => {
         world.compare();
         expectCleanEnd(world);
       }),
-      { seed, numRuns: 4_000 },
+      { seed, numRuns: 1_200 },
     );
   });
 
@@ -88,7 +88,7 @@ describe('the outbox, in random interleavings', () => {
         world.close();
         expectCleanEnd(world);
       }),
-      { seed, numRuns: 2_000 },
+      { seed, numRuns: 600 },
     );
   });
 

@@ -109,7 +109,6 @@ const SAMPLES: readonly [ShadowMessageKind, string, object][] = [
     '{"version":13,"timestamp":1719858420,"clientToken":"14e3c6d4"}',
     { version: 13, timestamp: 1719858420, clientToken: '14e3c6d4' },
   ],
-  ['delete/accepted', '{"timestamp":3}', { timestamp: 3 }],
   [
     'update/rejected',
     '{"code":409,"message":"Version conflict","clientToken":"426bfd96"}',
@@ -154,6 +153,7 @@ const WRONG: readonly [string, ShadowMessageKind, unknown, string][] = [
   ],
   ['a version beyond all numbers', 'update/delta', '{"state":{},"version":1e999}', VERSION],
   ['a version of null after a delete', 'delete/accepted', { version: null }, VERSION],
+  ['no version after a delete', 'delete/accepted', { timestamp: 3 }, VERSION],
   ['a delta without state', 'update/delta', { version: 1 }, 'have a state that is an object'],
   ['a delta of null', 'update/delta', { version: 1, state: null }, 'have a state that is an object'],
   ['a delta that is an array', 'update/delta', { version: 1, state: [] }, 'have a state that is an object'],
@@ -181,9 +181,9 @@ const WRONG: readonly [string, ShadowMessageKind, unknown, string][] = [
     DOCUMENTS,
   ],
   [
-    'a document without its state',
+    'a document whose state is a list',
     'update/documents',
-    { previous: { version: 1 }, current: document },
+    { previous: { version: 1, state: [] }, current: document },
     DOCUMENTS,
   ],
   ['a rejection without a code', 'get/rejected', { message: 'Forbidden' }, 'have a code, a whole number'],

@@ -91,7 +91,7 @@ describe('TopicTrie', () => {
   it('removes empty branches: a device that subscribes to ever new topics does not grow', () => {
     const trie = trieOf('site/#');
     const before = heapBytes();
-    for (let i = 0; i < 50_000; i++) {
+    for (let i = 0; i < 15_000; i++) {
       for (const filter of [`site/${i}/a/b`, `site/${i}/+/#`, `$share/g${i}/site/+/${i}`]) {
         trie.add(filter, filter);
         trie.delete(filter, filter);
