@@ -6,7 +6,7 @@ import { CognitoError, type IdentityPool } from './identity-pool.ts';
 
 export interface CognitoPorts {
   readonly pool: IdentityPool;
-  warn(what: string): void;
+  readonly warn: (what: string) => void;
 }
 
 const SERVICE = 'AWSCognitoIdentityService.';

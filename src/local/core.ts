@@ -396,10 +396,11 @@ export class LocalIotCore {
       this.#restartTimer.wake();
     }
     this.faults.close();
-    this.#parts.shadows.close();
     this.#parts.changes.close(stopped());
     await this.#shut();
     await this.#parts.broker.stop();
+    // Nobody asks any more: another core may have the directory.
+    this.#parts.shadows.close();
   }
 }
 

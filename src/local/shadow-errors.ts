@@ -1,5 +1,6 @@
+import { IotError } from '../protocol/errors.ts';
 import type { Rejection } from '../protocol/shadow-rejection.ts';
-import type { ShadowAddress } from '../protocol/shadow-topics.ts';
+import { type ShadowAddress, validateShadowAddress } from '../protocol/shadow-topics.ts';
 
 /** What AWS calls each code, and says with it when nothing says more. */
 const ERRORS: Readonly<Record<number, { readonly type: string; readonly message: string }>> = {
@@ -39,6 +40,17 @@ export class ShadowRefusal extends Error implements Rejection {
 
 export function noShadow({ thingName, shadowName }: ShadowAddress): ShadowRefusal {
   return new ShadowRefusal(404, `No shadow exists with name: '${shadowName ?? thingName}'`);
+}
+
+/** What is wrong with the names of a shadow; undefined when nothing is. AWS's own words for it are not known. */
+export function nameFault({ thingName, shadowName }: ShadowAddress): ShadowRefusal | undefined {
+  try {
+    validateShadowAddress(thingName, shadowName);
+    return undefined;
+  } catch (error) {
+    if (!IotError.is(error)) throw error;
+    return new ShadowRefusal(400, error.message);
+  }
 }
 
 export function tooDeep(maxLevels: number): ShadowRefusal {

@@ -1,20 +1,15 @@
 import { randomUUID } from 'node:crypto';
 
-import { IotError } from '../protocol/errors.ts';
-import {
-  type ShadowAddress,
-  type ShadowOperationKind,
-  validateShadowAddress,
-} from '../protocol/shadow-topics.ts';
+import type { ShadowAddress, ShadowOperationKind } from '../protocol/shadow-topics.ts';
 import { type HttpAnswer, HttpDoor, type HttpRequest } from './http-door.ts';
 import { readQuery } from './query.ts';
-import { errorType, ShadowRefusal } from './shadow-errors.ts';
+import { errorType, nameFault, ShadowRefusal } from './shadow-errors.ts';
 import type { ShadowReply, ShadowService } from './shadow-service.ts';
 
 export interface ShadowHttpPorts {
   readonly service: ShadowService;
   readonly longestBodyBytes: number;
-  warn(what: string): void;
+  readonly warn: (what: string) => void;
 }
 
 const OPERATIONS: Readonly<Record<string, ShadowOperationKind>> = {
@@ -64,11 +59,10 @@ function addressIn(url: string): ShadowAddress {
   const parameters = readQuery(query.join('?'));
   if (parameters === undefined) throw new ShadowRefusal(400, 'The query is not percent-encoded');
   const shadowName = parameters.find(([name]) => name === 'name')?.[1];
-  try {
-    return validateShadowAddress(decoded(thing), shadowName);
-  } catch (error) {
-    throw IotError.is(error) ? new ShadowRefusal(400, error.message) : error;
-  }
+  const address = { thingName: decoded(thing), shadowName };
+  const fault = nameFault(address);
+  if (fault !== undefined) throw fault;
+  return address;
 }
 
 /** As it is, when it is not encoded properly: then it is no name either. */

@@ -1,8 +1,7 @@
 import type { Clock, Timer } from '../protocol/clock.ts';
-import { describe } from '../protocol/errors.ts';
+import { describe, IotError } from '../protocol/errors.ts';
 import type { JsonValue } from '../protocol/shadow-state.ts';
 import {
-  parseShadowTopic,
   SHADOW_OPERATIONS,
   type ShadowAddress,
   type ShadowMessageKind,
@@ -21,7 +20,7 @@ import {
   updateAccepted,
   updated,
 } from './shadow-document.ts';
-import { noShadow, ShadowRefusal } from './shadow-errors.ts';
+import { nameFault, noShadow, ShadowRefusal } from './shadow-errors.ts';
 import type { ShadowFaults } from './shadow-faults.ts';
 import { ShadowRate } from './shadow-rate.ts';
 import { readBody, readToken, readUpdate } from './shadow-request.ts';
@@ -56,6 +55,8 @@ interface News {
   readonly body: object;
 }
 
+const REQUEST = /^\$aws\/things\/([^/]+)\/shadow(?:\/name\/([^/]+))?\/([a-z]+)$/;
+
 /** AWS forgets the version of a deleted shadow after 48 hours. */
 const REMEMBERED_MS = 48 * 60 * 60 * 1_000;
 
@@ -84,8 +85,11 @@ export class ShadowService {
     const open = this.#inFlight.get(connection) ?? 0;
     const hasRoom = open < this.#ports.limits.shadowRequestsInFlight;
     if (hasRoom) this.#inFlight.set(connection, open + 1);
-    const { news, refusal, body } = this.#serve(address, operation, payload, () =>
-      this.#refusalOf(address, hasRoom),
+    const { news, refusal, body } = this.#serve(
+      address,
+      operation,
+      payload,
+      () => nameFault(address) ?? this.#refusalOf(address, hasRoom),
     );
     const isLost = this.#ports.faults.takeLoss();
     this.#later(() => {
@@ -109,6 +113,9 @@ export class ShadowService {
 
   /** The same from code, which neither rates nor faults stop. Looking is not told: it may be what somebody waits with. */
   ask(address: ShadowAddress, operation: ShadowOperationKind, payload: Uint8Array): ShadowReply {
+    if (this.#isClosed && operation !== 'get') {
+      throw new IotError('CLOSED', 'the local IoT core was stopped');
+    }
     const outcome = this.#serve(address, operation, payload, () => undefined);
     if (operation !== 'get') this.#tellLater(address, operation, outcome);
     return outcome;
@@ -245,8 +252,10 @@ function newsOf(
   return delta === undefined ? [documents] : [{ kind: 'update/delta', body: delta }, documents];
 }
 
+/** The names in it may be such as AWS does not take. */
 function requestOf(topic: string): { address: ShadowAddress; operation: ShadowOperationKind } | undefined {
-  const parsed = parseShadowTopic(topic);
-  const operation = SHADOW_OPERATIONS.find((name) => name === parsed?.rest);
-  return parsed === undefined || operation === undefined ? undefined : { address: parsed.address, operation };
+  const [, thingName, shadowName, name] = REQUEST.exec(topic) ?? [];
+  const operation = SHADOW_OPERATIONS.find((known) => known === name);
+  if (thingName === undefined || operation === undefined) return undefined;
+  return { address: { thingName, shadowName }, operation };
 }
