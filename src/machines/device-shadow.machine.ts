@@ -3,66 +3,28 @@ import {
   assign,
   type DoneActorEvent,
   type ErrorActorEvent,
-  type EventObject,
   enqueueActions,
   sendTo,
   setup,
 } from 'xstate';
 import { type BackoffPolicy, backoffDelay } from '../protocol/backoff.ts';
 import { systemRandom } from '../protocol/clock.ts';
-import type { IotError } from '../protocol/errors.ts';
 import { Handle } from '../protocol/handle.ts';
+import { line, offer, topics } from './device-shadow.actors.ts';
 import type {
   DeviceShadowContext,
   DeviceShadowEvent,
   DeviceShadowFact,
   DeviceShadowInput,
-  DeviceShadowPorts,
-  EarlyUpdate,
   WatchedTopics,
 } from './device-shadow.types.ts';
-import { asIotError, guardedActor } from './guarded-actor.ts';
+import { asIotError } from './guarded-actor.ts';
 import { shadowOperationMachine } from './shadow-operation.machine.ts';
 import type { ShadowOperationOutput, ShadowOutcome } from './shadow-operation.types.ts';
+import { following, judge, keepEarly, takeVersion, UNKNOWN } from './shadow-versions.ts';
 import { tell } from './tell.ts';
 
-type Ports = Handle<DeviceShadowPorts>;
-
-const failed = (error: IotError): DeviceShadowEvent => ({ type: 'actor.failed', error });
-
-const line = guardedActor<EventObject, { readonly ports: Ports }, DeviceShadowEvent>(
-  ({ input, send, onEnd }) => onEnd(Handle.open(input.ports).watchLine(send)),
-  failed,
-);
-
-/** Holds the topics of what is watched, exactly as long as it lives. */
-const topics = guardedActor<
-  { readonly type: 'hold'; readonly watched: WatchedTopics },
-  { readonly ports: Ports; readonly watched: WatchedTopics },
-  DeviceShadowEvent
->(({ input, send, receive, onEnd }) => {
-  const held = Handle.open(input.ports).watchTopics(input.watched, send);
-  onEnd(held.release);
-  receive(({ watched }) => held.change(watched));
-}, failed);
-
-/** Offers the newest delta to the handlers, and waits until they have done with it. */
-const offer = guardedActor<EventObject, { readonly ports: Ports }, DeviceShadowEvent>(
-  ({ input, send }) =>
-    void Handle.open(input.ports)
-      .offerDelta()
-      .then(
-        () => send({ type: 'delta.handled' }),
-        () => send({ type: 'delta.failed' }),
-      ),
-  failed,
-);
-
 const NOTHING: WatchedTopics = Object.freeze({ deltas: false, documents: false });
-const UNKNOWN = Object.freeze({ copy: undefined, delta: undefined, documents: undefined });
-/** So many updates may come while the document is asked for; at 20 a second, AWS's limit, that is more than a second. */
-const EARLY_UPDATES = 32;
-const NOT_FOUND = 404;
 const RESYNC: BackoffPolicy = Object.freeze({
   baseMs: 1_000,
   maxMs: 60_000,
@@ -87,18 +49,11 @@ const _deviceShadowMachine = setup({
       backoffDelay(RESYNC, context.failures - 1, Handle.open(context.ports).random ?? systemRandom),
   },
   guards: {
-    follows: ({ context, event }) => {
-      assertEvent(event, 'update.accepted');
-      return event.version === (context.versions.copy ?? Number.NaN) + 1;
-    },
-    isAhead: ({ context, event }) => {
-      assertEvent(event, 'update.accepted');
-      return context.versions.copy === undefined || event.version > context.versions.copy;
-    },
-    isNewerDocument: ({ context, event }) => {
-      assertEvent(event, ['document.received', 'documents.received']);
-      return event.version > (context.versions.copy ?? -1);
-    },
+    /** What it brings, or says of it, comes after the copy: right after it, anywhere after it, or with it. */
+    follows: ({ context, event }) => versionOf(event) === (context.versions.copy ?? Number.NaN) + 1,
+    isNewer: ({ context, event }) => versionOf(event) > (context.versions.copy ?? -1),
+    isNoOlder: ({ context, event }) => versionOf(event) >= (context.versions.copy ?? -1),
+    hasNoCopy: ({ context }) => context.versions.copy === undefined,
     isNewDelta: ({ context, event }) =>
       context.watched.deltas && bringsDelta(event) && event.version > (context.versions.delta ?? -1),
     isSameDelta: ({ context, event }) => bringsDelta(event) && event.version === context.versions.delta,
@@ -106,24 +61,22 @@ const _deviceShadowMachine = setup({
       event.type === 'document.received' &&
       !event.hasDelta &&
       event.version >= (context.versions.delta ?? -1),
+    /** A delta of the same version or a newer one is not known to that copy. */
+    isResolved: ({ context, event }) => context.hasDelta && versionOf(event) > (context.versions.delta ?? -1),
     hasDelta: ({ context }) => context.hasDelta,
+    hasNoDelta: ({ context }) => !context.hasDelta,
     isDeltaNewer: ({ context }) => context.isDeltaNewer && context.hasDelta,
-    /** One that was overtaken by what was made since says nothing about that. */
-    isNoOldDeletion: ({ context, event }) => {
-      assertEvent(event, 'shadow.deleted');
-      return event.version === undefined || event.version >= (context.versions.copy ?? -1);
-    },
+    /** Somebody has asked for it, and there is none. */
+    saysMissing: ({ event }) => event.type === 'shadow.deleted' && event.version === undefined,
     /** What was held is still held, and nothing can have been missed. */
     isNarrower: ({ context, event }) => {
       assertEvent(event, 'watch');
       const { deltas, documents } = event.watched;
       return (context.watched.deltas || !deltas) && (context.watched.documents || !documents);
     },
-    isBehind: ({ context }) => context.early.length > 0,
-    wasAnswered: ({ event }) => {
-      const { outcome } = (event as DoneActorEvent<ShadowOperationOutput>).output;
-      return outcome.type === 'accepted' || isMissing(outcome);
-    },
+    isCurrent: ({ context, event }) => judge(context, outcomeOf(event)) === 'current',
+    hasRestarted: ({ context, event }) => judge(context, outcomeOf(event)) === 'restarted',
+    wasRefused: ({ context, event }) => judge(context, outcomeOf(event)) === 'refused',
   },
   actions: {
     rememberWatched: assign({
@@ -141,72 +94,60 @@ const _deviceShadowMachine = setup({
         : { hasDelta: false, isDeltaNewer: false, versions: { ...context.versions, delta: undefined } },
     ),
 
-    replaceCopy: enqueueActions(({ context, event, enqueue }) => {
+    takeDocument: enqueueActions(({ context, event, enqueue }) => {
       assertEvent(event, ['document.received', 'documents.received']);
       tell(context, enqueue, { type: 'copy.replaced', document: event.document });
-    }),
-    rememberReplaced: assign(({ context, event }) => {
-      assertEvent(event, ['document.received', 'documents.received']);
-      return takeEarly(context, event.version);
-    }),
-    /** What came before the document and follows it. */
-    mergeEarly: enqueueActions(({ context, event, enqueue }) => {
-      assertEvent(event, ['document.received', 'documents.received', 'update.accepted']);
       for (const { document } of following(context.early, event.version)) {
         tell(context, enqueue, { type: 'copy.merged', document });
       }
+      enqueue.assign(takeVersion(context, event.version));
     }),
-    mergeCopy: enqueueActions(({ context, event, enqueue }) => {
+    takeUpdate: enqueueActions(({ context, event, enqueue }) => {
       assertEvent(event, 'update.accepted');
       tell(context, enqueue, { type: 'copy.merged', document: event.document });
+      enqueue.assign({ versions: { ...context.versions, copy: event.version } });
     }),
-    rememberMerged: assign(({ context, event }) => {
-      assertEvent(event, 'update.accepted');
-      return takeEarly(context, event.version);
+    keepEarly: assign({
+      early: ({ context, event }) => {
+        assertEvent(event, 'update.accepted');
+        return keepEarly(context.early, { version: event.version, document: event.document });
+      },
     }),
-    keepEarly: assign(({ context, event }) => {
-      assertEvent(event, 'update.accepted');
-      const { version, document } = event;
-      const others = context.early.filter((one) => one.version !== version);
-      const early = [...others, { version, document }].sort((a, b) => a.version - b.version);
-      return { early: early.slice(-EARLY_UPDATES) };
+    /** The next version may be any: it may be made anew, with the counter of the old one or without. */
+    takeDeletion: enqueueActions(({ context, enqueue }) => {
+      tell(context, enqueue, { type: 'copy.deleted' });
+      if (context.hasDelta) tell(context, enqueue, { type: 'delta.gone' });
+      enqueue.assign({ versions: UNKNOWN, early: [], hasDelta: false, isDeltaNewer: false });
     }),
-    forgetEarly: assign({ early: [] }),
+    noteNews: assign({
+      seen: ({ context, event }) =>
+        'version' in event ? Math.max(event.version ?? 0, context.seen ?? 0) : context.seen,
+    }),
+    doubt: assign({ isDoubtful: true }),
+    forgetNews: assign({ early: [], seen: undefined, isDoubtful: false }),
 
     passDocuments: enqueueActions(({ context, event, enqueue }) => {
       assertEvent(event, 'documents.received');
-      if (event.version <= (context.versions.documents ?? -1)) return;
+      const { watched, versions } = context;
+      if (!watched.documents || event.version <= (versions.documents ?? -1)) return;
       tell(context, enqueue, { type: 'documents.passed', document: event.document });
-    }),
-    rememberDocuments: assign(({ context, event }) => {
-      assertEvent(event, 'documents.received');
-      const documents = Math.max(event.version, context.versions.documents ?? -1);
-      return { versions: { ...context.versions, documents } };
+      enqueue.assign({ versions: { ...versions, documents: event.version } });
     }),
 
-    passDelta: enqueueActions(({ context, event, enqueue }) => {
+    takeDelta: enqueueActions(({ context, event, enqueue }) => {
       assertEvent(event, ['delta.received', 'document.received']);
       tell(context, enqueue, { type: 'delta.passed', document: event.document });
+      const versions = { ...context.versions, delta: event.version };
+      enqueue.assign({ hasDelta: true, isDeltaNewer: true, versions });
     }),
-    rememberDelta: assign(({ context, event }) => {
-      assertEvent(event, ['delta.received', 'document.received']);
-      return { hasDelta: true, isDeltaNewer: true, versions: { ...context.versions, delta: event.version } };
+    takeNoDelta: enqueueActions(({ context, event, enqueue }) => {
+      if (context.hasDelta) tell(context, enqueue, { type: 'delta.gone' });
+      // A document says so of all deltas before it; a copy may be wrong, and must not keep a delta from being offered.
+      const delta = event.type === 'document.received' ? event.version : context.versions.delta;
+      enqueue.assign({ hasDelta: false, isDeltaNewer: false, versions: { ...context.versions, delta } });
     }),
     beginOffer: assign({ isDeltaNewer: false }),
     offerAgain: assign({ isDeltaNewer: true }),
-    dropDelta: assign(({ context, event }) => {
-      const version = event.type === 'document.received' ? event.version : context.versions.delta;
-      return { hasDelta: false, isDeltaNewer: false, versions: { ...context.versions, delta: version } };
-    }),
-    tellNoDelta: enqueueActions(({ context, enqueue }) => tell(context, enqueue, { type: 'delta.gone' })),
-
-    tellDeleted: enqueueActions(({ context, enqueue }) => tell(context, enqueue, { type: 'copy.deleted' })),
-    /** The next version may be any: it may be made anew, with the counter of the old one or without. */
-    forgetVersions: assign(({ context, event }) => {
-      assertEvent(event, 'shadow.deleted');
-      const early = context.early.filter(({ version }) => version > (event.version ?? -1));
-      return { versions: UNKNOWN, early, hasDelta: false, isDeltaNewer: false };
-    }),
 
     countFailure: assign({ failures: ({ context }) => context.failures + 1 }),
     forgive: assign({ failures: 0 }),
@@ -215,8 +156,9 @@ const _deviceShadowMachine = setup({
       tell(context, enqueue, { type: 'shadow.unsynced' }),
     ),
     tellRefused: enqueueActions(({ context, event, enqueue }) => {
-      assertEvent(event, 'topics.refused');
-      tell(context, enqueue, { type: 'shadow.refused', error: event.error });
+      const given = event.type === 'topics.refused' ? event : outcomeOf(event);
+      const error = asIotError('error' in given ? given.error : undefined);
+      tell(context, enqueue, { type: 'shadow.refused', error });
     }),
     tellFault: enqueueActions(({ context, event, enqueue }) => {
       const error = asIotError('error' in event ? event.error : undefined);
@@ -235,6 +177,8 @@ const _deviceShadowMachine = setup({
     watched: NOTHING,
     versions: UNKNOWN,
     early: [],
+    seen: undefined,
+    isDoubtful: false,
     hasDelta: false,
     isDeltaNewer: false,
     failures: 0,
@@ -254,22 +198,13 @@ const _deviceShadowMachine = setup({
     copy: {
       initial: 'unwatched',
       on: {
-        'document.received': {
-          guard: 'isNewerDocument',
-          actions: ['replaceCopy', 'mergeEarly', 'rememberReplaced'],
-        },
+        'document.received': { guard: 'isNewer', actions: 'takeDocument' },
         'documents.received': [
-          {
-            guard: 'isNewerDocument',
-            actions: ['passDocuments', 'replaceCopy', 'mergeEarly', 'rememberReplaced', 'rememberDocuments'],
-          },
-          { actions: ['passDocuments', 'rememberDocuments'] },
+          { guard: 'isNewer', actions: ['passDocuments', 'takeDocument'] },
+          { actions: 'passDocuments' },
         ],
-        'update.accepted': {
-          guard: 'follows',
-          actions: ['mergeCopy', 'mergeEarly', 'rememberMerged'],
-        },
-        'shadow.deleted': { guard: 'isNoOldDeletion', actions: ['tellDeleted', 'forgetVersions'] },
+        'update.accepted': { guard: 'follows', actions: 'takeUpdate' },
+        'shadow.deleted': { guard: 'isNoOlder', actions: 'takeDeletion' },
       },
       states: {
         /** It has what operations brought, and may be old. */
@@ -293,7 +228,6 @@ const _deviceShadowMachine = setup({
               onError: { actions: 'tellFault' },
             },
           ],
-          exit: 'forgetEarly',
           on: {
             watch: [
               { guard: 'isNarrower', actions: ['rememberWatched', 'holdWatched', 'forgetUnwatchedDelta'] },
@@ -302,16 +236,14 @@ const _deviceShadowMachine = setup({
             unwatch: { target: 'unwatched', actions: ['forgetWatched', 'forgetUnwatchedDelta'] },
             'line.lost': '.subscribing',
             'topics.refused': { target: '.refused', actions: 'tellRefused' },
-            'update.accepted': [
-              { guard: 'follows', actions: ['mergeCopy', 'mergeEarly', 'rememberMerged'] },
-              { guard: 'isAhead', actions: 'keepEarly' },
-            ],
           },
           initial: 'subscribing',
           states: {
             /** For a line, and for the broker to grant what is watched: only then nothing can be missed. */
             subscribing: { on: { 'topics.granted': 'asking' } },
+            /** What comes meanwhile is compared with the answer: either may be the older one. */
             asking: {
+              exit: 'forgetNews',
               invoke: {
                 id: 'get',
                 src: 'operation',
@@ -321,33 +253,66 @@ const _deviceShadowMachine = setup({
                   keepsTopics: true,
                 }),
                 onDone: [
-                  { guard: 'wasAnswered', target: 'answered' },
+                  { guard: 'isCurrent', target: 'synced', actions: 'forgive' },
+                  { guard: 'wasRefused', target: 'refused', actions: 'tellRefused' },
+                  { guard: 'hasRestarted', target: 'retrying', actions: ['takeDeletion', 'countFailure'] },
                   { target: 'retrying', actions: 'countFailure' },
                 ],
                 onError: { target: 'retrying', actions: ['countFailure', 'tellFault'] },
               },
-            },
-            /** Lasts no time. What came meanwhile and does not follow says that the answer was old. */
-            answered: {
-              always: [
-                { guard: 'isBehind', target: 'retrying', actions: 'countFailure' },
-                { target: 'synced', actions: 'forgive' },
-              ],
+              on: {
+                // AWS may have another one of this version: made anew, or what was merged last was wrong.
+                'document.received': { guard: 'isNoOlder', actions: ['takeDocument', 'noteNews'] },
+                'documents.received': {
+                  guard: 'isNewer',
+                  actions: ['passDocuments', 'takeDocument', 'noteNews'],
+                },
+                // Merged only into the document that is asked for: what the copy has now may have been deleted meanwhile.
+                'update.accepted': { guard: 'isNewer', actions: ['keepEarly', 'noteNews'] },
+                'delta.received': { actions: 'noteNews' },
+                'shadow.deleted': [
+                  { guard: 'saysMissing', actions: 'takeDeletion' },
+                  { guard: 'isNoOlder', actions: ['takeDeletion', 'doubt'] },
+                  { actions: 'doubt' },
+                ],
+                'copy.uncertain': { actions: 'doubt' },
+              },
             },
             retrying: { after: { resync: 'asking' } },
             synced: {
               entry: 'tellSynced',
               exit: 'tellUnsynced',
               on: {
+                // Where there was none, something is either new or overtaken by its deletion: AWS knows.
+                'document.received': { guard: 'hasNoCopy', target: 'asking', actions: 'takeDocument' },
+                'documents.received': {
+                  guard: 'hasNoCopy',
+                  target: 'asking',
+                  actions: ['passDocuments', 'takeDocument'],
+                },
+                'delta.received': { guard: 'hasNoCopy', target: 'asking' },
                 'update.accepted': [
-                  { guard: 'follows', actions: ['mergeCopy', 'mergeEarly', 'rememberMerged'] },
-                  { guard: 'isAhead', target: 'asking', actions: 'keepEarly' },
+                  { guard: 'follows', actions: 'takeUpdate' },
+                  { guard: 'isNewer', target: 'asking' },
+                ],
+                'shadow.deleted': [
+                  { guard: 'hasNoCopy', actions: 'takeDeletion' },
+                  { guard: 'saysMissing', target: 'asking', actions: 'takeDeletion' },
+                  { guard: 'isNoOlder', actions: 'takeDeletion' },
+                  // What was merged since was merged into what had been deleted.
+                  { target: 'asking' },
                 ],
                 'copy.uncertain': 'asking',
               },
             },
             /** Until somebody watches anew: a filter that is refused is not asked for again and again. */
-            refused: {},
+            refused: {
+              on: {
+                watch: { target: 'subscribing', actions: ['rememberWatched', 'holdWatched'] },
+                'topics.granted': 'asking',
+                'line.lost': {},
+              },
+            },
           },
         },
       },
@@ -357,16 +322,12 @@ const _deviceShadowMachine = setup({
     delta: {
       initial: 'none',
       on: {
-        'delta.received': {
-          guard: 'isNewDelta',
-          target: '.offering',
-          actions: ['passDelta', 'rememberDelta'],
-        },
+        'delta.received': { guard: 'isNewDelta', target: '.offering', actions: 'takeDelta' },
         'document.received': [
-          { guard: 'isNewDelta', target: '.offering', actions: ['passDelta', 'rememberDelta'] },
-          { guard: 'saysNoDelta', target: '.none', actions: ['dropDelta', 'tellNoDelta'] },
+          { guard: 'isNewDelta', target: '.offering', actions: 'takeDelta' },
+          { guard: 'saysNoDelta', actions: 'takeNoDelta' },
         ],
-        'shadow.deleted': { guard: 'isNoOldDeletion', target: '.none', actions: 'tellNoDelta' },
+        'delta.resolved': { guard: 'isResolved', actions: 'takeNoDelta' },
         'handler.added': { guard: 'hasDelta', target: '.offering' },
       },
       states: {
@@ -382,12 +343,11 @@ const _deviceShadowMachine = setup({
           },
           on: {
             // One at a time: what comes meanwhile is offered after it, and only the newest.
-            'delta.received': { guard: 'isNewDelta', actions: ['passDelta', 'rememberDelta'] },
+            'delta.received': { guard: 'isNewDelta', actions: 'takeDelta' },
             'document.received': [
-              { guard: 'isNewDelta', actions: ['passDelta', 'rememberDelta'] },
-              { guard: 'saysNoDelta', actions: ['dropDelta', 'tellNoDelta'] },
+              { guard: 'isNewDelta', actions: 'takeDelta' },
+              { guard: 'saysNoDelta', actions: 'takeNoDelta' },
             ],
-            'shadow.deleted': { guard: 'isNoOldDeletion', actions: 'tellNoDelta' },
             'handler.added': { actions: 'offerAgain' },
             'delta.handled': [
               { guard: 'isDeltaNewer', target: 'offering', reenter: true },
@@ -395,18 +355,18 @@ const _deviceShadowMachine = setup({
             ],
             'delta.failed': [
               { guard: 'isDeltaNewer', target: 'offering', reenter: true },
-              { guard: 'hasDelta', target: 'outstanding' },
-              { target: 'none' },
+              { target: 'outstanding' },
             ],
           },
         },
         /** A handler has failed: it is offered again when something changes. */
         outstanding: {
+          always: { guard: 'hasNoDelta', target: 'none' },
           on: {
             'document.received': [
-              { guard: 'isNewDelta', target: 'offering', actions: ['passDelta', 'rememberDelta'] },
-              { guard: 'isSameDelta', target: 'offering', actions: 'passDelta' },
-              { guard: 'saysNoDelta', target: 'none', actions: ['dropDelta', 'tellNoDelta'] },
+              { guard: 'isNewDelta', target: 'offering', actions: 'takeDelta' },
+              { guard: 'isSameDelta', target: 'offering', actions: 'takeDelta' },
+              { guard: 'saysNoDelta', actions: 'takeNoDelta' },
             ],
           },
         },
@@ -419,21 +379,14 @@ function bringsDelta(event: Events): event is Extract<DeviceShadowEvent, { type:
   return event.type === 'delta.received' || (event.type === 'document.received' && event.hasDelta);
 }
 
-function isMissing(outcome: ShadowOutcome): boolean {
-  return outcome.type === 'rejected' && outcome.error.reasonCode === NOT_FOUND;
+/** The version that an event says; whoever says that there is no document says it of all versions. */
+function versionOf(event: Events): number {
+  return 'version' in event ? (event.version ?? Number.POSITIVE_INFINITY) : Number.NaN;
 }
 
-/** Those of the early updates that come right after this version, without a gap. */
-function following(early: readonly EarlyUpdate[], version: number): readonly EarlyUpdate[] {
-  const newer = early.filter((one) => one.version > version);
-  const gap = newer.findIndex((one, index) => one.version !== version + 1 + index);
-  return gap === -1 ? newer : newer.slice(0, gap);
-}
-
-/** The copy has this version now, and what follows it. */
-function takeEarly({ versions, early }: DeviceShadowContext, version: number) {
-  const copy = version + following(early, version).length;
-  return { versions: { ...versions, copy }, early: early.filter((one) => one.version > copy) };
+/** How the shadow's own get has ended. */
+function outcomeOf(event: Events): ShadowOutcome {
+  return (event as DoneActorEvent<ShadowOperationOutput>).output.outcome;
 }
 
 type _DeviceShadowMachine = typeof _deviceShadowMachine;

@@ -63,8 +63,12 @@ export interface DeviceShadowContext {
   readonly parent: FactListener<DeviceShadowFact> | undefined;
   readonly watched: WatchedTopics;
   readonly versions: ShadowVersions;
-  /** Updates that are newer than the copy and do not follow it, by version, at most 32. */
+  /** Updates that have come since the document was asked for, by version, at most 32. */
   readonly early: readonly EarlyUpdate[];
+  /** The newest version of what has come since the document was asked for. */
+  readonly seen: number | undefined;
+  /** What has come since the document was asked for may have made the answer old, or the copy wrong. */
+  readonly isDoubtful: boolean;
   /** Whether a delta is known that nothing has taken back. */
   readonly hasDelta: boolean;
   /** Whether a newer delta has come than the one that is being offered. */
@@ -77,7 +81,10 @@ export interface DeviceShadowContext {
   readonly unmatched: number;
 }
 
-/** What came on the topics of the shadow; documents in a handle, so that nobody sees them in an event. */
+/**
+ * What came on the topics of the shadow; documents in a handle, so that nobody sees them in an event. The answer to a get of the
+ * shadow's own is told here first, and then to the get.
+ */
 export type DeviceShadowMessage =
   | {
       readonly type: 'document.received';
@@ -109,6 +116,8 @@ export type DeviceShadowCommand =
   | { readonly type: 'handler.added' }
   /** What was merged last may differ from what AWS made of it. */
   | { readonly type: 'copy.uncertain' }
+  /** In this version of the copy nothing is desired that is not reported. */
+  | { readonly type: 'delta.resolved'; readonly version: number }
   | { readonly type: 'operation.started' };
 
 export type DeviceShadowEvent =
@@ -125,11 +134,11 @@ export type DeviceShadowEvent =
   | { readonly type: 'actor.failed'; readonly error: IotError };
 
 export type DeviceShadowFact =
-  /** The copy becomes this document. */
+  /** The copy becomes this document; after a new connection perhaps the one that it is already. */
   | { readonly type: 'copy.replaced'; readonly document: Handle<DocumentMessage | DocumentsMessage> }
   /** The copy takes this update, which follows it. */
   | { readonly type: 'copy.merged'; readonly document: Handle<AcceptedMessage> }
-  /** There is no document. */
+  /** There is no document, or it was made anew. Versions begin anew. */
   | { readonly type: 'copy.deleted' }
   /** From here on the copy is what AWS has, and follows it. */
   | { readonly type: 'shadow.synced' }

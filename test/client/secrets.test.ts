@@ -58,7 +58,7 @@ describe('sec:S-6, sec:S-7 secrets', () => {
     await client.when('live');
     const actor = actorOf(client);
     const snapshot = actor.getSnapshot();
-    const values = [client, client.status, snapshot, actor.getPersistedSnapshot(), options.auth];
+    const values: unknown[] = [client, client.status, snapshot, actor.getPersistedSnapshot(), options.auth];
     for (const child of Object.values(snapshot.children)) values.push(child?.getSnapshot());
     expect(keyBody.length).toBeGreaterThan(20);
     for (const value of values) {
