@@ -1,4 +1,4 @@
-import type { LocalIotCore, LocalIotCoreWarning, TapRecord } from '../local/index.ts';
+import type { LocalIotCoreWarning, Tap, TapRecord } from '../local/index.ts';
 import { describe } from '../protocol/errors.ts';
 import { duration, type Style, type Terminal } from './terminal.ts';
 
@@ -30,8 +30,8 @@ export class LocalLog {
   }
 
   /** Tells of clients. Those that the end of the core sends away are not worth a word. */
-  watch(core: LocalIotCore, end: AbortSignal): void {
-    const ignore = core.tap.on((record) => this.#saw(record));
+  watch(tap: Pick<Tap, 'on'>, end: AbortSignal): void {
+    const ignore = tap.on((record) => this.#saw(record));
     end.addEventListener('abort', ignore, { once: true });
   }
 

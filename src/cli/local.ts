@@ -19,7 +19,7 @@ export async function runLocalCore(
   if (interrupt.aborted) return;
   if (!target.isQuiet) {
     printGuide(terminal, core, { target, files });
-    log.watch(core, interrupt);
+    log.watch(core.tap, interrupt);
   }
   await once(interrupt, 'abort');
 }

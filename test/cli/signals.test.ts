@@ -36,6 +36,24 @@ test('a second Ctrl-C ends the process at once, but one keystroke that comes twi
   expect(process.listenerCount('SIGINT')).toBe(before);
 });
 
+test.each([
+  { isTTY: true, signal: 'SIGHUP', exitCode: 129, title: 'a terminal that is closed ends it' },
+  { isTTY: false, signal: 'SIGTERM', exitCode: 143, title: 'without one SIGHUP is left to `nohup`' },
+] as const)('$title', async ({ isTTY, signal, exitCode }) => {
+  const before = process.stdout.isTTY;
+  const had = process.listenerCount('SIGHUP');
+  process.stdout.isTTY = isTTY;
+  try {
+    const run = untilInterrupted(never, () => {});
+    expect(process.listenerCount('SIGHUP') - had).toBe(isTTY ? 1 : 0);
+    process.emit(signal, signal);
+    await expect(run).resolves.toBe(exitCode);
+    expect(process.listenerCount('SIGHUP')).toBe(had);
+  } finally {
+    process.stdout.isTTY = before;
+  }
+});
+
 test('an interrupted run frees what it holds, and its error is no error', async () => {
   const run = untilInterrupted(never, () => {});
   process.emit('SIGTERM', 'SIGTERM');

@@ -45,6 +45,15 @@ test('a paragraph fits into the terminal', () => {
   for (const row of rows) expect(row).toMatch(/^ {2}word.{0,64}$/);
 });
 
+test('an entry of a log is wrapped below itself, and obeys no text', () => {
+  const { terminal, written } = terminalWith(60);
+  terminal.entry('12:00:00  !', `${'word '.repeat(14)}\u001b[2J\u202e`);
+  const indent = ' '.repeat(12);
+  expect(written()).toBe(
+    `12:00:00  ! ${'word '.repeat(9).trim()}\n${indent}${'word '.repeat(5)}\ufffd[2J\ufffd\n`,
+  );
+});
+
 test.each([
   ['a longer text', 8, ['a longer', 'text']],
   ['unbreakable it is', 5, ['unbreakable', 'it is']],
