@@ -18,6 +18,7 @@ export class ShadowFaults {
   }
 
   fail(code: number, message: string | undefined, times: number): void {
+    checkTimes(times);
     if (times > 0 && !(Number.isInteger(code) && code >= 400 && code <= 599)) {
       throw invalid('code', 'a whole number from 400 to 599', code);
     }
@@ -25,6 +26,7 @@ export class ShadowFaults {
   }
 
   loseAnswers(times: number): void {
+    checkTimes(times);
     this.#lost = times;
   }
 
@@ -41,4 +43,8 @@ export class ShadowFaults {
     this.#lost -= 1;
     return true;
   }
+}
+
+function checkTimes(times: number): void {
+  if (!(times >= 0)) throw invalid('times', 'a number from 0', times);
 }
