@@ -9,8 +9,14 @@ const interopTests = ['test/interop/**/*.test.ts'];
 /** Tests that need the registry and Chromium: `npm run test:browser`. */
 const browserTests = ['test/browser/**/*.test.ts'];
 
-/** Tests of what users start: they need the package as it is built. */
-const builtTests = ['test/cli/**/*.test.ts', 'test/examples/**/*.test.ts'];
+/** Tests of what users start, and of what only another process can show: they need the package as it is built. */
+const builtTests = [
+  'test/cli/**/*.test.ts',
+  'test/examples/**/*.test.ts',
+  'test/adapters/{credential-chain,level}-process.test.ts',
+  'test/client/secrets-heap.test.ts',
+  'test/faults/store.test.ts',
+];
 
 export default defineConfig({
   test: {

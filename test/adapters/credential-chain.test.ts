@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process';
-import { chmod, rm, unlink, writeFile } from 'node:fs/promises';
+import { chmod, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { fromNodeProviderChain } from '@aws-sdk/credential-providers';
 import { describe, expect, test, vi } from 'vitest';
@@ -16,7 +15,6 @@ import {
   useEmptyEnvironment,
   withToken,
 } from '../support/credential-world.ts';
-import { compiledUrl, withProcesses } from '../support/store-process.ts';
 
 // As it is, and counted: it finds by itself what the environment and the file have, so it would hide that we do not.
 vi.mock('@aws-sdk/credential-providers', { spy: true });
@@ -304,36 +302,3 @@ describe('what the AWS SDK adds', () => {
 
 /** How many other programs this one runs. */
 const programs = () => process.getActiveResourcesInfo().filter((type) => type === 'ProcessWrap').length;
-
-describe('without the AWS SDK', () => {
-  withProcesses(
-    ...['errors', 'fields', 'optional-peer', 'clock'].map((name) => `src/protocol/${name}.ts`),
-    ...[
-      'aws-credentials',
-      'credential-source',
-      'credential-chain',
-      'provider-question',
-      'shared-credentials-file',
-    ].map((name) => `src/adapters/${name}.ts`),
-  );
-
-  test('the order ends before it: who finds keys misses nothing, who finds none is told what to install', async () => {
-    await unlink(fileURLToPath(compiledUrl('node_modules')));
-    const program = `
-      const { nodeCredentialSource } = await import(${JSON.stringify(compiledUrl('src/adapters/credential-chain.ts'))});
-      const { systemClock: clock } = await import(${JSON.stringify(compiledUrl('src/protocol/clock.ts'))});
-      const { signal } = new AbortController();
-      const get = () => nodeCredentialSource().get({ forceRefresh: false, signal, clock, wallClock: Date.now });
-      const missing = await get().catch((error) => error.toJSON());
-      Object.assign(process.env, { AWS_ACCESS_KEY_ID: 'A', AWS_SECRET_ACCESS_KEY: 'B' });
-      console.log(JSON.stringify({ missing, found: await get() }));`;
-    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program]);
-    const { missing, found: keys } = JSON.parse(stdout) as Record<string, { message: string }>;
-    expect(missing).toMatchObject({
-      code: 'CREDENTIALS_NOT_FOUND',
-      message: expect.stringMatching(/; @aws-sdk\/credential-providers is not installed$/) as string,
-      remediation: expect.stringContaining('`npm install @aws-sdk/credential-providers` adds SSO') as string,
-    });
-    expect(keys).toEqual({ accessKeyId: 'A', secretAccessKey: 'B' });
-  });
-});

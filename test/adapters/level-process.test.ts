@@ -3,9 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { freshPath, openAt, textsAt, textsOf } from '../support/level-world.ts';
-import { startStoreProcess, withStoreProcesses } from '../support/store-process.ts';
-
-withStoreProcesses();
+import { startStoreProcess } from '../support/store-process.ts';
 
 describe('a level store and the processes that have it', () => {
   it('fault:F-16 an open one keeps no process alive, and what was written is there', async () => {

@@ -2,13 +2,10 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { compiledUrl, startStoreProcess, withProcesses } from '../support/store-process.ts';
+import { builtUrl, startStoreProcess } from '../support/store-process.ts';
 import { useCore } from './support.ts';
 
-const LAYERS = ['protocol', 'delivery', 'machines', 'adapters', 'client'];
-
 const theCore = useCore();
-withProcesses('src/index.ts', ...LAYERS.map((layer) => `src/${layer}`));
 
 /** What proves that the heap is searched at all: it is read as the keys are, and kept. */
 const KEPT = 'this-the-process-keeps';
@@ -21,7 +18,7 @@ async function textsLeft(folder: string, keys: object): Promise<readonly string[
   const device = startStoreProcess(`
     import { readFile } from 'node:fs/promises';
     import { writeHeapSnapshot } from 'node:v8';
-    import { createIotClient, sigV4 } from ${JSON.stringify(compiledUrl('src/index.ts'))};
+    import { createIotClient, sigV4 } from ${JSON.stringify(builtUrl('dist/index.js'))};
 
     async function live() {
       const credentials = async () => {

@@ -7,7 +7,7 @@ import { type IotClient, type LevelStoreOptions, levelStore } from '../../src/in
 import { ScriptedBroker, VirtualClock } from '../../src/testing/index.ts';
 import { failureOf } from '../client/support.ts';
 import { cutCopy, everythingIn, freshPath, levelFiles, newestLog } from '../support/level-world.ts';
-import { startDevice, withDeviceProcesses } from './support/device-process.ts';
+import { startDevice } from './support/device-process.ts';
 import { inWorld, type World } from './support/world.ts';
 
 // As they are, but for what a test says of one call: root may do everything, so that a mode refuses it nothing.
@@ -15,8 +15,6 @@ vi.mock('node:fs/promises', async (importOriginal) => {
   const original = await importOriginal<typeof fs>();
   return { ...original, mkdir: vi.fn(original.mkdir) };
 });
-
-withDeviceProcesses();
 
 const UNPACED = { perSecond: Number.POSITIVE_INFINITY } as const;
 const WINDOW = 100;

@@ -1,11 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import ts from 'typescript';
-import { afterAll, beforeAll, onTestFinished } from 'vitest';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { inject, onTestFinished } from 'vitest';
 
 export interface StoreProcess {
   readonly pid: number;
@@ -15,59 +12,20 @@ export interface StoreProcess {
   readonly end: Promise<{ readonly exitCode: number | null; readonly output: string }>;
 }
 
-const root = join(import.meta.dirname, '../..');
-const compilerOptions: ts.CompilerOptions = {
-  module: ts.ModuleKind.ESNext,
-  target: ts.ScriptTarget.ES2023,
-  verbatimModuleSyntax: true,
-  rewriteRelativeImportExtensions: true,
-};
-
-let folder = '';
-
-/** Other processes run our sources, without their types: these files and folders are made once for a test file. */
-export function withProcesses(...paths: readonly string[]): void {
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'aws-iot-machines-'));
-    await symlink(join(root, 'node_modules'), join(folder, 'node_modules'), 'junction');
-    await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
-    const files = await Promise.all(paths.map(filesAt));
-    await Promise.all(files.flat().map(compile));
-  });
-  afterAll(() => rm(folder, { recursive: true }));
+/** Where other processes find a file of the built package, such as `dist/index.js`. */
+export function builtUrl(path: string): string {
+  return pathToFileURL(join(inject('builtPackage'), path)).href;
 }
 
-/** All that `levelStore` needs. */
-export function withStoreProcesses(): void {
-  withProcesses('src/protocol', 'src/adapters');
-}
-
-/** Where a file of ours is found by such a process. */
-export function compiledUrl(path: string): string {
-  return pathToFileURL(join(folder, path.replace(/\.ts$/, '.js'))).href;
-}
-
-async function filesAt(path: string): Promise<string[]> {
-  if (path.endsWith('.ts')) return [path];
-  return (await readdir(join(root, path))).map((name) => join(path, name));
-}
-
-async function compile(path: string): Promise<void> {
-  const { outputText } = ts.transpileModule(await readFile(join(root, path), 'utf8'), { compilerOptions });
-  const made = fileURLToPath(compiledUrl(path));
-  await mkdir(dirname(made), { recursive: true });
-  await writeFile(made, outputText);
-}
-
-/** Runs these statements in another process, with `levelStore` and `systemClock` there (`withStoreProcesses`). */
+/** Runs these statements in another process, with `levelStore` and `systemClock` of the built package there. */
 export function startStoreProcess(code: string): StoreProcess {
   const imports = [
-    "import { levelStore } from './src/adapters/level-store.js';",
-    "import { systemClock } from './src/protocol/clock.js';",
+    "import { levelStore } from './dist/adapters/level-store.js';",
+    "import { systemClock } from './dist/protocol/clock.js';",
   ];
   const program = [...imports, code].join('\n');
   const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
-    cwd: folder,
+    cwd: inject('builtPackage'),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   onTestFinished(() => ended(child));

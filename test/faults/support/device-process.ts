@@ -1,23 +1,24 @@
-import {
-  compiledUrl,
-  type StoreProcess,
-  startStoreProcess,
-  withProcesses,
-} from '../../support/store-process.ts';
-import type { Orders } from '../programs/device.ts';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { builtUrl, type StoreProcess, startStoreProcess } from '../../support/store-process.ts';
 
-const PROGRAM = 'test/faults/programs/device.ts';
-const LAYERS = ['protocol', 'delivery', 'machines', 'adapters', 'client'];
-
-/** Devices are processes that run our sources, without their types: these are made once for a test file. */
-export function withDeviceProcesses(): void {
-  withProcesses('src/index.ts', PROGRAM, ...LAYERS.map((layer) => `src/${layer}`));
+export interface Orders {
+  readonly directory: string;
+  /** Of a broker on this machine; without one it never connects. */
+  readonly port?: number;
+  /** How many it publishes, to the topics `t1`, `t2` and so on; some at a time, as fast as the store takes them. */
+  readonly publishes?: number;
+  /** Of the first of these. */
+  readonly expiresInMs?: number;
 }
 
-/** Starts a device. When the test is over it is killed, if it still runs. */
+const PROGRAM = pathToFileURL(join(import.meta.dirname, '../programs/device.mjs')).href;
+
+/** Starts a device on the built package. When the test is over it is killed, if it still runs. */
 export function startDevice(orders: Orders): StoreProcess {
+  const parameters = ['device', builtUrl('dist/index.js'), JSON.stringify(orders)];
   return startStoreProcess(`
-    process.argv = [process.execPath, 'device', ${JSON.stringify(JSON.stringify(orders))}];
-    await import(${JSON.stringify(compiledUrl(PROGRAM))});
+    process.argv = [process.execPath, ...${JSON.stringify(parameters)}];
+    await import(${JSON.stringify(PROGRAM)});
   `);
 }

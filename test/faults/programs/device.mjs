@@ -1,22 +1,18 @@
-// A device with a durable queue, as a process of its own: its orders are its one parameter. What has happened it says in lines.
+// A device with a durable queue, as a process of its own, on the package at the address that is its first parameter. Its
+// orders are the second one. What has happened it says in lines.
 import { writeSync } from 'node:fs';
-import { createIotClient, type IotClient, levelStore, plainTcp } from '../../../src/index.ts';
-
-export interface Orders {
-  readonly directory: string;
-  /** Of a broker on this machine; without one it never connects. */
-  readonly port?: number;
-  /** How many it publishes, to the topics `t1`, `t2` and so on; some at a time, as fast as the store takes them. */
-  readonly publishes?: number;
-  /** Of the first of these. */
-  readonly expiresInMs?: number;
-}
 
 const AT_A_TIME = 7;
 
-const say = (line: string): void => void writeSync(1, `${line}\n`);
+const [, , address = '', orders = ''] = process.argv;
+/** @type {import('../../../src/index.ts')} */
+const { createIotClient, levelStore, plainTcp } = await import(address);
 
-async function run({ directory, port, publishes = 0, expiresInMs }: Orders): Promise<void> {
+/** @type {(line: string) => void} */
+const say = (line) => void writeSync(1, `${line}\n`);
+
+/** @param {import('../support/device-process.ts').Orders} orders */
+async function run({ directory, port, publishes = 0, expiresInMs }) {
   const client = createIotClient({
     ...{ endpoint: '127.0.0.1', port: port ?? 1, clientId: 'device', auth: plainTcp() },
     offlineQueue: {
@@ -39,7 +35,8 @@ async function run({ directory, port, publishes = 0, expiresInMs }: Orders): Pro
   say('done');
 }
 
-async function publish(client: IotClient, count: number, expiresInMs: number | undefined): Promise<void> {
+/** @type {(client: import('../../../src/index.ts').IotClient, count: number, expiresInMs?: number) => Promise<void>} */
+async function publish(client, count, expiresInMs) {
   for (let number = 1; number <= count; number += AT_A_TIME) {
     const last = Math.min(number + AT_A_TIME - 1, count);
     const calls = Array.from({ length: last - number + 1 }, async (_, index) => {
@@ -51,4 +48,4 @@ async function publish(client: IotClient, count: number, expiresInMs: number | u
   }
 }
 
-await run(JSON.parse(process.argv[2] ?? '') as Orders);
+await run(JSON.parse(orders));
