@@ -101,9 +101,7 @@ export class Broker {
     this.#aedes = aedes;
     this.#ports = ports;
     const { limits, clock } = ports;
-    this.#expiry = new SessionExpiry(limits.sessionExpirySeconds, clock, (clientId) =>
-      this.#forget(clientId),
-    );
+    this.#expiry = new SessionExpiry(limits.sessionExpirySeconds, clock);
     this.#decide();
     this.#deviate();
     this.#watch();
@@ -151,7 +149,6 @@ export class Broker {
   }
 
   async stop(): Promise<void> {
-    this.#expiry.close();
     await new Promise<void>((resolve) => this.#aedes.close(() => resolve()));
   }
 
@@ -247,6 +244,7 @@ export class Broker {
     // Who left while the question was open takes nobody's place.
     if (connection.unsigned !== undefined && connection.hasLeft) return false;
     await this.#takeOver(connection);
+    await this.#forgetExpired();
     return true;
   }
 
@@ -319,13 +317,15 @@ export class Broker {
     session.end();
   }
 
-  #forget(clientId: string): void {
+  async #forgetExpired(): Promise<void> {
     const { limits, warn } = this.#ports;
-    this.#lastOf.delete(clientId);
-    forgetSession(this.#persistence, clientId).catch(() => {});
-    const stayed = `client ${describe(clientId)} stayed away for ${limits.sessionExpirySeconds} s`;
-    const message = `${stayed}: its session has expired, with its subscriptions and what waited for it`;
-    warn({ code: 'LIMITED', clientId, message });
+    for (const clientId of this.#expiry.takeExpired()) {
+      this.#lastOf.delete(clientId);
+      await forgetSession(this.#persistence, clientId);
+      const stayed = `client ${describe(clientId)} stayed away for ${limits.sessionExpirySeconds} s`;
+      const message = `${stayed}: its session has expired, with its subscriptions and what waited for it`;
+      warn({ code: 'LIMITED', clientId, message });
+    }
   }
 
   #subscribed(subscriptions: readonly Subscription[], client: Client): void {

@@ -86,7 +86,7 @@ function checkPort(name: string, value = 0): void {
 
 function checkClock(clock: unknown): void {
   if (clock === undefined) return;
-  const { now, setTimeout, clearTimeout } = clock as Partial<Record<keyof Clock, unknown>>;
+  const { now, setTimeout, clearTimeout } = (clock ?? {}) as Partial<Record<keyof Clock, unknown>>;
   if ([now, setTimeout, clearTimeout].every((method) => typeof method === 'function')) return;
   throw invalid('clock', 'an object with now, setTimeout and clearTimeout', clock);
 }

@@ -1,37 +1,35 @@
-import type { Clock, Timer } from '../protocol/clock.ts';
+import type { Clock } from '../protocol/clock.ts';
 
-/** When the sessions end whose clients stay away. */
+/** Since when the clients of persistent sessions are away. It is asked, and rings no bell: nobody can tell when a session went. */
 export class SessionExpiry {
   readonly #afterMs: number;
   readonly #clock: Clock;
-  readonly #expired: (clientId: string) => void;
-  readonly #timers = new Map<string, Timer>();
+  /** The longest away first. */
+  readonly #leftAt = new Map<string, number>();
 
-  constructor(afterSeconds: number, clock: Clock, expired: (clientId: string) => void) {
+  constructor(afterSeconds: number, clock: Clock) {
     this.#afterMs = afterSeconds * 1_000;
     this.#clock = clock;
-    this.#expired = expired;
   }
 
-  /** The client of a persistent session has gone. */
   left(clientId: string): void {
     this.cameBack(clientId);
-    if (this.#afterMs === Infinity) return;
-    const expire = (): void => {
-      this.#timers.delete(clientId);
-      this.#expired(clientId);
-    };
-    this.#timers.set(clientId, this.#clock.setTimeout(expire, this.#afterMs));
+    this.#leftAt.set(clientId, this.#clock.now());
   }
 
   cameBack(clientId: string): void {
-    const timer = this.#timers.get(clientId);
-    if (timer === undefined) return;
-    this.#clock.clearTimeout(timer);
-    this.#timers.delete(clientId);
+    this.#leftAt.delete(clientId);
   }
 
-  close(): void {
-    for (const clientId of [...this.#timers.keys()]) this.cameBack(clientId);
+  /** The sessions that have expired since this was asked last. */
+  takeExpired(): readonly string[] {
+    const expired: string[] = [];
+    const until = this.#clock.now() - this.#afterMs;
+    for (const [clientId, leftAt] of this.#leftAt) {
+      if (leftAt > until) break;
+      this.#leftAt.delete(clientId);
+      expired.push(clientId);
+    }
+    return expired;
   }
 }
