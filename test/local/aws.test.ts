@@ -66,10 +66,10 @@ describe('what AWS IoT Core refuses', () => {
       void client.publish(topic, payload);
 
   it.each([
-    ['a SUBSCRIBE of 9 filters', subscribe(Array.from('abcdefghi')), /9 filters/],
-    ['a filter of 8 slashes', subscribe([levels(9)]), /slashes/],
-    ['a topic of 8 slashes', publish(levels(9)), /slashes/],
-    ['a topic of 257 bytes', publish(`${'ä'.repeat(128)}a`), /256 bytes/],
+    ['a SUBSCRIBE of 9 filters (fault:C-4)', subscribe(Array.from('abcdefghi')), /9 filters/],
+    ['a filter of 8 slashes (fault:C-5)', subscribe([levels(9)]), /slashes/],
+    ['a topic of 8 slashes (fault:C-5)', publish(levels(9)), /slashes/],
+    ['a topic of 257 bytes (fault:C-5)', publish(`${'ä'.repeat(128)}a`), /256 bytes/],
     ['a payload of more than 128 KiB', publish('a', 'x'.repeat(131_073)), /131073 bytes/],
     ['a payload of far more than 128 KiB', publish('a', 'x'.repeat(1_000_000)), /too large/],
     ['a $aws topic that does not exist', publish('$aws/nonsense'), /reserved/],
@@ -128,7 +128,7 @@ describe('what AWS IoT Core refuses', () => {
     expect(lamp.connected).toBe(true);
   });
 
-  it('refuses the subscription after the 50th and closes the connection', async () => {
+  it('fault:C-4 refuses the subscription after the 50th and closes the connection', async () => {
     const core = await startCore();
     const lamp = await connectPlain(core, 'lamp');
     const names = Array.from({ length: 50 }, (_, index) => `a/${index}`);
