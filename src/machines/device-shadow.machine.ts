@@ -54,15 +54,18 @@ const _deviceShadowMachine = setup({
     isNewer: ({ context, event }) => versionOf(event) > (context.versions.copy ?? -1),
     isNoOlder: ({ context, event }) => versionOf(event) >= (context.versions.copy ?? -1),
     hasNoCopy: ({ context }) => context.versions.copy === undefined,
+    /** One that was forgotten, because nobody watched, is new to whoever watches now. */
     isNewDelta: ({ context, event }) =>
-      context.watched.deltas && bringsDelta(event) && event.version > (context.versions.delta ?? -1),
+      context.watched.deltas &&
+      bringsDelta(event) &&
+      event.version >= (context.versions.delta ?? -1) + (context.hasDelta ? 1 : 0),
     isSameDelta: ({ context, event }) => bringsDelta(event) && event.version === context.versions.delta,
     saysNoDelta: ({ context, event }) =>
       event.type === 'document.received' &&
       !event.hasDelta &&
       event.version >= (context.versions.delta ?? -1),
     /** A delta of the same version or a newer one is not known to that copy. */
-    isResolved: ({ context, event }) => context.hasDelta && versionOf(event) > (context.versions.delta ?? -1),
+    isResolved: ({ context, event }) => versionOf(event) > (context.versions.delta ?? -1),
     hasDelta: ({ context }) => context.hasDelta,
     hasNoDelta: ({ context }) => !context.hasDelta,
     isDeltaNewer: ({ context }) => context.isDeltaNewer && context.hasDelta,
@@ -89,9 +92,7 @@ const _deviceShadowMachine = setup({
     forgetWatched: assign({ watched: NOTHING }),
     /** Whoever watches deltas again is told the one that there is then. */
     forgetUnwatchedDelta: assign(({ context }) =>
-      context.watched.deltas
-        ? {}
-        : { hasDelta: false, isDeltaNewer: false, versions: { ...context.versions, delta: undefined } },
+      context.watched.deltas ? {} : { hasDelta: false, isDeltaNewer: false },
     ),
 
     takeDocument: enqueueActions(({ context, event, enqueue }) => {
@@ -141,10 +142,10 @@ const _deviceShadowMachine = setup({
       enqueue.assign({ hasDelta: true, isDeltaNewer: true, versions });
     }),
     takeNoDelta: enqueueActions(({ context, event, enqueue }) => {
+      assertEvent(event, ['document.received', 'delta.resolved']);
       if (context.hasDelta) tell(context, enqueue, { type: 'delta.gone' });
-      // A document says so of all deltas before it; a copy may be wrong, and must not keep a delta from being offered.
-      const delta = event.type === 'document.received' ? event.version : context.versions.delta;
-      enqueue.assign({ hasDelta: false, isDeltaNewer: false, versions: { ...context.versions, delta } });
+      const versions = { ...context.versions, delta: event.version };
+      enqueue.assign({ hasDelta: false, isDeltaNewer: false, versions });
     }),
     beginOffer: assign({ isDeltaNewer: false }),
     offerAgain: assign({ isDeltaNewer: true }),
