@@ -12,6 +12,8 @@ export class DeltaOffers<T> {
   readonly #emitter: Emitter;
   readonly #handlers = new Set<DeltaHandler<T>>();
   #newest: ShadowDelta<T> | undefined;
+  /** Versions of different eras say nothing of one another. */
+  #era = 0;
 
   constructor(emitter: Emitter) {
     this.#emitter = emitter;
@@ -29,6 +31,12 @@ export class DeltaOffers<T> {
     };
   }
 
+  /** Nobody is called any more. */
+  close(): void {
+    this.#handlers.clear();
+    this.#newest = undefined;
+  }
+
   set newest(delta: ShadowDelta<T> | undefined) {
     this.#newest = delta;
   }
@@ -36,6 +44,7 @@ export class DeltaOffers<T> {
   /** Versions begin anew: the next one with a number that was there before is another one. */
   forget(): void {
     this.#newest = undefined;
+    this.#era += 1;
     for (const handler of this.#handlers) handler.handled = undefined;
   }
 
@@ -44,16 +53,18 @@ export class DeltaOffers<T> {
     const delta = this.#newest;
     if (delta === undefined) return;
     const waiting = [...this.#handlers].filter(({ handled }) => handled !== delta.version);
-    const results = await Promise.allSettled(waiting.map((handler) => call(handler, delta)));
+    const results = await Promise.allSettled(waiting.map((handler) => this.#call(handler, delta)));
     const failed = results.filter((result) => result.status === 'rejected');
     for (const { reason } of failed) this.#emitter.report(reason);
     if (failed.length > 0) throw new Error('a handler has failed');
   }
-}
 
-async function call<T>(handler: DeltaHandler<T>, delta: ShadowDelta<T>): Promise<void> {
-  // In a turn of its own: it may be called in the midst of a step of the machine, and may make any call.
-  await Promise.resolve();
-  await handler.handle(delta);
-  handler.handled = delta.version;
+  async #call(handler: DeltaHandler<T>, delta: ShadowDelta<T>): Promise<void> {
+    // In a turn of its own: it may be called in the midst of a step of the machine, and may make any call.
+    await Promise.resolve();
+    if (!this.#handlers.has(handler)) return;
+    const era = this.#era;
+    await handler.handle(delta);
+    if (era === this.#era) handler.handled = delta.version;
+  }
 }

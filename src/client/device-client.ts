@@ -19,6 +19,7 @@ import { Message } from '../protocol/received-message.ts';
 import { validateAwsTopic, validateTopicFilter } from '../protocol/topics.ts';
 import { CALL_FIELDS, checkEnd, checkOptions } from './call-checks.ts';
 import { functionOf, oneOf, qosOf, wholeNumber } from './checks.ts';
+import { ClientShadows } from './client-shadows.ts';
 import { ConnectionCalls, isUp } from './connection-calls.ts';
 import { type CallOptions, watchCall } from './deadline.ts';
 import { type ClientEvents, Emitter, EVENTS } from './events.ts';
@@ -30,8 +31,6 @@ import type {
   PublishOptions,
   SubscribeOptions,
 } from './iot-client.ts';
-import { LineWatch } from './line-watch.ts';
-import { MessageQueue, type Overflow } from './message-queue.ts';
 import { NetworkWatch } from './network-watch.ts';
 import { type OfflineQueue, QueueView } from './offline-queue.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -42,16 +41,9 @@ import { PRINTED } from './printing.ts';
 import { Publication, type PublishReceipt } from './publication.ts';
 import { QueueNews } from './queue-news.ts';
 import type { Shadow, ShadowOptions } from './shadow.ts';
-import { Shadows } from './shadows.ts';
-import type { ShadowRef } from './device-shadow.ts';
 import { STATES, type Status, type StatusState } from './status.ts';
 import { StatusWatch } from './status-watch.ts';
-import {
-  isRefusal,
-  type MessageHandler,
-  type Subscription,
-  type SubscriptionRequest,
-} from './subscription.ts';
+import type { MessageHandler, Subscription } from './subscription.ts';
 import { SUBSCRIPTION_FIELDS, subscriptionOptions } from './subscription-options.ts';
 import { Subscriptions } from './subscriptions.ts';
 
@@ -77,8 +69,7 @@ export class DeviceClient implements IotClient {
   readonly #warn = (message: string): void => this.#emitter.emit('warning', { message });
   readonly #news = new QueueNews(this.#emitter, () => this.#queue.queued);
   readonly #slots = new RequestSlots(AWS_LIMITS.shadow.requestsInFlight);
-  readonly #line = new LineWatch();
-  readonly #shadows: Shadows;
+  readonly #shadows: ClientShadows;
   readonly #network = new NetworkWatch(() => this.networkOnline());
   #clientId: string;
   readonly #closed: Promise<void>;
@@ -112,7 +103,15 @@ export class DeviceClient implements IotClient {
     this.#watch = new StatusWatch(connection, outbox, this.#emitter, clock);
     this.#calls = this.#connectionCalls(connection);
     this.#subscriptions = this.#subscriptionCalls(connection, subscriptions);
-    this.#shadows = this.#shadowCalls(subscriptions);
+    this.#shadows = new ClientShadows({
+      options,
+      emitter: this.#emitter,
+      outbox,
+      slots: this.#slots,
+      subscriptions: this.#subscriptions,
+      actor,
+      send: (command) => this.#send(command),
+    });
     this.#queue = new QueueView({
       outbox,
       recovered: () => this.#news.opening.promise,
@@ -173,24 +172,6 @@ export class DeviceClient implements IotClient {
       },
       held: (filter) => this.#held?.wanted(filter),
       left: (filter) => this.#held?.unwanted(filter),
-    });
-  }
-
-  #shadowCalls(subscriptions: SubscriptionsRef): Shadows {
-    const { clock, random } = this.#options;
-    return new Shadows({
-      clock,
-      emitter: this.#emitter,
-      subscriptions: this.#subscriptions,
-      isGranted: (filter) => subscriptions.getSnapshot().context.wanted.get(filter)?.grantedQos !== undefined,
-      requests: { outbox: this.#outbox, slots: this.#slots, watchLine: this.#line.watch, random },
-      start: (id, ports) => {
-        this.#send({ type: 'shadow.opened', id, ports });
-        const shadow = (this[ACTOR].getSnapshot().children as Record<string, unknown>)[id];
-        if (shadow === undefined) throw new IotError('INTERNAL', 'the machine of a shadow is missing');
-        return shadow as ShadowRef;
-      },
-      stop: (id) => this.#send({ type: 'shadow.closed', id }),
     });
   }
 
@@ -297,7 +278,10 @@ export class DeviceClient implements IotClient {
     const asked = subscriptionOptions(filter, options, this.#options.protocolVersion);
     const request = { filter, qos: qosOf('qos', qos), options: asked };
     return {
-      [Symbol.asyncIterator]: () => this.#stream(request, { limit: bufferSize, overflow }),
+      [Symbol.asyncIterator]: () => {
+        this.#throwIfClosed();
+        return this.#subscriptions.stream(request, { limit: bufferSize, overflow });
+      },
     };
   }
 
@@ -337,19 +321,12 @@ export class DeviceClient implements IotClient {
   /** Brings a fact of the machines to those who wait for it. */
   #observe(fact: ClientFact): void {
     this.#calls.observe(fact);
+    this.#shadows.observe(fact);
     switch (fact.type) {
       case 'connection.connected':
         this.#clientId = fact.session.assignedClientId ?? this.#clientId;
         break;
-      case 'connection.usable':
-        this.#slots.resume();
-        this.#line.isUp = true;
-        break;
-      case 'connection.flushing':
-        this.#slots.pause();
-        break;
       case 'connection.disconnected':
-        this.#line.isUp = false;
         this.#subscriptions.disconnected();
         this.#held?.tellLosses();
         break;
@@ -388,27 +365,6 @@ export class DeviceClient implements IotClient {
     this.#subscriptions.close(error);
     this.#calls.close(error);
     this.#watch.close();
-  }
-
-  #stream(
-    request: Omit<SubscriptionRequest, 'handler'>,
-    buffer: { readonly limit: number; readonly overflow: Overflow },
-  ): AsyncIterator<Message, undefined> {
-    this.#throwIfClosed();
-    const queue: MessageQueue<Message> = new MessageQueue(buffer, {
-      // Leaving the loop waits for nobody: what the broker answers is of no interest any more.
-      onReturn: () => void held.unsubscribe(),
-      onOverflow: (dropped) => this.#emitter.emit('overflow', { filter: request.filter, dropped }),
-    });
-    const held = this.#subscriptions.hold(
-      {
-        ...request,
-        handler: (message) => queue.push(message),
-        ended: (reason) => queue.finish(isRefusal(reason) ? { error: reason } : {}),
-      },
-      {},
-    );
-    return queue;
   }
 
   #checkFilter(filter: string): void {

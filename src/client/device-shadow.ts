@@ -1,17 +1,16 @@
 import type { ActorRefFrom } from 'xstate';
 import type { DeviceShadowMachine } from '../machines/device-shadow.machine.ts';
-import type { DeviceShadowFact, DeviceShadowPorts } from '../machines/device-shadow.types.ts';
+import type { DeviceShadowFact, DeviceShadowPorts, WatchedTopics } from '../machines/device-shadow.types.ts';
 import type { Clock } from '../protocol/clock.ts';
+import type { AcceptedMessage, DocumentMessage, DocumentsMessage } from '../protocol/shadow-messages.ts';
 import { IotError } from '../protocol/errors.ts';
 import { Handle } from '../protocol/handle.ts';
-import type { DocumentsMessage } from '../protocol/shadow-messages.ts';
 import { ShadowRejectedError } from '../protocol/shadow-rejection.ts';
-import { type JsonObject, mergeSections, type ShadowSections } from '../protocol/shadow-state.ts';
+import { type JsonObject, mergeSections } from '../protocol/shadow-state.ts';
 import { type ShadowAddress, shadowPrefix, shadowTitle } from '../protocol/shadow-topics.ts';
 import { CALL_FIELDS, checkOptions } from './call-checks.ts';
 import { functionOf, oneOf } from './checks.ts';
 import type { CallOptions } from './deadline.ts';
-import { DeltaOffers } from './delta-offers.ts';
 import type { Emitter } from './events.ts';
 import { PRINTED } from './printing.ts';
 import type {
@@ -28,16 +27,15 @@ import type {
 } from './shadow.ts';
 import { ShadowCalls } from './shadow-calls.ts';
 import { ShadowCopy } from './shadow-copy.ts';
-import { acceptedUpdate, deltaFrom, documentFrom, documentsFrom } from './shadow-documents.ts';
+import { acceptedUpdate, documentFrom } from './shadow-documents.ts';
 import { ShadowFilters } from './shadow-filters.ts';
 import { ShadowInbox } from './shadow-inbox.ts';
 import { checkedChange, checkToken, checkVersion } from './shadow-request.ts';
 import { type RequestPorts, ShadowRequests } from './shadow-requests.ts';
-import { streamOf } from './shadow-stream.ts';
+import { ShadowWatch } from './shadow-watch.ts';
 import type { ResolvedShadowOptions } from './shadows.ts';
 import { errorOf, type InvalidDocumentError } from './standard-schema.ts';
 import type { Subscriptions } from './subscriptions.ts';
-import { SyncWaiters } from './sync-waiters.ts';
 
 export type ShadowRef = ActorRefFrom<DeviceShadowMachine>;
 
@@ -62,64 +60,69 @@ const RETRY_FIELDS = ['timeoutMs', 'signal', 'waitForConnection'];
 const MOST_ATTEMPTS = 10;
 const CONFLICT = 409;
 const NOT_FOUND = 404;
+const REFUSED = { copy: { watched: 'refused' } } as const;
+
+type Change<T> = (current: ShadowDocument<T> | undefined) => ShadowUpdate<T> | undefined;
 
 /** One shadow of a client. Its machine decides; this brings calls to it, and what it finds to the app. */
 export class DeviceShadow<T> implements Shadow<T> {
   readonly thingName: string;
   readonly name: string | undefined;
   readonly options: ResolvedShadowOptions;
+  readonly #title: string;
   readonly #id: string;
   readonly #context: DeviceShadowContext;
   readonly #actor: ShadowRef;
   readonly #filters: ShadowFilters;
   readonly #calls: ShadowCalls;
   readonly #copy: ShadowCopy<T>;
-  readonly #deltas: DeltaOffers<T>;
-  readonly #documentHandlers = new Set<(documents: ShadowDocuments<T>) => unknown>();
-  readonly #stateListeners = new Set<(state: ShadowState<T>) => unknown>();
-  readonly #invalidListeners = new Set<(error: IotError) => unknown>();
-  readonly #streams = new Set<() => void>();
-  readonly #sync: SyncWaiters<ShadowState<T>>;
-  #toldState: ShadowState<T>;
-  #isTelling = false;
+  readonly #watch: ShadowWatch<T>;
+  readonly #invalidListeners = new Set<(error: IotError | InvalidDocumentError) => unknown>();
   #closedBy: IotError | undefined;
+  #closing: Promise<void> | undefined;
 
   constructor(address: ShadowAddress, options: ResolvedShadowOptions, context: DeviceShadowContext) {
     this.thingName = address.thingName;
     this.name = address.shadowName;
     this.options = options;
     this.#context = context;
-    this.#id = `shadow/${shadowTitle(address)}`;
+    this.#title = shadowTitle(address);
+    this.#id = `shadow/${this.#title}`;
     const prefix = shadowPrefix(address);
     this.#filters = new ShadowFilters(prefix, options.topics === 'exact', {
       ...context,
       received: (message) => inbox.received(message),
     });
     const requests = new ShadowRequests(address, this.#filters, context.requests);
-    this.#deltas = new DeltaOffers(context.emitter);
-    this.#sync = new SyncWaiters(context.clock);
     this.#actor = context.start(this.#id, new Handle(this.#ports(requests)));
+    const judge = {
+      check: (section: string, value: JsonObject | undefined) => this.#check(section, value),
+      invalid: (error: IotError) => this.#invalid(error),
+    };
     const inbox: ShadowInbox = new ShadowInbox({
+      ...judge,
       prefix,
       requests,
-      send: (event) => this.#actor.send(event),
-      check: (section, value) => this.#check(section, value),
-      invalid: (error) => this.#invalid(error),
+      send: (event) => this.#send(event),
     });
-    this.#calls = new ShadowCalls(this.#actor, requests, {
+    this.#calls = new ShadowCalls({
+      actor: this.#actor,
+      send: (event) => this.#send(event),
+      requests,
       isPersistent: options.persistent,
       clock: context.clock,
     });
-    this.#copy = new ShadowCopy({
-      facts: () => {
-        const snapshot = this.#actor.getSnapshot();
-        const synced = this.#closedBy === undefined && snapshot.matches({ copy: { watched: 'synced' } });
-        return { version: snapshot.context.versions.copy, synced };
-      },
-      check: (section, value) => this.#check(section, value),
-      invalid: (error) => this.#invalid(error),
+    this.#copy = new ShadowCopy({ ...judge, facts: () => this.#copyFacts() });
+    this.#watch = new ShadowWatch({
+      ...judge,
+      clock: context.clock,
+      emitter: context.emitter,
+      state: () => this.#copy.state,
+      watched: (topics, isAnew) => this.#watched(topics, isAnew),
+      isRefused: () => this.#actor.getSnapshot().matches(REFUSED),
+      handlerAdded: () => this.#send({ type: 'handler.added' }),
+      nameOf: (kind) => this.#filters.nameOf(kind),
     });
-    this.#toldState = this.#copy.state;
     this.#actor.on('*', (fact) => this.#observe(fact));
   }
 
@@ -139,38 +142,20 @@ export class DeviceShadow<T> implements Shadow<T> {
       const answer = await this.#calls.run('get', { clientToken }, options);
       return documentFrom<T>(answer, (section, value) => this.#throwIfWrong(section, value));
     } catch (error) {
-      if (error instanceof ShadowRejectedError && error.reasonCode === NOT_FOUND) return undefined;
+      if (isRejection(error, NOT_FOUND)) return undefined;
       throw error;
     }
   }
 
   update(change: ShadowUpdate<T>, options?: ShadowUpdateOptions): Promise<AcceptedUpdate<T>>;
-  update(
-    change: (current: ShadowDocument<T> | undefined) => ShadowUpdate<T> | undefined,
-    options?: ShadowCallOptions,
-  ): Promise<AcceptedUpdate<T> | undefined>;
+  update(change: Change<T>, options?: ShadowCallOptions): Promise<AcceptedUpdate<T> | undefined>;
   async update(
-    change: ShadowUpdate<T> | ((current: ShadowDocument<T> | undefined) => ShadowUpdate<T> | undefined),
+    change: ShadowUpdate<T> | Change<T>,
     options: ShadowUpdateOptions = {},
   ): Promise<AcceptedUpdate<T> | undefined> {
-    if (typeof change !== 'function') {
-      this.#checkCall(options, UPDATE_FIELDS);
-      return await this.#update(change, options);
-    }
-    this.#checkCall(options, RETRY_FIELDS);
-    for (let attempt = 1; ; attempt++) {
-      const current = await this.get(options);
-      const wanted = change(current);
-      if (wanted === undefined) return undefined;
-      try {
-        return await this.#update(wanted, {
-          ...options,
-          ...(current === undefined ? {} : { version: current.version }),
-        });
-      } catch (error) {
-        if (!isConflict(error) || attempt === MOST_ATTEMPTS) throw error;
-      }
-    }
+    if (typeof change === 'function') return await this.#updateFrom(change, options);
+    this.#checkCall(options, UPDATE_FIELDS);
+    return await this.#update(change, options);
   }
 
   async delete(options: ShadowCallOptions = {}): Promise<number> {
@@ -181,54 +166,48 @@ export class DeviceShadow<T> implements Shadow<T> {
   }
 
   onDelta(handler: (delta: ShadowDelta<T>) => unknown): () => void {
-    functionOf('handler', handler);
     this.#throwIfClosed();
-    const remove = this.#deltas.add(handler);
-    this.#watch();
-    this.#send({ type: 'handler.added' });
-    return () => {
-      remove();
-      this.#watch();
-    };
+    return this.#watch.onDelta(handler);
   }
 
   onDocuments(handler: (documents: ShadowDocuments<T>) => unknown): () => void {
-    return this.#add(this.#documentHandlers, 'handler', handler);
+    this.#throwIfClosed();
+    return this.#watch.onDocuments(handler);
   }
 
   onState(listener: (state: ShadowState<T>) => unknown): () => void {
-    return this.#add(this.#stateListeners, 'listener', listener);
+    this.#throwIfClosed();
+    return this.#watch.onState(listener);
   }
 
   onInvalid(listener: (error: IotError | InvalidDocumentError) => unknown): () => void {
-    return this.#add(this.#invalidListeners, 'listener', listener);
+    this.#throwIfClosed();
+    functionOf('listener', listener);
+    // One of its own each time, so that the same function may listen twice.
+    const own = (error: IotError | InvalidDocumentError): unknown => listener(error);
+    this.#invalidListeners.add(own);
+    return () => {
+      this.#invalidListeners.delete(own);
+    };
   }
 
   deltas(options: ShadowStreamOptions = {}): AsyncIterable<ShadowDelta<T>, undefined> {
-    return this.#stream('update/delta', options, (push) => this.onDelta(push));
+    return this.#watch.deltas(options, () => this.#throwIfClosed());
   }
 
   documents(options: ShadowStreamOptions = {}): AsyncIterable<ShadowDocuments<T>, undefined> {
-    return this.#stream('update/documents', options, (push) => this.onDocuments(push));
+    return this.#watch.documents(options, () => this.#throwIfClosed());
   }
 
   async whenSynced(options: CallOptions = {}): Promise<ShadowState<T>> {
     checkOptions(options, CALL_FIELDS);
     this.#throwIfClosed();
-    if (this.#actor.getSnapshot().matches({ copy: 'unwatched' })) {
-      throw new IotError(
-        'INVALID_ARGUMENT',
-        'whenSynced() needs somebody who watches the shadow: call onState(), onDelta() or onDocuments() first',
-      );
-    }
-    return this.state.synced ? this.state : await this.#sync.wait(options);
+    return await this.#watch.whenSynced(options);
   }
 
-  async close(): Promise<void> {
-    if (this.#closedBy !== undefined) return;
-    this.end(new IotError('CLOSED', 'the shadow was closed'));
-    this.#context.stop(this.#id);
-    await this.#filters.close();
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -239,9 +218,14 @@ export class DeviceShadow<T> implements Shadow<T> {
   end(error: IotError): void {
     this.#closedBy ??= error;
     this.#calls.close(error);
-    for (const finish of [...this.#streams]) finish();
-    this.#sync.reject(error);
-    this.#changed();
+    this.#watch.end(error);
+  }
+
+  async #close(): Promise<void> {
+    if (this.#closedBy !== undefined) return;
+    this.end(new IotError('CLOSED', 'the shadow was closed'));
+    this.#context.stop(this.#id);
+    await this.#filters.close();
   }
 
   #ports(requests: ShadowRequests): DeviceShadowPorts {
@@ -262,90 +246,81 @@ export class DeviceShadow<T> implements Shadow<T> {
       },
       // What is watched has the topics of its answer already.
       openGet: () => requests.create('get', {}, false).ports,
-      offerDelta: () => this.#deltas.offer(),
+      offerDelta: () => this.#watch.offer(),
     };
   }
 
-  #update(change: ShadowUpdate<T>, options: ShadowUpdateOptions): Promise<AcceptedUpdate<T>> {
+  async #updateFrom(change: Change<T>, options: ShadowCallOptions): Promise<AcceptedUpdate<T> | undefined> {
+    for (let attempt = 1; ; attempt++) {
+      this.#checkCall(options, RETRY_FIELDS);
+      const current = await this.get(options);
+      const wanted = change(current);
+      if (wanted === undefined) return undefined;
+      // Meanwhile it may have been aborted, or the shadow closed: by the function itself, for one.
+      this.#checkCall(options, RETRY_FIELDS);
+      try {
+        return await this.#update(wanted, { ...options, ...versionOf(current) });
+      } catch (error) {
+        if (!isRejection(error, CONFLICT) || attempt === MOST_ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  async #update(change: ShadowUpdate<T>, options: ShadowUpdateOptions): Promise<AcceptedUpdate<T>> {
     const state = checkedChange(change);
     // What is removed needs no word of the schema.
     const { sections } = mergeSections({}, state);
     this.#throwIfWrong('desired', sections.desired);
     this.#throwIfWrong('reported', sections.reported);
     const { clientToken, version } = options;
-    return this.#calls.run('update', { state, clientToken, version }, options).then(acceptedUpdate<T>);
+    return acceptedUpdate<T>(await this.#calls.run('update', { state, clientToken, version }, options));
   }
 
   /** A fact of the machine: here it becomes what the app sees. */
   #observe(fact: DeviceShadowFact): void {
     switch (fact.type) {
       case 'copy.replaced':
-        this.#copy.replace(sectionsOf(Handle.open(fact.document)));
+        this.#replaced(Handle.open(fact.document));
         break;
       case 'copy.merged':
-        if (!this.#copy.merge(Handle.open(fact.document).state)) this.#send({ type: 'copy.uncertain' });
+        this.#merged(Handle.open(fact.document));
         break;
       case 'copy.deleted':
         this.#copy.clear();
-        this.#deltas.forget();
-        break;
-      case 'delta.passed':
-        this.#deltas.newest = deltaFrom<T>(Handle.open(fact.document));
-        break;
-      case 'delta.gone':
-        this.#deltas.newest = undefined;
-        break;
-      case 'documents.passed':
-        this.#passDocuments(Handle.open(fact.document));
-        break;
-      case 'shadow.synced':
-        this.#sync.resolve(this.state);
-        break;
-      case 'shadow.refused':
-        this.#sync.reject(fact.error);
         break;
       case 'shadow.faulted':
         this.#context.emitter.report(fact.error);
         break;
       default:
     }
-    this.#changed();
+    this.#watch.observe(fact);
+    this.#watch.changed();
   }
 
-  #passDocuments(message: DocumentsMessage): void {
-    const { previous, current } = message;
-    const sections = [
-      current.state.desired,
-      current.state.reported,
-      previous?.state.desired,
-      previous?.state.reported,
-    ];
-    const error = sections.map((value) => this.#check('documents', value)).find((one) => one !== undefined);
-    if (error !== undefined) {
-      this.#invalid(error);
-      return;
-    }
-    const documents = documentsFrom<T>(message);
-    for (const handler of [...this.#documentHandlers]) this.#context.emitter.call(handler, documents);
+  #replaced(document: DocumentMessage | DocumentsMessage): void {
+    const { state, version } = 'current' in document ? document.current : document;
+    this.#copy.replace(state);
+    this.#tellIfResolved(version);
   }
 
-  /** Tells who listens, once for all that changes in one turn. */
-  #changed(): void {
-    if (this.#isTelling) return;
-    this.#isTelling = true;
-    queueMicrotask(() => {
-      this.#isTelling = false;
-      const { state } = this;
-      if (state === this.#toldState) return;
-      this.#toldState = state;
-      for (const listener of [...this.#stateListeners]) this.#context.emitter.call(listener, state);
-    });
+  #merged({ state, version }: AcceptedMessage): void {
+    if (this.#copy.merge(state)) this.#tellIfResolved(version);
+    else this.#send({ type: 'copy.uncertain' });
+  }
+
+  #tellIfResolved(version: number): void {
+    if (!this.#copy.hasDelta) this.#send({ type: 'delta.resolved', version });
+  }
+
+  #copyFacts(): { version: number | undefined; synced: boolean } {
+    const snapshot = this.#actor.getSnapshot();
+    const synced = this.#closedBy === undefined && snapshot.matches({ copy: { watched: 'synced' } });
+    return { version: snapshot.context.versions.copy, synced };
   }
 
   #invalid(error: IotError): void {
-    const title = `shadow ${this.#id.slice('shadow/'.length)}`;
     if (this.#invalidListeners.size === 0) {
-      this.#context.emitter.emit('warning', { message: `${title}: ${error.message}` });
+      this.#context.emitter.emit('warning', { message: `shadow ${this.#title}: ${error.message}` });
       return;
     }
     for (const listener of [...this.#invalidListeners]) {
@@ -353,52 +328,21 @@ export class DeviceShadow<T> implements Shadow<T> {
     }
   }
 
-  /** Tells the machine what is watched now, if that has changed. */
-  #watch(): void {
+  /** Tells the machine what is watched now, if that has changed, or could not be had before. */
+  #watched(topics: WatchedTopics | undefined, isAnew: boolean): void {
     const snapshot = this.#actor.getSnapshot();
     const isWatched = !snapshot.matches({ copy: 'unwatched' });
-    const deltas = !this.#deltas.isEmpty;
-    const documents = this.#documentHandlers.size > 0;
     const { watched } = snapshot.context;
-    if (!deltas && !documents && this.#stateListeners.size === 0) {
+    if (topics === undefined) {
       if (isWatched) this.#send({ type: 'unwatch' });
-      this.#sync.reject(new IotError('ABORTED', 'nobody watches the shadow any more'));
-    } else if (!isWatched || watched.deltas !== deltas || watched.documents !== documents) {
-      this.#send({ type: 'watch', watched: { deltas, documents } });
+      return;
     }
+    const isSame = watched.deltas === topics.deltas && watched.documents === topics.documents;
+    const isRetried = isAnew && snapshot.matches(REFUSED);
+    if (!isWatched || !isSame || isRetried) this.#send({ type: 'watch', watched: topics });
   }
 
-  #add<H>(to: Set<H>, field: string, given: H): () => void {
-    functionOf(field, given);
-    this.#throwIfClosed();
-    // One of its own each time, so that the same function may be given twice.
-    const own = ((value: never) => (given as (value: never) => unknown)(value)) as H;
-    to.add(own);
-    this.#watch();
-    return () => {
-      to.delete(own);
-      this.#watch();
-    };
-  }
-
-  #stream<V>(
-    kind: string,
-    options: ShadowStreamOptions,
-    listen: (push: (value: V) => void) => () => void,
-  ): AsyncIterable<V, undefined> {
-    return streamOf(options, {
-      listen,
-      begin: (finish) => {
-        this.#throwIfClosed();
-        this.#streams.add(finish);
-        return () => this.#streams.delete(finish);
-      },
-      onOverflow: (dropped) =>
-        this.#context.emitter.emit('overflow', { filter: this.#filters.nameOf(kind), dropped }),
-    });
-  }
-
-  #check(section: string, value: JsonObject | undefined): InvalidDocumentError | undefined {
+  #check(section: string, value: JsonObject | undefined): IotError | undefined {
     return errorOf(this.options.schema, section, value);
   }
 
@@ -409,13 +353,14 @@ export class DeviceShadow<T> implements Shadow<T> {
 
   #checkCall(options: ShadowUpdateOptions, fields: readonly string[]): void {
     checkOptions(options, fields);
-    if (options.clientToken !== undefined) checkToken(options.clientToken);
-    if (options.waitForConnection !== undefined)
-      oneOf('waitForConnection', options.waitForConnection, [true, false]);
-    checkVersion(options.version);
+    const { clientToken, waitForConnection, version } = options;
+    if (clientToken !== undefined) checkToken(clientToken);
+    if (waitForConnection !== undefined) oneOf('waitForConnection', waitForConnection, [true, false]);
+    checkVersion(version);
     this.#throwIfClosed();
   }
 
+  /** What comes after its end changes nothing, and XState would warn of it. */
   #send(event: Parameters<ShadowRef['send']>[0]): void {
     if (this.#actor.getSnapshot().status === 'active') this.#actor.send(event);
   }
@@ -425,10 +370,10 @@ export class DeviceShadow<T> implements Shadow<T> {
   }
 }
 
-function sectionsOf(document: { readonly state: ShadowSections } | DocumentsMessage): ShadowSections {
-  return 'current' in document ? document.current.state : document.state;
+function versionOf(document: { readonly version: number } | undefined): { version?: number } {
+  return document === undefined ? {} : { version: document.version };
 }
 
-function isConflict(error: unknown): boolean {
-  return error instanceof ShadowRejectedError && error.reasonCode === CONFLICT;
+function isRejection(error: unknown, code: number): boolean {
+  return error instanceof ShadowRejectedError && error.reasonCode === code;
 }

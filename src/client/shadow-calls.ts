@@ -1,76 +1,89 @@
-import { createActor } from 'xstate';
-import type { DeviceShadowActorRef } from '../machines/device-shadow.types.ts';
-import { shadowOperationMachine } from '../machines/shadow-operation.machine.ts';
+import { type Actor, createActor } from 'xstate';
+import type { DeviceShadowActorRef, DeviceShadowEvent } from '../machines/device-shadow.types.ts';
+import { type ShadowOperationMachine, shadowOperationMachine } from '../machines/shadow-operation.machine.ts';
 import type { ShadowOutcome } from '../machines/shadow-operation.types.ts';
 import type { Clock } from '../protocol/clock.ts';
 import { IotError } from '../protocol/errors.ts';
 import type { ShadowOperationKind } from '../protocol/shadow-topics.ts';
-import type { AcceptedAnswer, ShadowRequest, ShadowRequests } from './shadow-requests.ts';
 import type { ShadowCallOptions } from './shadow.ts';
+import type { AcceptedAnswer, ShadowRequest, ShadowRequests } from './shadow-requests.ts';
 
 type Body = Parameters<ShadowRequests['create']>[1];
 
+interface ShadowCallsContext {
+  /** The machine of the shadow. */
+  readonly actor: DeviceShadowActorRef;
+  readonly send: (event: DeviceShadowEvent) => void;
+  readonly requests: ShadowRequests;
+  readonly isPersistent: boolean;
+  readonly clock: Clock;
+}
+
 /** Runs the requests that an app makes, each as an actor below that of the shadow, and turns their ends into promises. */
 export class ShadowCalls {
-  readonly #actor: DeviceShadowActorRef;
-  readonly #requests: ShadowRequests;
-  readonly #isPersistent: boolean;
-  readonly #clock: Clock;
-  /** How to end each that has not ended. */
-  readonly #open = new Set<(error: IotError) => void>();
+  readonly #context: ShadowCallsContext;
+  /** Those that have not ended, and those whose topics are not released yet. */
+  readonly #open = new Set<Actor<ShadowOperationMachine>>();
   #made = 0;
 
-  constructor(
-    actor: DeviceShadowActorRef,
-    requests: ShadowRequests,
-    { isPersistent, clock }: { readonly isPersistent: boolean; readonly clock: Clock },
-  ) {
-    this.#actor = actor;
-    this.#requests = requests;
-    this.#isPersistent = isPersistent;
-    this.#clock = clock;
+  constructor(context: ShadowCallsContext) {
+    this.#context = context;
   }
 
   /** Options and body are checked; the signal has not been aborted. */
   run(kind: ShadowOperationKind, body: Body, options: ShadowCallOptions): Promise<AcceptedAnswer> {
-    const request = this.#requests.create(kind, body, this.#isPersistent);
+    const { requests, isPersistent } = this.#context;
+    const request = requests.create(kind, body, isPersistent);
     return new Promise((resolve, reject) => {
-      const { signal, timeoutMs, waitForConnection } = options;
-      this.#made += 1;
-      const operation = createActor(shadowOperationMachine, {
-        // Costs the same however many there are, as a child that its parent spawns does not.
-        parent: this.#actor,
-        id: `${kind}-${this.#made}`,
-        clock: this.#clock,
-        input: {
-          ports: request.ports,
-          kind,
-          keepsTopics: this.#isPersistent,
-          parent: this.#actor,
-          ...(timeoutMs === undefined ? {} : { timeoutMs }),
-          ...(waitForConnection === undefined ? {} : { waitForConnection }),
-        },
-      });
-      const abort = (error: IotError): void => operation.send({ type: 'abort', error });
+      const { signal } = options;
+      const operation = this.#operation(kind, request, options);
       const aborted = (): void =>
-        abort(new IotError('ABORTED', `the ${kind} was aborted`, { cause: signal?.reason }));
-      operation.on('operation.ended', ({ outcome }) => {
-        this.#open.delete(abort);
+        operation.send({
+          type: 'abort',
+          error: new IotError('ABORTED', `the ${kind} was aborted`, { cause: signal?.reason }),
+        });
+      operation.on('operation.ended', (fact) => {
         signal?.removeEventListener('abort', aborted);
-        this.#requests.forget(request);
+        requests.forget(request);
+        // Not to the parent by itself: when the client is closed that has ended, and must not be sent anything.
+        this.#context.send(fact);
+        const { outcome } = fact;
         if (outcome.type === 'aborted' && signal?.aborted) reject(signal.reason);
         else settle(request, outcome, resolve, reject);
       });
-      this.#open.add(abort);
+      operation.subscribe({ complete: () => this.#open.delete(operation) });
+      this.#open.add(operation);
       signal?.addEventListener('abort', aborted);
-      this.#actor.send({ type: 'operation.started' });
+      this.#context.send({ type: 'operation.started' });
       operation.start();
     });
   }
 
   /** Ends all that are open. */
   close(error: IotError): void {
-    for (const abort of [...this.#open]) abort(error);
+    for (const operation of [...this.#open]) operation.send({ type: 'abort', error });
+  }
+
+  #operation(
+    kind: ShadowOperationKind,
+    { ports }: ShadowRequest,
+    { timeoutMs, waitForConnection }: ShadowCallOptions,
+  ): Actor<ShadowOperationMachine> {
+    const { actor, clock, isPersistent } = this.#context;
+    this.#made += 1;
+    return createActor(shadowOperationMachine, {
+      // Costs the same however many there are, as a child that its parent spawns does not.
+      parent: actor,
+      id: `${kind}-${this.#made}`,
+      clock,
+      input: {
+        ports,
+        kind,
+        keepsTopics: isPersistent,
+        ...(timeoutMs === undefined ? {} : { timeoutMs }),
+        ...(waitForConnection === undefined ? {} : { waitForConnection }),
+      },
+    });
   }
 }
 

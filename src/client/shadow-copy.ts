@@ -1,3 +1,4 @@
+import type { IotError } from '../protocol/errors.ts';
 import {
   type JsonObject,
   type JsonValue,
@@ -7,7 +8,6 @@ import {
   type SectionsChange,
   type ShadowSections,
 } from '../protocol/shadow-state.ts';
-import type { InvalidDocumentError } from './standard-schema.ts';
 import type { ShadowPart, ShadowState } from './shadow.ts';
 
 /** What the machine knows of the copy. */
@@ -21,8 +21,8 @@ type Section = keyof ShadowSections;
 /** The local copy of a document: what AWS has, and of that what the schema lets through. */
 export class ShadowCopy<T> {
   readonly #facts: () => CopyFacts;
-  readonly #check: (section: Section, value: JsonObject | undefined) => InvalidDocumentError | undefined;
-  readonly #invalid: (error: InvalidDocumentError) => void;
+  readonly #check: (section: Section, value: JsonObject | undefined) => IotError | undefined;
+  readonly #invalid: (error: IotError) => void;
   #sections: ShadowSections = {};
   /** A section that the schema refuses stays as it was. */
   #shown: ShadowSections = {};
@@ -30,12 +30,17 @@ export class ShadowCopy<T> {
 
   constructor(ports: {
     readonly facts: () => CopyFacts;
-    readonly check: (section: Section, value: JsonObject | undefined) => InvalidDocumentError | undefined;
-    readonly invalid: (error: InvalidDocumentError) => void;
+    readonly check: (section: Section, value: JsonObject | undefined) => IotError | undefined;
+    readonly invalid: (error: IotError) => void;
   }) {
     this.#facts = ports.facts;
     this.#check = ports.check;
     this.#invalid = ports.invalid;
+  }
+
+  /** Whether something is desired that is not reported, whatever the schema says of it. */
+  get hasDelta(): boolean {
+    return deltaOf(this.#sections) !== undefined;
   }
 
   get state(): ShadowState<T> {
@@ -79,13 +84,17 @@ export class ShadowCopy<T> {
   }
 
   #section(name: Section, before: ShadowSections): ShadowSections {
-    const value = this.#sections[name];
     const shown = this.#shown[name];
-    const error =
-      isSameJson(value, before[name]) && isSameJson(value, shown) ? undefined : this.#check(name, value);
-    if (error !== undefined) this.#invalid(error);
-    const next = error === undefined ? frozen(value) : shown;
+    const next = isSameJson(this.#sections[name], before[name]) ? shown : this.#checked(name, shown);
     return next === undefined ? {} : { [name]: next };
+  }
+
+  #checked(name: Section, shown: JsonObject | undefined): JsonObject | undefined {
+    const value = this.#sections[name];
+    const error = this.#check(name, value);
+    if (error === undefined) return isSameJson(value, shown) ? shown : frozen(value);
+    this.#invalid(error);
+    return shown;
   }
 }
 

@@ -30,7 +30,7 @@ export function acceptedUpdate<T>(answer: AcceptedAnswer): AcceptedUpdate<T> {
   if (answer.kind !== 'update/accepted') throw mixedUp();
   const { state, version, metadata, timestamp, clientToken = '' } = answer;
   return shared({
-    state: state,
+    state,
     version,
     metadata,
     timestamp,

@@ -39,23 +39,27 @@ export function checkSchema(schema: unknown): asserts schema is StandardSchema {
 }
 
 /**
- * Checks a part of a document. Only says whether it is right: what the schema would make of it is not used.
+ * Checks a part of a document. Only says whether it is right: what the schema would make of it is not used. Never throws.
  *
  * @param section how the error calls it
- * @throws IotError `INVALID_ARGUMENT` for a schema that answers with a promise
+ * @returns `INVALID_DOCUMENT`; or `INVALID_ARGUMENT`, when it is the schema that is wrong: it threw, or answered with a promise
  */
 export function errorOf(
   schema: StandardSchema | undefined,
   section: string,
   value: unknown,
-): InvalidDocumentError | undefined {
+): IotError | undefined {
   if (schema === undefined || value === undefined) return undefined;
-  const result = schema['~standard'].validate(value);
-  if (result instanceof Promise) {
+  const { validate } = schema['~standard'];
+  try {
+    const result = validate(value);
+    if (!(result instanceof Promise))
+      return result.issues === undefined ? undefined : new InvalidDocumentError(section, result.issues);
     result.catch(() => undefined);
-    throw invalid('schema', 'one that answers at once, not by a promise', schema['~standard'].vendor);
+    return invalid('schema', 'one that answers at once', schema['~standard'].vendor);
+  } catch (cause) {
+    return new IotError('INVALID_ARGUMENT', `the schema threw when it was asked about ${section}`, { cause });
   }
-  return result.issues === undefined ? undefined : new InvalidDocumentError(section, result.issues);
 }
 
 function said({ message, path = [] }: SchemaIssue): string {

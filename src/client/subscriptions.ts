@@ -6,8 +6,9 @@ import type { Message } from '../protocol/received-message.ts';
 import { TopicTrie } from '../protocol/topic-trie.ts';
 import { type CallOptions, watchCall } from './deadline.ts';
 import type { Emitter } from './events.ts';
+import { MessageQueue, type Overflow } from './message-queue.ts';
 import { Outcome } from './outcome.ts';
-import { HeldSubscription, type SubscriptionRequest } from './subscription.ts';
+import { HeldSubscription, isRefusal, type SubscriptionRequest } from './subscription.ts';
 
 /** What the app's subscriptions need of the rest of the client. */
 export interface SubscriptionsContext {
@@ -63,6 +64,32 @@ export class Subscriptions {
     this.#context.held(filter);
     if (!this.#context.isUp()) held.recorded();
     return held;
+  }
+
+  /**
+   * Holds a filter for one loop over its messages, which may fall behind by so many.
+   *
+   * @throws IotError `TOO_MANY_SUBSCRIPTIONS`
+   */
+  stream(
+    request: Omit<SubscriptionRequest, 'handler'>,
+    buffer: { readonly limit: number; readonly overflow: Overflow },
+  ): AsyncIterator<Message, undefined> {
+    const { emitter } = this.#context;
+    const queue: MessageQueue<Message> = new MessageQueue(buffer, {
+      // Leaving the loop waits for nobody: what the broker answers is of no interest any more.
+      onReturn: () => void held.unsubscribe(),
+      onOverflow: (dropped) => emitter.emit('overflow', { filter: request.filter, dropped }),
+    });
+    const held = this.hold(
+      {
+        ...request,
+        handler: (message) => queue.push(message),
+        ended: (reason) => queue.finish(isRefusal(reason) ? { error: reason } : {}),
+      },
+      {},
+    );
+    return queue;
   }
 
   /** Ends every subscription of a filter, also one that an earlier process left in a session that the broker kept. */
