@@ -22,7 +22,7 @@ export interface CertifiedKeyPaths {
 /**
  * The certificates of a core, in the directory that it was given:
  *
- *     certificates/               0700, its files 0600
+ *     certificates/               0700, its files 0600; git ignores it
  *       ca.pem, ca.key            whom the devices trust
  *       server.pem, server.key
  *       devices/<name>.pem, .key  one of each device
@@ -54,6 +54,8 @@ export class CertificateFolder {
   async write(paths: CertifiedKeyPaths, { cert, key }: CertifiedKey): Promise<void> {
     await this.#try(async () => {
       await mkdir(dirname(paths.cert), { recursive: true, mode: 0o700 });
+      // The directory may well be in a checkout: keys do not belong into what is published.
+      await replace(join(this.#path, '.gitignore'), '*\n');
       await replace(paths.key, key);
       await replace(paths.cert, cert);
     });

@@ -78,7 +78,7 @@ describe('a core with a directory', () => {
     const all = await certificates();
     expect(new Set(all).size).toBe(ids.length);
     expect(await certificates()).toEqual(all);
-    expect(await readdir(directory)).toEqual(['certificates']);
+    expect((await readdir(directory)).sort()).toEqual(['certificates', 'shadows']);
     const names = await readdir(path('devices'));
     expect(names).toHaveLength(2 * ids.length);
     // Not every system tells them apart by their case.
@@ -93,9 +93,14 @@ describe('a core with a directory', () => {
       return Object.fromEntries(await Promise.all(all)) as Record<string, string>;
     };
     const files = ['ca', 'server', 'devices/lamp'].flatMap((name) => [`${name}.key`, `${name}.pem`]);
-    const closed = Object.fromEntries([['devices', '700'], ...files.map((name) => [name, '600'])]);
+    const closed = Object.fromEntries([
+      ['devices', '700'],
+      ['.gitignore', '600'],
+      ...files.map((name) => [name, '600']),
+    ]);
     expect(await modes()).toEqual(closed);
     expect((await stat(path(''))).mode & 0o777).toBe(0o700);
+    expect(await text('.gitignore')).toBe('*\n');
     for (const name of files) await chmod(path(name), 0o644);
     await keptBy();
     expect(await modes()).toEqual(closed);
