@@ -18,8 +18,11 @@ const STYLE_OF_ARROW = { '↑': 'yellow', '↓': 'cyan', '↕': 'green', '✗': 
   Style
 >;
 
+const STYLE_OF_SHADOW = { '◇': 'yellow', '◆': 'green' } as const satisfies Record<string, Style>;
+
 const TIME_WIDTH = 9;
 const NAME_WIDTH = 15;
+const LABEL_WIDTH = 7;
 
 /**
  * The story as it happens: the seconds since the start, the device's state where it changes, and what is going on. A rail
@@ -48,7 +51,17 @@ export class Timeline {
 
   /** Something happened to a message. */
   message(arrow: keyof typeof STYLE_OF_ARROW, id: number, text: string): void {
-    this.#row(this.#rail, text, this.#terminal.style(STYLE_OF_ARROW[arrow], `${arrow} #${id}`.padEnd(7)));
+    this.#row(
+      this.#rail,
+      text,
+      this.#terminal.style(STYLE_OF_ARROW[arrow], `${arrow} #${id}`.padEnd(LABEL_WIDTH)),
+    );
+  }
+
+  /** Something happened to the shadow of the device, which has this version then. */
+  shadow(mark: keyof typeof STYLE_OF_SHADOW, version: number, text: string): void {
+    const label = `${mark} v${version}`.padEnd(LABEL_WIDTH);
+    this.#row(this.#rail, text, this.#terminal.style(STYLE_OF_SHADOW[mark], label));
   }
 
   /** Something happened to the world around the device: a new chapter. */

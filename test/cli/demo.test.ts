@@ -48,6 +48,22 @@ describe('the story', () => {
     expect(end.stdout).toContain('stable: the line has lasted 3 s');
   });
 
+  test('ends with a shadow that is in sync, though the lamp had no line when it was changed', () => {
+    const scene = end.stdout.slice(end.stdout.indexOf('▲ app'));
+    const shown = [...scene.matchAll(/([◇◆]) v(\d+) +\w+ +(\{.*\})/g)].map(([, ...parts]) => parts.join(' '));
+    expect(shown).toEqual([
+      '◇ 1 {"light":"on","brightness":80}',
+      '◆ 2 {"light":"on","brightness":80}',
+      '◇ 3 {"brightness":20}',
+      '◆ 4 {"brightness":20}',
+    ]);
+    const [away = '', back = ''] = scene.split('gives the line back');
+    expect(away).toContain('desires {"brightness":20} while the lamp is away');
+    expect(back).toMatch(/● connecting[\s\S]*● live[\s\S]*◆ v4/);
+    expect(end.stdout).toMatch(/^ {2}shadow +in sync /m);
+    expect(end.stdout).toContain('✔ nothing was lost, everything came in order, and the shadow is in sync');
+  });
+
   test('says that its times are shortened', () => {
     expect(end.stdout.replaceAll(/\s+/g, ' ')).toContain(
       'The times are shortened: backoff 250 ms to 2 s instead of 1 s to 32 s',
