@@ -318,13 +318,13 @@ export class Broker {
   }
 
   async #forgetExpired(): Promise<void> {
-    const { limits, warn } = this.#ports;
+    const { limits } = this.#ports;
     for (const clientId of this.#expiry.takeExpired()) {
       this.#lastOf.delete(clientId);
       await forgetSession(this.#persistence, clientId);
       const stayed = `client ${describe(clientId)} stayed away for ${limits.sessionExpirySeconds} s`;
       const message = `${stayed}: its session has expired, with its subscriptions and what waited for it`;
-      warn({ code: 'LIMITED', clientId, message });
+      this.#ports.warn({ code: 'LIMITED', clientId, message });
     }
   }
 

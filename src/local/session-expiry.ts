@@ -1,6 +1,6 @@
 import type { Clock } from '../protocol/clock.ts';
 
-/** Since when the clients of persistent sessions are away. It is asked, and rings no bell: nobody can tell when a session went. */
+/** Since when the clients of persistent sessions are away. There is no timer: who comes in makes it look. */
 export class SessionExpiry {
   readonly #afterMs: number;
   readonly #clock: Clock;

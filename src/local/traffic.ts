@@ -126,7 +126,7 @@ export class Traffic {
     const wasFull = this.full;
     const waitMs = Math.min(this.#takeTurns(), this.#sendBytes());
     this.#toClient.set(waitMs);
-    if (wasFull && !this.full) this.#ports.hasRoom();
+    if (wasFull && this.#waitingBytes <= FULL_BYTES) this.#ports.hasRoom();
   }
 
   /** Moves on what may have its turn; gives how long until the next one may. */
