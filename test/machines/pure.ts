@@ -49,7 +49,8 @@ function describe({ type, params }: Effect): string | undefined {
     case 'xstate.spawnChild':
       return `start ${of.id}`;
     case 'xstate.stopChild':
-      return `stop ${of.id}`;
+      // Nothing, when there is no such child.
+      return params === undefined ? undefined : `stop ${of.id}`;
     case 'xstate.emit':
       return `emit ${of.event?.type}`;
     case 'xstate.raise':
