@@ -185,6 +185,5 @@ describe('the directory of a local core', () => {
       message: 'the shadows of the local core cannot be kept: EEXIST',
       remediation: `Make sure that this process may read and write ${path()}.`,
     });
-    await chmod(path(), 0o600);
   });
 });
