@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { Handle } from '../../src/machines/index.ts';
 import { seeded } from '../support/seeded.ts';
-import { deltaOf, type Rebirth, ShadowWorld } from './shadow-world.ts';
+import { deltaOf, opened, type Rebirth, ShadowWorld } from './shadow-world.ts';
 
 const RUNS = 400;
 const BATCH = 200;
@@ -109,7 +108,7 @@ function expectHistory({ facts }: ShadowWorld): void {
       isSynced = !isSynced;
     }
     if (!('document' in fact)) continue;
-    const { version } = Handle.open(fact.document as Handle<unknown>) as { version: number };
+    const { version } = opened<{ version: number }>(fact.document);
     const topic = fact.type.split('.')[0] as keyof typeof last;
     if (topic === 'documents') expect(version).toBeGreaterThan(last.documents);
     // A delta may be offered again, and the same document come again with a new line.

@@ -318,11 +318,11 @@ export class ShadowWorld {
     this.facts.push(fact);
     switch (fact.type) {
       case 'copy.replaced':
-        this.copy = Handle.open(fact.document as never as Handle<{ state: Sections }>).state;
+        this.copy = opened<{ state: Sections }>(fact.document).state;
         this.#resolve();
         break;
       case 'copy.merged':
-        this.#merge(Handle.open(fact.document as never as Handle<{ state: SectionsChange }>).state);
+        this.#merge(opened<{ state: SectionsChange }>(fact.document).state);
         break;
       case 'copy.deleted':
         this.copy = undefined;
@@ -330,7 +330,7 @@ export class ShadowWorld {
         this.handled = undefined;
         break;
       case 'delta.passed':
-        this.#newest = deltaFrom(Handle.open(fact.document as never));
+        this.#newest = deltaFrom(opened(fact.document));
         break;
       case 'delta.gone':
         this.#newest = undefined;
@@ -354,6 +354,11 @@ export class ShadowWorld {
     if (this.copy === undefined || copy === undefined || deltaOf(this.copy) !== undefined) return;
     this.send({ type: 'delta.resolved', version: copy });
   }
+}
+
+/** What is in a handle: in this world documents are flatter than AWS has them. */
+export function opened<T>(handle: unknown): T {
+  return Handle.open(handle as Handle<T>);
 }
 
 function deltaFrom({ state, version }: { state: Section | Sections; version: number }) {
