@@ -1,7 +1,9 @@
 // How a program is told what to do and tells what happened: over the IPC channel of its parent, which also ends it.
 
-/** The packages that the suite has installed, where the broker is, and how to sign in to it. */
-export const { packages, endpoint, port, region, clientId, ca, signIn } = JSON.parse(process.argv[2]);
+/** The packages that the suite has installed, where the broker is, how to sign in to it, and what only this program is told. */
+export const { packages, endpoint, port, region, clientId, ca, signIn, settings } = JSON.parse(
+  process.argv[2],
+);
 
 export function tell(event, facts = {}) {
   process.send({ event, ...facts });
@@ -16,4 +18,10 @@ export function obey({ subscribe, publish }) {
   };
   // A rejection that nobody handles ends the process.
   process.on('message', (command) => void carryOut(command));
+}
+
+/** Answers each `{ id, call, … }` with what the function of that name makes of it. */
+export function serve(calls) {
+  const answer = async ({ id, call, ...facts }) => tell('answer', { id, outcome: await calls[call](facts) });
+  process.on('message', (command) => void answer(command));
 }
