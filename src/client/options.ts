@@ -1,6 +1,6 @@
 import type { Authentication, PemSource } from '../adapters/authentication.ts';
 import { type BackoffPolicy, DEFAULT_BACKOFF, validateBackoff } from '../protocol/backoff.ts';
-import { type Clock, systemClock, systemRandom } from '../protocol/clock.ts';
+import { type Clock, MAX_DELAY_MS, systemClock, systemRandom } from '../protocol/clock.ts';
 import { isAwsEndpoint } from '../protocol/endpoint.ts';
 import { invalid, invalidSecret } from '../protocol/errors.ts';
 import { checkFields } from '../protocol/fields.ts';
@@ -67,6 +67,11 @@ export interface IotClientOptions {
   readonly operationTimeoutMs?: number;
   /** Progressive backoff. Default `{ baseMs: 1_000, maxMs: 32_000, stableMs: 20_000, jitter: 'equal', firstRetryWithinMs: 0 }`. */
   readonly reconnect?: Partial<BackoffPolicy>;
+  /**
+   * How long lies between two CONNECTs of this client at least. Default 1,000 on AWS, which takes one a second of a client id, and 0
+   * elsewhere.
+   */
+  readonly connectIntervalMs?: number;
   /** What happens to publishes while there is no live line; `false`: they are refused with `NOT_CONNECTED`. */
   readonly offlineQueue?: OfflineQueueOptions | false;
   /**
@@ -114,6 +119,7 @@ export interface ResolvedOptions extends ResolvedSession, ResolvedQueue {
   readonly attemptTimeoutMs: number;
   readonly operationTimeoutMs: number;
   readonly reconnect: BackoffPolicy;
+  readonly connectIntervalMs: number;
   readonly rate: RateLimit | undefined;
   readonly maxSubscriptions: number;
   readonly maximumPacketBytes: number;
@@ -137,6 +143,7 @@ const FIELDS = [
   'attemptTimeoutMs',
   'operationTimeoutMs',
   'reconnect',
+  'connectIntervalMs',
   'offlineQueue',
   'rateLimit',
   'maxSubscriptions',
@@ -193,6 +200,7 @@ export function resolveOptions(options: IotClientOptions): ResolvedOptions {
     attemptTimeoutMs: positiveMs('attemptTimeoutMs', attemptTimeoutMs),
     operationTimeoutMs: positiveMs('operationTimeoutMs', operationTimeoutMs),
     reconnect: resolveReconnect(options.reconnect),
+    connectIntervalMs: checkConnectInterval(options.connectIntervalMs, isAws),
     ...resolveQueue(offlineQueue),
     rate: resolveRate(options.rateLimit, isAws),
     maxSubscriptions: checkMaxSubscriptions(options.maxSubscriptions, isAws),
@@ -248,6 +256,11 @@ function checkMaxSubscriptions(count: number | undefined, isAws: boolean): numbe
   if (count === undefined) return isAws ? AWS_LIMITS.subscriptionsPerConnection : Number.POSITIVE_INFINITY;
   if (count === Number.POSITIVE_INFINITY) return count;
   return wholeNumber('maxSubscriptions', count, 1, Number.MAX_SAFE_INTEGER);
+}
+
+function checkConnectInterval(intervalMs: number | undefined, isAws: boolean): number {
+  if (intervalMs === undefined) return isAws ? 1_000 / AWS_LIMITS.connectsPerSecondPerClientId : 0;
+  return wholeNumber('connectIntervalMs', intervalMs, 0, MAX_DELAY_MS);
 }
 
 function checkMaximumPacket(bytes: number | undefined, isAws: boolean): number {

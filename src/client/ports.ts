@@ -3,7 +3,6 @@ import { Outbox } from '../delivery/outbox.ts';
 import type { RequestSlots } from '../delivery/request-slots.ts';
 import type { ClientPorts } from '../machines/client.types.ts';
 import { type IotError, invalid } from '../protocol/errors.ts';
-import { AWS_LIMITS } from '../protocol/limits.ts';
 import type { IncomingMessage } from '../protocol/message.ts';
 import type { Wire } from '../protocol/transport.ts';
 import { EarlyCloses } from './early-closes.ts';
@@ -56,7 +55,7 @@ export function createPorts(
     keepAliveSeconds: options.keepAliveSeconds,
     pingTimeoutMs: options.pingTimeoutMs,
     operationTimeoutMs: options.operationTimeoutMs,
-    connectIntervalMs: options.isAws ? 1_000 / AWS_LIMITS.connectsPerSecondPerClientId : 0,
+    connectIntervalMs: options.connectIntervalMs,
     clock,
     ...(options.ca === undefined ? {} : { ca: options.ca }),
     ...(options.will === undefined ? {} : { will: options.will }),

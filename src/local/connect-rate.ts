@@ -7,6 +7,11 @@ export class ConnectRate {
   /** The ids that came in a short while ago, the oldest first. */
   readonly #last = new Map<string, number>();
 
+  /** A client that keeps the interval itself may come so much early: by what its way in took longer the last time. */
+  get earlyMs(): number {
+    return this.#intervalMs / 4;
+  }
+
   constructor(perSecond: number, clock: Clock) {
     this.#intervalMs = 1_000 / perSecond;
     this.#clock = clock;

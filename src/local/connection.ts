@@ -225,7 +225,7 @@ export class Connection {
       return true;
     }
     this.#door.set(waitMs);
-    if (!this.#isAtDoor) {
+    if (!this.#isAtDoor && waitMs > connectRate.earlyMs) {
       const most = `${limits.connectsPerSecondPerClientId} a second`;
       this.#ports.limited(this, `connects more often than ${most}: AWS throttles it, and here it waits`);
     }

@@ -4,7 +4,7 @@ import { type CustomAuthorizerOptions, customAuthorizer } from '../adapters/cust
 import { sigV4 } from '../adapters/node-sigv4.ts';
 import { plainTcp } from '../adapters/plain-tcp.ts';
 import { Changes } from '../protocol/changes.ts';
-import { type Clock, systemClock, type Timer } from '../protocol/clock.ts';
+import { type Clock, MAX_DELAY_MS, systemClock, type Timer } from '../protocol/clock.ts';
 import { IotError, invalid } from '../protocol/errors.ts';
 import type { QoS } from '../protocol/message.ts';
 import type { RateLimit } from '../protocol/queue-limits.ts';
@@ -55,6 +55,8 @@ export interface LocalClientOptions {
   readonly auth: Authentication;
   /** As much as this core lets through; `false` when it counts nothing. */
   readonly rateLimit: RateLimit | false;
+  /** As often as this core takes a CONNECT of one client. */
+  readonly connectIntervalMs: number;
 }
 
 /** What `cognitoIdentity()` and the AWS SDK need to get keys of this core from its identity pool. */
@@ -349,7 +351,7 @@ export class LocalIotCore {
 
   /** Where a client finds this core, and how fast it may be there. */
   #place(clientId: string, port: number): Omit<LocalClientOptions, 'auth'> {
-    const { publishesPerSecond, bytesPerSecond } = this.#parts.limits;
+    const { publishesPerSecond, bytesPerSecond, connectsPerSecondPerClientId } = this.#parts.limits;
     const isCounted = publishesPerSecond < Infinity || bytesPerSecond < Infinity;
     // A client takes no less than this, whatever a test makes of the limits.
     const atLeastOne = (limit: number): number => Math.max(1, Math.floor(limit));
@@ -361,6 +363,7 @@ export class LocalIotCore {
         publishesPerSecond: atLeastOne(publishesPerSecond),
         bytesPerSecond: atLeastOne(bytesPerSecond),
       },
+      connectIntervalMs: Math.min(Math.ceil(1_000 / connectsPerSecondPerClientId), MAX_DELAY_MS),
     };
   }
 

@@ -234,6 +234,40 @@ describe('one CONNECT a second of a client id', () => {
     expect(core.warnings).toHaveLength(1);
   });
 
+  it('lets wait without a word who comes a little early, as by a shorter way in', async () => {
+    const { core, clock } = await limited({ connectsPerSecondPerClientId: 1 });
+    await (await connectPlain(core, 'lamp')).endAsync();
+    clock.advance(750);
+    const second = dial(core, 'lamp');
+    await core.when(() => core.connections.some(({ clientId }) => clientId === 'lamp'));
+    await settled();
+    expect(core.clients).toEqual([]);
+    clock.advance(250);
+    await connected(second);
+    expect(core.warnings).toEqual([]);
+  });
+
+  it('is what a client of ours keeps to', async () => {
+    const { core, clock } = await limited({ connectsPerSecondPerClientId: 1 });
+    const reconnect = { baseMs: 1, maxMs: 1, stableMs: 20_000, jitter: 'none' } as const;
+    const client = createIotClient({ ...core.plainOptions('lamp'), clock, reconnect });
+    await client.connect();
+    await core.faults.dropConnections();
+    await client.when('backingOff');
+    for (let ms = 0; ms < 999; ms += 3) {
+      clock.advance(3);
+      await settled(1);
+    }
+    expect(core.connections).toEqual([]);
+    const back = client.when('live');
+    clock.advance(10);
+    await back;
+    expect(core.warnings).toEqual([]);
+    const closing = client.close({ flushTimeoutMs: 0 });
+    clock.advance(60_000);
+    await closing;
+  });
+
   it('is no warning after a second', async () => {
     const { core, clock } = await limited({ connectsPerSecondPerClientId: 1 });
     for (const _ of named(3)) {
@@ -459,10 +493,13 @@ describe('the limits', () => {
       aws.webSocketOptions('lamp'),
       aws.authorizerOptions('lamp', credentials),
     ]) {
-      expect(options.rateLimit).toEqual({ publishesPerSecond: 100, bytesPerSecond: 524_288 });
+      expect(options).toMatchObject({
+        rateLimit: { publishesPerSecond: 100, bytesPerSecond: 524_288 },
+        connectIntervalMs: 1_000,
+      });
     }
     const { core } = await limited(OFF);
-    expect(core.deviceOptions('lamp').rateLimit).toBe(false);
+    expect(core.deviceOptions('lamp')).toMatchObject({ rateLimit: false, connectIntervalMs: 0 });
     const { core: half } = await limited({ ...OFF, bytesPerSecond: 0.5 });
     expect(half.plainOptions('lamp').rateLimit).toEqual({ publishesPerSecond: Infinity, bytesPerSecond: 1 });
   });
