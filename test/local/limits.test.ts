@@ -415,8 +415,10 @@ describe('10 messages a second of what a session kept', () => {
     const lamp = dial(core, 'lamp', { clean: false, resubscribe: false });
     await messages(lamp, 1);
     await core.tap.waitFor({ direction: 'toBroker', packet: 'puback' });
+    expect(clock.pending).toBe(1);
     await lamp.endAsync();
     await core.when(() => core.clients.length === 0);
+    expect(clock.pending).toBe(0);
     clock.advance(1_000);
     const again = messages(dial(core, 'lamp', { clean: false, resubscribe: false }), 2);
     await core.tap.waitFor({ direction: 'toClient', packet: 'publish' }, 2);
