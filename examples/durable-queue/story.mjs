@@ -8,6 +8,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { certificateFlags } from '../support/local-device.mjs';
 
 /** @typedef {import('aws-iot-machines/local').LocalIotCore} LocalIotCore */
 /** @typedef {{ topic: string, clientId: string, memory?: boolean, websocket?: boolean }} Flags */
@@ -98,16 +99,13 @@ export function compare(accepted, received) {
  * @param {Flags} flags
  */
 async function commandLine(core, folder, { topic, clientId, memory, websocket }) {
+  const name = ['--client-id', clientId, '-t', topic];
+  const device = [...name, ...(memory ? ['--memory'] : ['--directory', join(folder, 'queue')])];
+  if (!websocket) return [...(await certificateFlags(core, folder, clientId)), ...device];
   const ca = join(folder, 'ca');
   await writeFile(ca, core.ca);
-  const place = ['-e', core.endpoint, '-r', ca, '--client-id', clientId, '-t', topic];
-  const device = [...place, ...(memory ? ['--memory'] : ['--directory', join(folder, 'queue')])];
-  if (websocket) return [...device, '-w', '-p', `${core.webSocketPort}`, '--region', core.region];
-  const credentials = await core.deviceCredentials(clientId);
-  for (const name of /** @type {const} */ (['cert', 'key'])) {
-    await writeFile(join(folder, name), credentials[name], { mode: 0o600 });
-  }
-  return [...device, '-p', `${core.port}`, '-c', join(folder, 'cert'), '-k', join(folder, 'key')];
+  const place = ['-e', core.endpoint, '-p', `${core.webSocketPort}`, '-r', ca];
+  return [...place, '-w', '--region', core.region, ...device];
 }
 
 /**

@@ -3,11 +3,11 @@
 // errors in one line. An example adds what it does with the client.
 
 import { createIotClient, IotError } from 'aws-iot-machines';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { certificateOrKeys } from './sign-in.mjs';
 
 /**
- * @typedef {import('./sign-in.mjs').SignInFlags & { topic: string, local?: boolean }} DeviceFlags
+ * @typedef {import('./sign-in.mjs').SignInFlags & { topic: string, thingName: string, local?: boolean }} DeviceFlags
  * @typedef {import('./sign-in.mjs').SignIn} SignIn
  */
 
@@ -16,7 +16,14 @@ const PYTHON_FLAGS = new Map([
   ['-id', '--client-id'],
   ['--clientId', '--client-id'],
   ['--rootCA', '--root-ca'],
+  ['--thingName', '--thing-name'],
 ]);
+
+const topicOption = () => new Option('-t, --topic <topic>', 'the topic').default('sdk/test/js');
+
+/** For examples that are about a shadow. */
+export const thingOption = () =>
+  new Option('-n, --thing-name <name>', 'the thing whose shadow it is').default('Bot');
 
 /**
  * A command with the flags that every example has; add your own with `.option()`.
@@ -26,8 +33,13 @@ const PYTHON_FLAGS = new Map([
  * @param {object} [more]
  * @param {string} [more.needed] what its command line needs with AWS beside the usual
  * @param {SignIn} [more.signIn] how it signs in
+ * @param {() => Option} [more.about] what it is about, when that is no topic
  */
-export function deviceCommand(name, clientId, { needed, signIn = certificateOrKeys } = {}) {
+export function deviceCommand(
+  name,
+  clientId,
+  { needed, signIn = certificateOrKeys, about = topicOption } = {},
+) {
   const start = `node examples/${name}/main.mjs`;
   const withAws = signIn.usage.map((usage) =>
     ['-e <endpoint> -r <rootCA>', usage, ...(needed ? [needed] : [])].join(' '),
@@ -51,7 +63,7 @@ export function deviceCommand(name, clientId, { needed, signIn = certificateOrKe
       wholeNumber(1, 65_535),
     )
     .option('--client-id <id>', 'the name of the device, unique in the account; also -id', named, clientId)
-    .option('-t, --topic <topic>', 'the topic', 'sdk/test/js')
+    .addOption(about())
     .option('--local', 'start a broker on this computer and use that: no account is needed');
 }
 
@@ -60,16 +72,16 @@ export function deviceCommand(name, clientId, { needed, signIn = certificateOrKe
  *
  * @template {DeviceFlags} Flags
  * @param {Command} command
- * @param {(device: { client: import('aws-iot-machines').IotClient, flags: Flags, signal: AbortSignal }) => Promise<void>} run
+ * @param {(device: Stage<Flags> & { client: import('aws-iot-machines').IotClient }) => Promise<void>} run
  * @param {SignIn} [signIn] as for the command
  */
 export async function runDevice(command, run, signIn = certificateOrKeys) {
   await runExample(
     command,
-    async (/** @type {Stage<Flags>} */ { flags, core, signal }) =>
+    async (/** @type {Stage<Flags>} */ stage) =>
       await withClient(
-        clientOptions(flags, core, signIn),
-        async (client) => await run({ client, flags, signal }),
+        clientOptions(stage.flags, stage.core, signIn),
+        async (client) => await run({ ...stage, client }),
       ),
     signIn,
   );
@@ -202,12 +214,23 @@ export function clientOptions(flags, core, signIn = certificateOrKeys) {
 /** @param {import('aws-iot-machines').IotClient} client */
 function showStates(client) {
   let shown = client.status.state;
+  let hasBeenLive = false;
   client.on('status', (status) => {
     if (status.state === shown) return;
     shown = status.state;
-    const reason = status.state === 'backingOff' && status.reason ? ` (${explain(status.reason)})` : '';
-    console.log(`● ${shown}${reason}`);
+    hasBeenLive ||= shown === 'live';
+    const reason = status.state === 'backingOff' ? status.reason : undefined;
+    console.log(`● ${shown}${reason ? ` (${why(reason, hasBeenLive)})` : ''}`);
   });
+}
+
+/**
+ * @param {IotError} reason
+ * @param {boolean} hasBeenLive
+ */
+function why(reason, hasBeenLive) {
+  // A line that was there and will come back by itself needs no advice.
+  return hasBeenLive && reason.recovery === 'retry' ? reason.code : explain(reason);
 }
 
 function stopOnSignals() {
@@ -229,14 +252,28 @@ function stopOnSignals() {
   };
 }
 
+/**
+ * Says in one line what happens, behind a word for who says it or what it is.
+ *
+ * @param {string} label
+ * @param {string} text
+ */
+export function tell(label, text) {
+  console.log(`${label.padEnd(8)}  ${text}`);
+}
+
 /** @param {unknown} error */
 function fail(error) {
   process.exitCode = 1;
   console.error(`error: ${explain(error)}`);
 }
 
-/** @param {unknown} error */
-function explain(error) {
+/**
+ * An error in one line.
+ *
+ * @param {unknown} error
+ */
+export function explain(error) {
   if (!IotError.is(error)) return error instanceof Error ? error.message : String(error);
   const { code, message, remediation } = error;
   return `${code}: ${message}${remediation ? `. ${remediation}` : ''}`;

@@ -34,6 +34,8 @@ describe('-w --local needs no account', () => {
     ['basic-pub-sub', ['--count', '1'], 'received {"message":"Hello World!","sequence":0} from sdk/test/js'],
     ['offline-queue', ['--per-second', '100'], 'pub_req5  delivered after'],
     ['durable-queue', [], ', lost 0, in order'],
+    ['basic-shadow-updater', ['--count', '1'], 'accepted  {"property":0}  version 1'],
+    ['thing-shadow-echo', ['--count', '1'], 'reported  {"color":"red"}  version 2'],
   ])('%s', async (example, more, expected) => {
     const parameters = ['--local', '-w', ...more];
     const { exitCode, stdout, stderr } = await runProgram(`examples/${example}/main.mjs`, parameters, env);
