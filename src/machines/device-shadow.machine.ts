@@ -382,7 +382,8 @@ function bringsDelta(event: Events): event is Extract<DeviceShadowEvent, { type:
 
 /** The version that an event says; whoever says that there is no document says it of all versions. */
 function versionOf(event: Events): number {
-  return 'version' in event ? (event.version ?? Number.POSITIVE_INFINITY) : Number.NaN;
+  if (event.type === 'shadow.deleted') return event.version ?? Number.POSITIVE_INFINITY;
+  return 'version' in event ? event.version : Number.NaN;
 }
 
 /** How the shadow's own get has ended. */

@@ -5,19 +5,19 @@ import { ShadowRejectedError } from '../../src/protocol/shadow-rejection.ts';
 import { error } from './support.ts';
 
 const update = (version: number): EarlyUpdate => ({ version, document: new Handle({}) as never });
+const keep = (...versions: number[]) =>
+  versions.reduce<readonly EarlyUpdate[]>((early, version) => keepEarly(early, update(version)), []);
 const updates = (...versions: number[]) => versions.map(update);
 const versionsOf = (early: readonly EarlyUpdate[]) => early.map(({ version }) => version);
 
 describe('updates that come early', () => {
   test('are kept by version, each once', () => {
-    const kept = [5, 3, 5, 4].reduce((early, version) => keepEarly(early, update(version)), updates());
-    expect(versionsOf(kept)).toEqual([3, 4, 5]);
+    expect(versionsOf(keep(5, 3, 5, 4))).toEqual([3, 4, 5]);
   });
 
   test('are no more than 32: the oldest go', () => {
     const all = Array.from({ length: 40 }, (_, n) => n);
-    const kept = all.reduce((early, version) => keepEarly(early, update(version)), updates());
-    expect(versionsOf(kept)).toEqual(all.slice(8));
+    expect(versionsOf(keep(...all))).toEqual(all.slice(8));
   });
 
   test.each([
