@@ -3,37 +3,33 @@ import type { AwsCredentials } from '../adapters/aws-credentials.ts';
 import { type CustomAuthorizerOptions, customAuthorizer } from '../adapters/custom-authorizer.ts';
 import { sigV4 } from '../adapters/node-sigv4.ts';
 import { plainTcp } from '../adapters/plain-tcp.ts';
-import { Changes } from '../protocol/changes.ts';
+import type { Changes } from '../protocol/changes.ts';
 import { type Clock, MAX_DELAY_MS, systemClock, type Timer } from '../protocol/clock.ts';
 import { IotError, invalid } from '../protocol/errors.ts';
 import type { QoS } from '../protocol/message.ts';
 import type { RateLimit } from '../protocol/queue-limits.ts';
-import { letsIn } from './authorizer.ts';
-import { type Broker, type ConnectedClient, type ReceivedMessage, startBroker } from './broker.ts';
-import { type CertificateAuthority, createCertificateAuthority } from './certificates.ts';
+import type { Broker, ConnectedClient, ReceivedMessage } from './broker.ts';
+import type { CertificateAuthority } from './certificates.ts';
 import { cognitoDoor } from './cognito-listener.ts';
 import { DeviceAuthentication } from './device-authentication.ts';
-import { deviationsFrom } from './deviations.ts';
 import { Doors } from './doors.ts';
 import { Faults } from './faults.ts';
 import { Gate } from './gate.ts';
 import type { HttpDoor } from './http-door.ts';
 import { IdentityPool } from './identity-pool.ts';
 import { IssuedCredentials, type IssueOptions } from './issued-credentials.ts';
-import { type LocalIotCoreLimits, limitsFrom } from './limits.ts';
+import type { LocalIotCoreLimits } from './limits.ts';
 import { Lines, type OpenConnection } from './lines.ts';
 import { Listener, type ListenerPorts } from './listener.ts';
-import { checkOptions, type LocalIotCoreOptions } from './options.ts';
-import { Policy } from './policy.ts';
+import type { LocalIotCoreOptions } from './options.ts';
+import type { Policy } from './policy.ts';
 import { LocalShadows } from './shadow-calls.ts';
-import { ShadowDirectory } from './shadow-directory.ts';
-import { ShadowFaults } from './shadow-faults.ts';
+import type { ShadowFaults } from './shadow-faults.ts';
 import { shadowDoor } from './shadow-http.ts';
-import { ShadowService } from './shadow-service.ts';
-import { ShadowStore } from './shadow-store.ts';
+import type { ShadowService } from './shadow-service.ts';
 import { SigV4Verifier } from './sigv4-verifier.ts';
 import { Tap } from './tap.ts';
-import { emitWarning, type LocalIotCoreWarning } from './warning.ts';
+import type { LocalIotCoreWarning } from './warning.ts';
 import { WebSocketListener } from './web-socket-listener.ts';
 
 /** What a device needs to connect with mutual TLS. Certificate, key and CA are PEM. */
@@ -55,6 +51,8 @@ export interface LocalClientOptions {
   readonly auth: Authentication;
   /** As much as this core lets through; `false` when it counts nothing. */
   readonly rateLimit: RateLimit | false;
+  /** As many as this core takes; a client that is refused one more keeps its connection. */
+  readonly maxSubscriptions: number;
   /** As often as this core takes a CONNECT of one client. */
   readonly connectIntervalMs: number;
 }
@@ -71,67 +69,8 @@ const REGION = 'us-east-1';
 const ALPN = ['x-amzn-mqtt-ca'];
 const LIFETIME_SECONDS = 3_600;
 
-/**
- * Starts a local AWS IoT Core on the loopback: an MQTT broker that keeps AWS's rules and knows AWS's ways to sign in, shows
- * every packet, and fails on demand. For development, tests and demos.
- */
-export async function startLocalIotCore(options: LocalIotCoreOptions = {}): Promise<LocalIotCore> {
-  checkOptions(options);
-  const limits = limitsFrom(options.limits ?? {});
-  const deviations = deviationsFrom(options.deviations ?? {});
-  const { clock = systemClock, onWarning: warn = emitWarning } = options;
-  const changes = new Changes(setImmediate);
-  // The broker last: only it has something to free when the rest cannot be had.
-  const authority = await createCertificateAuthority({ directory: options.directory, warn });
-  const broker: Broker = await startBroker({
-    limits,
-    deviations,
-    clock,
-    changed: () => changes.changed(),
-    grants: (connection, filter) => policy.grants(connection, filter),
-    receives: (connection, topic) => policy.receives(connection, topic),
-    letsIn: (connection, signIn) =>
-      letsIn(connection.unsigned, signIn, { authorizer: options.authorizer, warn }),
-    published: (connection, topic, payload) => shadows.published(connection, topic, payload),
-    warn,
-  });
-  const policy: Policy = new Policy({
-    limits,
-    deviations,
-    clock,
-    warn,
-    authorize: options.authorize ?? (() => true),
-    subscriptionsOf: (connection) => broker.filtersOf(connection),
-  });
-  const shadowFaults = new ShadowFaults();
-  const warnOf = (what: string): void => {
-    warn({ code: 'REFUSED', clientId: undefined, message: `the local core ${what}` });
-  };
-  const shadows: ShadowService = new ShadowService({
-    limits,
-    faults: shadowFaults,
-    store: new ShadowStore(
-      options.directory === undefined ? undefined : new ShadowDirectory(options.directory, warnOf),
-    ),
-    clock,
-    wallClock: () => core.faults.wallClock(),
-    publish: (topic, payload) => void broker.publish(topic, payload, 1, false).catch(() => {}),
-    changed: () => changes.changed(),
-    warn: warnOf,
-  });
-  const parts = { broker, authority, policy, limits, clock, changes, shadows, shadowFaults, warn };
-  const core: LocalIotCore = new LocalIotCore(options, parts);
-  try {
-    shadows.open();
-    await core.faults.listen();
-  } catch (error) {
-    await core.stop();
-    throw error;
-  }
-  return core;
-}
-
-interface Parts {
+/** What a core is made of. */
+export interface CoreParts {
   readonly broker: Broker;
   readonly authority: CertificateAuthority;
   readonly policy: Policy;
@@ -158,7 +97,7 @@ export class LocalIotCore {
   /** Its device shadows. */
   readonly shadows: LocalShadows;
 
-  readonly #parts: Parts;
+  readonly #parts: CoreParts;
   readonly #credentials: IssuedCredentials;
   readonly #lines: Lines;
   readonly #doors: Doors;
@@ -172,7 +111,7 @@ export class LocalIotCore {
   #stopped: Promise<void> | undefined;
 
   /** @internal */
-  constructor(options: LocalIotCoreOptions, parts: Parts) {
+  constructor(options: LocalIotCoreOptions, parts: CoreParts) {
     const gate = new Gate();
     this.#parts = parts;
     this.ca = parts.authority.ca;
@@ -191,6 +130,7 @@ export class LocalIotCore {
     const ports: ListenerPorts = {
       opened: (socket) => this.#lines.opened(socket),
       accepted: (accepted) => this.#lines.accepted(accepted),
+      refused: (why) => this.#warn(why),
     };
     const { server, ca } = parts.authority;
     this.#secure = new Listener(options.port ?? 0, ports, {
@@ -351,7 +291,8 @@ export class LocalIotCore {
 
   /** Where a client finds this core, and how fast it may be there. */
   #place(clientId: string, port: number): Omit<LocalClientOptions, 'auth'> {
-    const { publishesPerSecond, bytesPerSecond, connectsPerSecondPerClientId } = this.#parts.limits;
+    const { publishesPerSecond, bytesPerSecond, connectsPerSecondPerClientId, subscriptionsPerConnection } =
+      this.#parts.limits;
     const isCounted = publishesPerSecond < Infinity || bytesPerSecond < Infinity;
     // A client takes no less than this, whatever a test makes of the limits.
     const atLeastOne = (limit: number): number => Math.max(1, Math.floor(limit));
@@ -363,6 +304,7 @@ export class LocalIotCore {
         publishesPerSecond: atLeastOne(publishesPerSecond),
         bytesPerSecond: atLeastOne(bytesPerSecond),
       },
+      maxSubscriptions: atLeastOne(subscriptionsPerConnection),
       connectIntervalMs: Math.min(Math.ceil(1_000 / connectsPerSecondPerClientId), MAX_DELAY_MS),
     };
   }

@@ -6,7 +6,6 @@ export type {
   LocalCognito,
   LocalIotCore,
 } from './core.ts';
-export { startLocalIotCore } from './core.ts';
 export type { LocalIotCoreDeviations } from './deviations.ts';
 export type { Faults, FaultTarget } from './faults.ts';
 export type { IssueOptions } from './issued-credentials.ts';
@@ -24,4 +23,5 @@ export type {
   LocalShadows,
   LocalShadowUpdate,
 } from './shadow-calls.ts';
+export { startLocalIotCore } from './start.ts';
 export type { LocalIotCoreWarning } from './warning.ts';

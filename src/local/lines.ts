@@ -53,7 +53,11 @@ export class Lines {
       record: (record) => ports.record(record),
       identified: () => changes.changed(),
       limited: ({ clientId }, what) => {
-        ports.warn({ code: 'LIMITED', clientId, message: `client ${describe(clientId ?? '(unknown)')} ${what}` });
+        ports.warn({
+          code: 'LIMITED',
+          clientId,
+          message: `client ${describe(clientId ?? '(unknown)')} ${what}`,
+        });
       },
       gone: (gone) => this.#connections.delete(gone),
     };

@@ -9,6 +9,8 @@ export interface ListenerPorts {
   opened(socket: net.Socket): void;
   /** The connection may carry bytes: MQTT, unless the protocol that was agreed on says another. */
   accepted(accepted: AcceptedStream): void;
+  /** A TLS handshake failed over what the client has shown, or has not. */
+  refused?(why: string): void;
 }
 
 export interface AcceptedStream extends Accepted {
@@ -37,7 +39,10 @@ export class Listener {
     // It never listens: sockets are handed to it, so that the raw socket stays at hand to be reset.
     this.#tls = tls.createServer(secure);
     this.#tls.on('secureConnection', (stream) => this.#secured(stream));
-    this.#tls.on('tlsClientError', (_error, stream) => stream.destroy());
+    this.#tls.on('tlsClientError', (error, stream) => {
+      stream.destroy();
+      this.#refused(error);
+    });
   }
 
   get port(): number {
@@ -81,6 +86,13 @@ export class Listener {
       if (this.#handshaking.get(key) === socket) this.#handshaking.delete(key);
     });
     this.#tls.emit('connection', socket);
+  }
+
+  /** Who only left is nothing to tell. */
+  #refused({ code = '' }: Error & { readonly code?: string }): void {
+    if (!code.startsWith('ERR_SSL_')) return;
+    const reason = code.slice('ERR_SSL_'.length).toLowerCase().replaceAll('_', ' ');
+    this.#ports.refused?.(`refused a TLS handshake: ${reason}`);
   }
 
   #secured(stream: tls.TLSSocket): void {

@@ -125,11 +125,6 @@ export class ShadowService {
     return this.#ports.store.names(thingName);
   }
 
-  /** Throws when the shadows that are kept cannot be had. */
-  open(): void {
-    this.#ports.store.open();
-  }
-
   close(): void {
     this.#isClosed = true;
     this.#ports.store.close();

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
+import tls from 'node:tls';
 import { describe, expect, it } from 'vitest';
 
 import { createIotClient } from '../../src/index.ts';
@@ -22,6 +23,25 @@ describe('the local core', () => {
     await button.publishAsync('kitchen/light', 'on', { qos: 1 });
     expect(await arrived).toEqual(['kitchen/light=on']);
     expect(core.received).toMatchObject([{ clientId: 'button', topic: 'kitchen/light', qos: 1 }]);
+  });
+
+  it('says so when a client shows no certificate, and nothing about one that only leaves', async () => {
+    const core = await startCore();
+    const left = net.connect(core.port, '127.0.0.1');
+    await once(left, 'connect');
+    left.destroy();
+    await core.when(() => core.connections.length === 0);
+    const nobody = tls.connect({ port: core.port, host: 'localhost', ca: core.ca });
+    nobody.on('error', () => {});
+    await new Promise((resolve) => nobody.once('close', resolve));
+    await core.when(() => core.connections.length === 0);
+    expect(core.warnings).toEqual([
+      {
+        code: 'REFUSED',
+        clientId: undefined,
+        message: 'the local core refused a TLS handshake: peer did not return a certificate',
+      },
+    ]);
   });
 
   it('goes on with the packet ids of a session, so that no answer ends another message', async () => {

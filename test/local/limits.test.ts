@@ -497,6 +497,7 @@ describe('the limits', () => {
     ]) {
       expect(options).toMatchObject({
         rateLimit: { publishesPerSecond: 100, bytesPerSecond: 524_288 },
+        maxSubscriptions: 50,
         connectIntervalMs: 1_000,
       });
     }
