@@ -1,16 +1,14 @@
-import { type ActorRefFrom, createActor } from 'xstate';
+import type { ActorRefFrom } from 'xstate';
 import type { Entry } from '../delivery/entry.ts';
 import type { Journal } from '../delivery/journal.ts';
 import type { Outbox } from '../delivery/outbox.ts';
 import { RequestSlots } from '../delivery/request-slots.ts';
 import { ACTOR, type ClientActorRef } from '../machines/actor-of.ts';
-import { clientMachine } from '../machines/client.machine.ts';
-import type { ClientCommand, ClientFact, ClientPorts } from '../machines/client.types.ts';
+import type { ClientCommand, ClientFact } from '../machines/client.types.ts';
 import type { ConnectionMachine } from '../machines/connection.machine.ts';
 import type { SubscriptionsMachine } from '../machines/subscriptions.machine.ts';
 import { IotError } from '../protocol/errors.ts';
 import { checkFields } from '../protocol/fields.ts';
-import { Handle } from '../protocol/handle.ts';
 import { AWS_LIMITS } from '../protocol/limits.ts';
 import type { OutgoingMessage } from '../protocol/message.ts';
 import type { PayloadInput } from '../protocol/payload.ts';
@@ -19,6 +17,7 @@ import { Message } from '../protocol/received-message.ts';
 import { validateAwsTopic, validateTopicFilter } from '../protocol/topics.ts';
 import { CALL_FIELDS, checkEnd, checkOptions } from './call-checks.ts';
 import { functionOf, oneOf, qosOf, wholeNumber } from './checks.ts';
+import { clientActor } from './client-actor.ts';
 import { ClientShadows } from './client-shadows.ts';
 import { ConnectionCalls, isUp } from './connection-calls.ts';
 import { type CallOptions, watchCall } from './deadline.ts';
@@ -52,6 +51,10 @@ type SubscriptionsRef = ActorRefFrom<SubscriptionsMachine>;
 
 /** A line is there, and nothing is asked on it yet. */
 const QUIET = { line: { connected: { session: { up: 'quiet' } } } } as const;
+const LINE_IS_OVER: ReadonlySet<ClientFact['type']> = new Set([
+  'connection.disconnected',
+  'connection.ended',
+]);
 const SUBSCRIBE_FIELDS = [...CALL_FIELDS, 'qos', ...SUBSCRIPTION_FIELDS];
 const MESSAGES_FIELDS = ['qos', 'bufferSize', 'overflow', ...SUBSCRIPTION_FIELDS];
 
@@ -126,7 +129,7 @@ export class DeviceClient implements IotClient {
   /** Starts the machines. Resolves when they have ended, and nothing is open any more. */
   async #run(actor: ReturnType<typeof clientActor>, journal: Journal | undefined): Promise<void> {
     await new Promise<void>((resolve) => {
-      const closed = (error: IotError): void => {
+      const ended = (error: IotError): void => {
         this.#end(error);
         // In the same step: what it finds from now on has nowhere to go.
         resolve(journal?.close());
@@ -137,9 +140,8 @@ export class DeviceClient implements IotClient {
           this.#isRunning = snapshot.matches({ open: 'running' });
           if (!this.#isRunning) this.#held?.close();
         },
-        complete: () =>
-          closed(actor.getSnapshot().context.failure ?? new IotError('CLOSED', 'the client was closed')),
-        error: (cause) => closed(new IotError('INTERNAL', 'the client machine failed', { cause })),
+        complete: () => ended(actor.getSnapshot().context.failure ?? closed()),
+        error: (cause) => ended(new IotError('INTERNAL', 'the client machine failed', { cause })),
       });
       actor.start();
     });
@@ -321,6 +323,8 @@ export class DeviceClient implements IotClient {
   /** Brings a fact of the machines to those who wait for it. */
   #observe(fact: ClientFact): void {
     this.#calls.observe(fact);
+    // While their machines are still there: XState warns of what is told to one that has stopped.
+    if (!this.#isRunning && LINE_IS_OVER.has(fact.type)) this.#shadows.close(closed());
     this.#shadows.observe(fact);
     switch (fact.type) {
       case 'connection.connected':
@@ -382,15 +386,6 @@ export class DeviceClient implements IotClient {
   }
 }
 
-function clientActor(options: ResolvedOptions, ports: ClientPorts) {
-  const { clock, reconnect, attemptTimeoutMs, operationTimeoutMs, drain } = options;
-  return createActor(clientMachine, {
-    clock,
-    input: {
-      ports: new Handle(ports),
-      connection: { backoff: reconnect, attemptTimeoutMs },
-      drain,
-      operationTimeoutMs,
-    },
-  });
+function closed(): IotError {
+  return new IotError('CLOSED', 'the client was closed');
 }

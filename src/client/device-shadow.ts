@@ -224,8 +224,10 @@ export class DeviceShadow<T> implements Shadow<T> {
   async #close(): Promise<void> {
     if (this.#closedBy !== undefined) return;
     this.end(new IotError('CLOSED', 'the shadow was closed'));
+    // Before its machine ends: in the midst of that step nobody could tell whether the broker has to be asked.
+    const released = this.#filters.close();
     this.#context.stop(this.#id);
-    await this.#filters.close();
+    await released;
   }
 
   #ports(requests: ShadowRequests): DeviceShadowPorts {

@@ -1,4 +1,5 @@
 import { type Actor, createActor } from 'xstate';
+import { withOutcome } from '../delivery/endings.ts';
 import type { DeviceShadowActorRef, DeviceShadowEvent } from '../machines/device-shadow.types.ts';
 import { type ShadowOperationMachine, shadowOperationMachine } from '../machines/shadow-operation.machine.ts';
 import type { ShadowOutcome } from '../machines/shadow-operation.types.ts';
@@ -7,6 +8,8 @@ import { IotError } from '../protocol/errors.ts';
 import type { ShadowOperationKind } from '../protocol/shadow-topics.ts';
 import type { ShadowCallOptions } from './shadow.ts';
 import type { AcceptedAnswer, ShadowRequest, ShadowRequests } from './shadow-requests.ts';
+
+const SENT = { open: { engaged: { listening: 'sent' } } } as const;
 
 type Body = Parameters<ShadowRequests['create']>[1];
 
@@ -61,7 +64,13 @@ export class ShadowCalls {
 
   /** Ends all that are open. */
   close(error: IotError): void {
-    for (const operation of [...this.#open]) operation.send({ type: 'abort', error });
+    for (const operation of [...this.#open]) {
+      const snapshot = operation.getSnapshot();
+      const isSent = snapshot.matches(SENT) && snapshot.context.kind !== 'get';
+      operation.send({ type: 'abort', error: withOutcome(error, isSent) });
+      // Nobody waits until its topics are released either.
+      if (this.#open.has(operation)) operation.send({ type: 'abort', error });
+    }
   }
 
   #operation(
