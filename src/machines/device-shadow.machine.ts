@@ -82,18 +82,14 @@ const _deviceShadowMachine = setup({
     wasRefused: ({ context, event }) => judge(context, outcomeOf(event)) === 'refused',
   },
   actions: {
-    rememberWatched: assign({
-      watched: ({ event }) => {
-        assertEvent(event, 'watch');
-        return event.watched;
-      },
+    /** Whoever watches deltas again is told the one that there is then. */
+    rememberWatched: assign(({ event }) => {
+      assertEvent(event, 'watch');
+      const { watched } = event;
+      return watched.deltas ? { watched } : { watched, hasDelta: false, isDeltaNewer: false };
     }),
     holdWatched: sendTo('topics', ({ context }) => ({ type: 'hold', watched: context.watched })),
-    forgetWatched: assign({ watched: NOTHING }),
-    /** Whoever watches deltas again is told the one that there is then. */
-    forgetUnwatchedDelta: assign(({ context }) =>
-      context.watched.deltas ? {} : { hasDelta: false, isDeltaNewer: false },
-    ),
+    forgetWatched: assign({ watched: NOTHING, hasDelta: false, isDeltaNewer: false }),
 
     takeDocument: enqueueActions(({ context, event, enqueue }) => {
       assertEvent(event, ['document.received', 'documents.received']);
@@ -231,10 +227,10 @@ const _deviceShadowMachine = setup({
           ],
           on: {
             watch: [
-              { guard: 'isNarrower', actions: ['rememberWatched', 'holdWatched', 'forgetUnwatchedDelta'] },
+              { guard: 'isNarrower', actions: ['rememberWatched', 'holdWatched'] },
               { target: '.subscribing', actions: ['rememberWatched', 'holdWatched'] },
             ],
-            unwatch: { target: 'unwatched', actions: ['forgetWatched', 'forgetUnwatchedDelta'] },
+            unwatch: { target: 'unwatched', actions: 'forgetWatched' },
             'line.lost': '.subscribing',
             'topics.refused': { target: '.refused', actions: 'tellRefused' },
           },
@@ -309,7 +305,10 @@ const _deviceShadowMachine = setup({
             /** Until somebody watches anew: a filter that is refused is not asked for again and again. */
             refused: {
               on: {
-                watch: { target: 'subscribing', actions: ['rememberWatched', 'holdWatched'] },
+                watch: {
+                  target: 'subscribing',
+                  actions: ['rememberWatched', 'holdWatched'],
+                },
                 'topics.granted': 'asking',
                 'line.lost': {},
               },

@@ -12,6 +12,7 @@ import {
 } from '../../src/machines/index.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { rejected } from './shadow-operation-world.ts';
+import { opened } from './shadow-world.ts';
 import { placeOf } from './support.ts';
 
 type Send = DeviceShadowEvent;
@@ -103,8 +104,8 @@ function runShadow(over: Partial<DeviceShadowPorts> = {}) {
   };
   const actor = createActor(deviceShadowMachine, { clock, input: { ports: new Handle(ports) } });
   actor.on('*', (fact: DeviceShadowFact) => {
-    const version = 'document' in fact ? Handle.open(fact.document as Handle<unknown>) : undefined;
-    told.push([fact.type, (version as { version?: number } | undefined)?.version].filter(Boolean).join(' '));
+    const version = 'document' in fact ? opened<{ version: number }>(fact.document).version : undefined;
+    told.push([fact.type, version].filter(Boolean).join(' '));
   });
   actor.start();
   const send = (...events: Send[]): void => {

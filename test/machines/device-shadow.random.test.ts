@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { seeded } from '../support/seeded.ts';
 import { deltaOf, opened, type Rebirth, ShadowWorld } from './shadow-world.ts';
 
-const RUNS = 400;
-const BATCH = 200;
+const RUNS = 300;
+const BATCH = 150;
 const STEPS = 50;
 const HOUR_MS = 3_600_000;
 type Random = () => number;
