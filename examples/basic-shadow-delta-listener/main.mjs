@@ -2,8 +2,9 @@
 // Shows what is desired in a shadow and not reported, at each change: what basicShadowDeltaListener.py of the AWS IoT Device SDK
 // for Python does, with the same flags. basic-shadow-updater makes the changes.
 
-import { aborted, deviceCommand, runDevice, tell, thingOption, wholeNumber } from '../support/device.mjs';
+import { aborted, deviceCommand, runDevice, thingOption, wholeNumber } from '../support/device.mjs';
 import { withOtherHalf } from '../support/local-device.mjs';
+import { tell } from '../support/tell.mjs';
 
 /** @typedef {import('../support/device.mjs').DeviceFlags & { count?: number }} Flags */
 

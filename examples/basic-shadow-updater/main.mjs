@@ -4,8 +4,9 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { IotError, ShadowRejectedError } from 'aws-iot-machines';
-import { deviceCommand, explain, runDevice, tell, thingOption, wholeNumber } from '../support/device.mjs';
+import { deviceCommand, explain, runDevice, thingOption, wholeNumber } from '../support/device.mjs';
 import { withOtherHalf } from '../support/local-device.mjs';
+import { tell } from '../support/tell.mjs';
 
 /** @typedef {import('../support/device.mjs').DeviceFlags & { count?: number }} Flags */
 /** @typedef {import('aws-iot-machines').Shadow} Shadow */

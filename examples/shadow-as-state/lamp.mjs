@@ -3,7 +3,8 @@
 
 import { InvalidDocumentError } from 'aws-iot-machines';
 import { z } from 'zod';
-import { explain, tell } from '../support/device.mjs';
+import { explain } from '../support/device.mjs';
+import { tell } from '../support/tell.mjs';
 
 /** What a lamp may be. All of it is optional: an update says only what it changes. */
 export const LampState = z

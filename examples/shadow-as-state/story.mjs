@@ -2,8 +2,8 @@
 // The story of --local: an app changes what a lamp shall be, once to something that no lamp can be, and once while it is away.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { tell } from '../support/device.mjs';
 import { LocalApp } from '../support/local-app.mjs';
+import { tell } from '../support/tell.mjs';
 
 const EVERY_MS = 1_200;
 

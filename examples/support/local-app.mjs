@@ -3,7 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { aborted, tell } from './device.mjs';
+import { tell } from './tell.mjs';
 
 /** @typedef {import('aws-iot-machines').JsonObject} JsonObject */
 
@@ -37,9 +37,8 @@ export class LocalApp {
    */
   async isServed(signal, patienceMs = 5_000) {
     const isReported = () => isDeepStrictEqual(this.#state.desired, this.#state.reported);
-    const end = AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]);
-    await Promise.race([this.#core.when(isReported), aborted(end)]);
-    signal.throwIfAborted();
+    const patience = sleep(patienceMs, undefined, { signal, ref: false });
+    await Promise.race([this.#core.when(isReported), patience]);
     if (isReported()) await sleep(AFTER_REPORT_MS, undefined, { signal });
     const { desired, reported } = this.#state;
     tell('app', `desired ${JSON.stringify(desired)}`);

@@ -2,15 +2,8 @@
 // Reports whatever is desired in a shadow: what ThingShadowEcho.py of the AWS IoT Device SDK for Python does, with the same
 // flags. With --local an app desires something (story.mjs); with AWS its console does, or any other client.
 
-import {
-  aborted,
-  deviceCommand,
-  explain,
-  runDevice,
-  tell,
-  thingOption,
-  wholeNumber,
-} from '../support/device.mjs';
+import { aborted, deviceCommand, explain, runDevice, thingOption, wholeNumber } from '../support/device.mjs';
+import { tell } from '../support/tell.mjs';
 import { tellStory } from './story.mjs';
 
 /** @typedef {import('../support/device.mjs').DeviceFlags & { count?: number }} Flags */

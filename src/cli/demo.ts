@@ -68,7 +68,7 @@ async function tell(cast: Cast, interrupt: AbortSignal): Promise<Story> {
   const enough = new AbortController();
   try {
     await client.connect({ signal });
-    await device.subscribe(signal);
+    await device.subscribe(signal, LIMIT_MS);
     const publishing = device.publish(PUBLISH_EVERY_MS, AbortSignal.any([signal, enough.signal]));
     await device.tally.whenArrived(signal, READINGS_BEFORE_THE_CUT);
     const wayBack = await comeBack(cast, signal);

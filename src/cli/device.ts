@@ -72,8 +72,8 @@ export class DemoDevice {
     }
   }
 
-  async subscribe(signal: AbortSignal): Promise<void> {
-    const options = { qos: 1, signal } as const;
+  async subscribe(signal: AbortSignal, timeoutMs: number): Promise<void> {
+    const options = { qos: 1, signal, timeoutMs } as const;
     await this.#client.subscribe(this.#topic, options, (message) => this.#arrived(message.json<Reading>()));
     this.#timeline.event(`subscribed to ${this.#topic}`);
   }

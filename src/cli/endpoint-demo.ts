@@ -36,7 +36,7 @@ export async function runEndpointDemo(
     await client.connect({ signal, timeoutMs: CONNECT_WITHIN_MS }).catch((error: unknown) => {
       throw IotError.is(error) && error.code === 'TIMEOUT' ? (lastReason ?? error) : error;
     });
-    await device.subscribe(AbortSignal.any([signal, AbortSignal.timeout(CONNECT_WITHIN_MS)]));
+    await device.subscribe(signal, CONNECT_WITHIN_MS);
     await device.publish(PUBLISH_EVERY_MS, signal, READINGS);
     await device.finish(signal);
   } finally {

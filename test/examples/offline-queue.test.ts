@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type LocalIotCore, startLocalIotCore } from '../../src/local/index.ts';
+import { type LocalIotCore, NO_RATE_LIMITS, startLocalIotCore } from '../../src/local/index.ts';
 import { runProgram, startProgram } from '../support/run-program.ts';
 import { type SignIn, signInFlags } from './support/sign-in.ts';
 
@@ -70,7 +70,7 @@ describe('with the command line of the Python SDK', () => {
   let signIn: SignIn;
 
   beforeAll(async () => {
-    core = await startLocalIotCore();
+    core = await startLocalIotCore({ limits: NO_RATE_LIMITS });
     signIn = await signInFlags(core, 'lamp');
   });
 
