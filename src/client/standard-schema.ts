@@ -50,13 +50,13 @@ export function errorOf(
   value: unknown,
 ): IotError | undefined {
   if (schema === undefined || value === undefined) return undefined;
-  const { validate } = schema['~standard'];
+  const standard = schema['~standard'];
   try {
-    const result = validate(value);
-    if (!(result instanceof Promise))
+    const result = standard.validate(value);
+    if (!('then' in result))
       return result.issues === undefined ? undefined : new InvalidDocumentError(section, result.issues);
-    result.catch(() => undefined);
-    return invalid('schema', 'one that answers at once', schema['~standard'].vendor);
+    Promise.resolve(result).catch(() => undefined);
+    return invalid('schema', 'one that answers at once', standard.vendor);
   } catch (cause) {
     return new IotError('INVALID_ARGUMENT', `the schema threw when it was asked about ${section}`, { cause });
   }
