@@ -108,6 +108,8 @@ export async function runExample(command, run, signIn = certificateOrKeys) {
   command.parse(process.argv.map((word) => PYTHON_FLAGS.get(word) ?? word));
   const flags = /** @type {Flags} */ (command.opts());
   const stop = stopOnSignals();
+  // `| head` closes the pipe: there is nobody left to tell.
+  process.stdout.on('error', () => process.exit(141));
   try {
     const wrong = wrongWith(flags, signIn);
     if (wrong) command.error(`error: ${wrong}`);

@@ -79,3 +79,10 @@ describe('what is wrong is said in one line', () => {
     });
   });
 });
+
+test('a reader that goes away ends it without a word', async () => {
+  const program = startProgram(MAIN, ['--local']);
+  await program.shows('connecting');
+  program.stopReading();
+  expect(await program.end).toMatchObject({ exitCode: 141, stderr: '' });
+});
