@@ -11,7 +11,7 @@ import { isFlawless, printSummary, type Story, type WayBack } from './summary.ts
 import { setting, type Terminal } from './terminal.ts';
 import { Timeline } from './timeline.ts';
 
-/** Shorter than the defaults, so that the whole story takes some fourteen seconds. */
+/** Shorter than the defaults, so that the whole story takes some twelve seconds. */
 const TIMES: Times = {
   backoff: { ...DEFAULT_BACKOFF, baseMs: 250, maxMs: 2_000, stableMs: 3_000 },
   drainPerSecond: 4,
