@@ -8,6 +8,7 @@ import {
   type JsonObject,
   type Shadow,
   type ShadowPart,
+  type ShadowUpdate,
   type StandardSchema,
 } from '../../src/index.ts';
 import { Heard, published, whenState } from './shadow-support.ts';
@@ -171,10 +172,12 @@ test('the state is typed by the schema, by the type that is given, or is any JSO
     expectTypeOf(current.state.desired?.place?.room).toEqualTypeOf<string | undefined>();
     expectTypeOf(previous?.state.reported).toEqualTypeOf<Lamp | undefined>();
   });
-  const change: (...parameters: Parameters<typeof byType.update>) => unknown = (update) => update;
-  expectTypeOf(change).toBeCallableWith({ desired: { color: null, place: { room: null } }, reported: null });
-  expectTypeOf(change).toBeCallableWith(null);
+  const changes: ShadowUpdate<Lamp>[] = [
+    { desired: { color: null, place: { room: null } }, reported: null },
+    { reported: { level: 1 } },
+    null,
+  ];
   // @ts-expect-error: no lamp has this color
-  const blue: Parameters<typeof change>[0] = { desired: { color: 'blue' } };
-  expect(blue).toBeDefined();
+  const blue: ShadowUpdate<Lamp> = { desired: { color: 'blue' } };
+  expect([...changes, blue]).toHaveLength(4);
 });
