@@ -9,10 +9,7 @@ import type { IotError } from '../protocol/errors.ts';
 export type ShadowPart<T> = T extends readonly unknown[]
   ? T
   : T extends object
-    ? // Where any key may be there, none has to.
-      string extends keyof T
-      ? T
-      : { readonly [K in keyof T]?: ShadowPart<T[K]> }
+    ? { readonly [K in keyof T]?: ShadowPart<T[K]> }
     : T;
 
 /** What an update may say of a state: any of its fields, at every level, and `null` for one that is to go. */

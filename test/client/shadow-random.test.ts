@@ -46,7 +46,7 @@ test('fault:H-17 sec:S-10 shadow.state is what the core has, the delta is what i
     const shadow = client.shadow(address.thingName, { persistent: runs % 2 === 0 });
     let newest: JsonObject | undefined;
     shadow.onDelta(({ state }) => {
-      newest = state;
+      newest = state as JsonObject;
     });
     const calls: Promise<unknown>[] = [];
     const begin = (call: Promise<unknown>): void => void calls.push(call.catch(ifItMayBe));
@@ -84,7 +84,7 @@ test('fault:H-17 sec:S-10 shadow.state is what the core has, the delta is what i
         isSameJson(is.reported, reported),
     );
     const delta = deltaOf(document?.state ?? {});
-    expect(isSameJson(state.delta, delta)).toBe(true);
+    expect(isSameJson(state.delta as JsonObject | undefined, delta)).toBe(true);
     expect(isSameJson(document?.state.delta, delta)).toBe(true);
     await settled(4);
     if (delta !== undefined) expect(isSameJson(newest, delta)).toBe(true);
