@@ -108,8 +108,6 @@ export async function runExample(command, run, signIn = certificateOrKeys) {
   command.parse(process.argv.map((word) => PYTHON_FLAGS.get(word) ?? word));
   const flags = /** @type {Flags} */ (command.opts());
   const stop = stopOnSignals();
-  // `| head` closes the pipe: there is nobody left to tell.
-  process.stdout.on('error', () => process.exit(141));
   try {
     const wrong = wrongWith(flags, signIn);
     if (wrong) command.error(`error: ${wrong}`);
@@ -235,11 +233,18 @@ function why(reason, hasBeenLive) {
   return hasBeenLive && reason.recovery === 'retry' ? reason.code : explain(reason);
 }
 
+const EXIT_CODES = new Map([
+  ['SIGHUP', 129],
+  ['SIGINT', 130],
+  ['SIGPIPE', 141],
+  ['SIGTERM', 143],
+]);
+
 function stopOnSignals() {
   const controller = new AbortController();
   let since = 0;
   const stop = (/** @type {string} */ name) => {
-    const exitCode = name === 'SIGINT' ? 130 : 143;
+    const exitCode = EXIT_CODES.get(name);
     // npm passes Ctrl-C on to a child that had it from the terminal already: that is one, not two.
     if (controller.signal.aborted && performance.now() - since > 300) process.exit(exitCode);
     if (controller.signal.aborted) return;
@@ -248,9 +253,13 @@ function stopOnSignals() {
     controller.abort();
   };
   process.on('SIGINT', stop).on('SIGTERM', stop);
+  // `| head` closes the pipe: there is nobody left to tell, and all the same something to tidy up.
+  process.stdout.on('error', () => controller.signal.aborted || stop('SIGPIPE'));
+  // A terminal that is closed; where there is none, `nohup` may have asked to go on.
+  if (process.stdout.isTTY) process.on('SIGHUP', stop);
   return {
     signal: controller.signal,
-    free: () => process.off('SIGINT', stop).off('SIGTERM', stop),
+    free: () => process.off('SIGINT', stop).off('SIGTERM', stop).off('SIGHUP', stop),
   };
 }
 
