@@ -168,6 +168,7 @@ describe('answers to others', () => {
   test('py:H24 fault:H-14 a rejection without a token settles nothing at once; the oldest request says it at its deadline', async () => {
     const { client, cloud, clock } = await still();
     const shadow = client.shadow(cloud.thingName);
+    const another = failureOf(shadow.get());
     const oldest = failureOf(shadow.update({ desired: { a: 1 } }));
     const other = shadow.update({ desired: { b: 2 } });
     const { clientToken } = await cloud.request('update', 2);
@@ -180,6 +181,7 @@ describe('answers to others', () => {
       message: expect.stringContaining('Invalid JSON'),
       cause: expect.objectContaining({ code: 'SHADOW_REJECTED', reasonCode: 400 }),
     });
+    expect((await another).message).toBe('no answer to the get within 5000 ms');
   });
 
   test('what a remote text says in an error is escaped and cut', async () => {

@@ -221,7 +221,7 @@ describe('what is watched', () => {
 
 describe('refused topics', () => {
   test('fault:H-15 each request asks anew, so that a policy that is mended is used', async () => {
-    const { client, thing } = await device();
+    const { client, clientId, thing } = await device();
     const shadow = client.shadow(thing);
     const filter = `${prefixOf(thing)}/+/accepted`;
     denied.add(filter);
@@ -232,6 +232,7 @@ describe('refused topics', () => {
     }
     denied.delete(filter);
     expect(await shadow.get()).toBeUndefined();
+    expect(hadBy(core(), clientId)).toHaveLength(2);
   });
 
   test('what is watched is silent until it is watched anew, and whenSynced() says why, then and later', async () => {

@@ -328,6 +328,18 @@ describe('update from what there is', () => {
     expect(asks).toBe(10);
   });
 
+  test('asks the function again for a conflict only', async () => {
+    const { client, thing } = await device();
+    let asks = 0;
+    const changing = client.shadow(thing).update(() => {
+      asks += 1;
+      core().faults.failShadows({ code: 500, times: 1 });
+      return { desired: { a: 1 } };
+    });
+    expect(await failureOf(changing)).toMatchObject({ reasonCode: 500 });
+    expect(asks).toBe(1);
+  });
+
   test('what the function throws, and what it aborts or closes, ends it without an update', async () => {
     const { client, thing } = await device();
     const shadow = client.shadow(thing);

@@ -92,9 +92,12 @@ describe.each(Object.keys(SCHEMAS) as (keyof typeof SCHEMAS)[])('a schema of %s'
     const told = invalid.all.length;
     expect(told).toBeGreaterThan(0);
     expect(await failureOf(shadow.get())).toMatchObject({ code: 'INVALID_DOCUMENT' });
+    const desired = () => invalid.all.filter(({ message }) => message.startsWith('desired')).length;
+    const before = desired();
     await shadow.update({ reported: { level: 3 } });
     await whenState(shadow, ({ version }) => version === 3);
     expect(shadow.state).toMatchObject({ desired: { color: 'red' }, reported: { level: 3 } });
+    expect(desired()).toBe(before);
     core().shadows.update(address, { state: { desired: { color: 'green' } } });
     await whenState(shadow, ({ desired }) => desired?.color === 'green');
     await settled();

@@ -88,6 +88,11 @@ describe('deltas', () => {
     stop();
     await cloud.say('update/delta', delta(5));
     expect(seen).toEqual([3]);
+    const late: number[] = [];
+    shadow.onDelta(() => stopLate());
+    const stopLate = shadow.onDelta(({ version }) => late.push(version));
+    await cloud.say('update/delta', delta(7));
+    expect(late).toEqual([]);
   });
 
   test('py:H14 an equal version of the document keeps the gate closed for older deltas', async () => {
