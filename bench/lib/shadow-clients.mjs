@@ -40,7 +40,8 @@ async function v2({ port, clientId }) {
   const shadows = iotshadow.IotShadowClientv2.newFromMqtt311(connection, {
     maxRequestResponseSubscriptions: SUBSCRIPTIONS,
     maxStreamingSubscriptions: SUBSCRIPTIONS,
-    operationTimeoutInSeconds: 30,
+    // Under load it forgets to send some of those that are asked for at once: those end by this.
+    operationTimeoutInSeconds: 2,
   });
   return {
     get: (thingName) => shadows.getShadow({ thingName }),

@@ -5,34 +5,44 @@ import { quantile, stopwatch } from './stats.mjs';
 
 const [kind, port, clientId] = process.argv.slice(2);
 const client = await SHADOW_CLIENTS[kind]({ port: Number(port), clientId });
-let deltas = 0;
 
 serve({
   /** What a device does with each of its shadows: listens for deltas, gets, and reports. */
   async open({ things }) {
     for (const thing of things) {
-      await client.onDelta(thing, () => {
-        deltas++;
-      });
+      await client.onDelta(thing, () => {});
       await client.update(thing, { n: 0 });
       await client.get(thing);
     }
   },
-  /** Round trips, one after the other for each shadow, and all shadows at once. */
-  async roundTrips({ operation, things, count }) {
+  /** Round trips for so long: one after the other for each shadow, and all shadows at once. */
+  async roundTrips({ operation, things, forMs }) {
     const latencies = [];
+    let failed = 0;
     globalThis.gc?.();
     const seconds = stopwatch();
+    const end = performance.now() + forMs;
     await Promise.all(
       things.map(async (thing) => {
-        for (let n = 1; n <= count; n++) {
-          const began = performance.now();
-          if (operation === 'get') await client.get(thing);
-          else await client.update(thing, { n });
-          latencies.push(performance.now() - began);
+        for (let n = 1, began = performance.now(); began < end; n++) {
+          try {
+            await (operation === 'get' ? client.get(thing) : client.update(thing, { n }));
+            latencies.push(performance.now() - began);
+          } catch {
+            failed++;
+          }
+          began = performance.now();
         }
       }),
     );
-    return { ...seconds(), p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99), deltas };
+    const { cpu, wall } = seconds();
+    const count = latencies.length;
+    return {
+      rate: count / wall,
+      cpuMs: (cpu / count) * 1_000,
+      p50: quantile(latencies, 0.5),
+      p99: quantile(latencies, 0.99),
+      failed,
+    };
   },
 });
