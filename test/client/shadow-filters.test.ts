@@ -232,6 +232,7 @@ describe('refused topics', () => {
     }
     denied.delete(filter);
     expect(await shadow.get()).toBeUndefined();
+    await settled();
     expect(hadBy(core(), clientId)).toHaveLength(2);
   });
 
