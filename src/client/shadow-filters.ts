@@ -34,11 +34,6 @@ export class ShadowFilters {
     this.#context = context;
   }
 
-  /** How many filters it has now. */
-  get size(): number {
-    return this.#held.size;
-  }
-
   /**
    * The filters for the answers to requests of one kind.
    *

@@ -129,16 +129,6 @@ export async function handPlayed(
   return { client, cloud: new HandPlayed(broker, `thing-of-${clientId}`), clock };
 }
 
-/** The next value that comes. */
-export function nextOf<V>(listen: (listener: (value: V) => void) => () => void): Promise<V> {
-  return new Promise((resolve) => {
-    const stop = listen((value) => {
-      stop();
-      resolve(value);
-    });
-  });
-}
-
 /** Resolves as soon as the local copy is as asked. The shadow is watched until then. */
 export function whenState<T>(
   shadow: Shadow<T>,
