@@ -4,6 +4,24 @@ export type { AuthorizerParameters, AuthorizerProvider } from '../adapters/autho
 export type { AwsCredentials, CredentialProvider, CredentialRequest } from '../adapters/aws-credentials.ts';
 export { type CognitoIdentityOptions, cognitoIdentity } from '../adapters/cognito-identity.ts';
 export { memoryStore } from '../adapters/memory-store.ts';
+export type { BackoffPolicy } from '../protocol/backoff.ts';
+export type { Clock, Timer } from '../protocol/clock.ts';
+export type { DrainPolicy } from '../protocol/drain.ts';
+export {
+  IOT_ERROR_CODES,
+  IotError,
+  type IotErrorCode,
+  type IotErrorDetails,
+  type Recovery,
+} from '../protocol/errors.ts';
+export type { MessageProperties, QoS, SubscriptionOptions, UserProperties } from '../protocol/message.ts';
+export type { PayloadInput } from '../protocol/payload.ts';
+export type { QueueLimits, RateLimit } from '../protocol/queue-limits.ts';
+export type { MemoryStore, RecoveredMessages } from '../protocol/queue-store.ts';
+export { Message } from '../protocol/received-message.ts';
+export type { ShadowMetadata } from '../protocol/shadow-messages.ts';
+export { ShadowRejectedError } from '../protocol/shadow-rejection.ts';
+export type { JsonObject, JsonValue } from '../protocol/shadow-state.ts';
 export type { CallOptions } from './deadline.ts';
 export type { ClientEvents } from './events.ts';
 export type {
@@ -23,21 +41,3 @@ export { InvalidDocumentError, type SchemaIssue, type StandardSchema } from './s
 export type { Status, StatusState } from './status.ts';
 export type { MessageHandler, Subscription } from './subscription.ts';
 export type { WillOptions } from './will.ts';
-export type { BackoffPolicy } from '../protocol/backoff.ts';
-export type { Clock, Timer } from '../protocol/clock.ts';
-export type { DrainPolicy } from '../protocol/drain.ts';
-export {
-  IOT_ERROR_CODES,
-  IotError,
-  type IotErrorCode,
-  type IotErrorDetails,
-  type Recovery,
-} from '../protocol/errors.ts';
-export type { MessageProperties, QoS, SubscriptionOptions, UserProperties } from '../protocol/message.ts';
-export type { PayloadInput } from '../protocol/payload.ts';
-export type { QueueLimits, RateLimit } from '../protocol/queue-limits.ts';
-export type { MemoryStore, RecoveredMessages } from '../protocol/queue-store.ts';
-export { ShadowRejectedError } from '../protocol/shadow-rejection.ts';
-export type { ShadowMetadata } from '../protocol/shadow-messages.ts';
-export type { JsonObject, JsonValue } from '../protocol/shadow-state.ts';
-export { Message } from '../protocol/received-message.ts';

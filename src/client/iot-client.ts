@@ -1,7 +1,7 @@
 import type { MessageProperties, QoS, SubscriptionOptions } from '../protocol/message.ts';
 import type { PayloadInput } from '../protocol/payload.ts';
-import type { JsonObject } from '../protocol/shadow-state.ts';
 import type { Message } from '../protocol/received-message.ts';
+import type { JsonObject } from '../protocol/shadow-state.ts';
 import type { CallOptions } from './deadline.ts';
 import type { ClientEvents } from './events.ts';
 import type { Overflow } from './message-queue.ts';

@@ -1,9 +1,9 @@
 import type { IotError } from '../protocol/errors.ts';
 import {
-  type JsonObject,
-  type JsonValue,
   deltaOf,
   isSameJson,
+  type JsonObject,
+  type JsonValue,
   mergeSections,
   type SectionsChange,
   type ShadowSections,

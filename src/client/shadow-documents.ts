@@ -1,4 +1,6 @@
 // What AWS says, as the app gets it: frozen, and typed as the app says that it is.
+
+import { IotError } from '../protocol/errors.ts';
 import type {
   DeltaMessage,
   DocumentMessage,
@@ -6,7 +8,6 @@ import type {
   DocumentVersion,
   ShadowMetadata,
 } from '../protocol/shadow-messages.ts';
-import { IotError } from '../protocol/errors.ts';
 import { isJsonObject, type JsonObject } from '../protocol/shadow-state.ts';
 import type { AcceptedUpdate, ShadowDelta, ShadowDocument, ShadowDocuments, ShadowPart } from './shadow.ts';
 import { frozen } from './shadow-copy.ts';

@@ -1,8 +1,8 @@
 import type { Outbox } from '../delivery/outbox.ts';
 import type { RequestSlots } from '../delivery/request-slots.ts';
 import type { ListeningFact, ShadowOperationPorts, WatchLine } from '../machines/shadow-operation.types.ts';
-import { Handle } from '../protocol/handle.ts';
 import { invalid } from '../protocol/errors.ts';
+import { Handle } from '../protocol/handle.ts';
 import type { OutgoingMessage } from '../protocol/message.ts';
 import { randomId } from '../protocol/random-id.ts';
 import type {

@@ -1,9 +1,9 @@
-import type { JsonObject } from '../protocol/shadow-state.ts';
+import type { IotError } from '../protocol/errors.ts';
 import type { ShadowMetadata } from '../protocol/shadow-messages.ts';
+import type { JsonObject } from '../protocol/shadow-state.ts';
 import type { CallOptions } from './deadline.ts';
 import type { Overflow } from './message-queue.ts';
 import type { InvalidDocumentError, StandardSchema } from './standard-schema.ts';
-import type { IotError } from '../protocol/errors.ts';
 
 /** A state that has any of its fields, at every level. */
 export type ShadowPart<T> = T extends readonly unknown[]

@@ -16,7 +16,7 @@ function objectOf(value: fc.Arbitrary<JsonValue>): fc.Arbitrary<JsonObject> {
   return fc.array(fc.tuple(key, value), { maxLength: 4 }).map((entries) => Object.fromEntries(entries));
 }
 
-function valueOf(leaf: fc.Arbitrary<JsonValue>): fc.Arbitrary<JsonValue> {
+function jsonWith(leaf: fc.Arbitrary<JsonValue>): fc.Arbitrary<JsonValue> {
   return fc.letrec<{ value: JsonValue }>((tie) => ({
     value: fc.oneof(
       { maxDepth: 3, depthSize: 'medium' },
@@ -27,7 +27,7 @@ function valueOf(leaf: fc.Arbitrary<JsonValue>): fc.Arbitrary<JsonValue> {
   })).value;
 }
 
-const stored = valueOf(scalar);
+const stored = jsonWith(scalar);
 const change: fc.Arbitrary<JsonValue> = fc.letrec<{ value: JsonValue }>((tie) => ({
   value: fc.oneof(
     { maxDepth: 3, depthSize: 'medium' },
@@ -39,7 +39,7 @@ const change: fc.Arbitrary<JsonValue> = fc.letrec<{ value: JsonValue }>((tie) =>
 })).value;
 
 /** Anything that JSON can say. */
-export const jsonValue = valueOf(fc.oneof(scalar, fc.constant(null)));
+export const jsonValue = jsonWith(fc.oneof(scalar, fc.constant(null)));
 
 /** A section as a shadow stores it: without `null`, and not empty. */
 export const storedSection = objectOf(stored).filter((section) => Object.keys(section).length > 0);
@@ -51,7 +51,7 @@ export const storedSections = fc.record(
 );
 
 /** What an update of a section says. */
-export const sectionChange = objectOf(change);
+const sectionChange = objectOf(change);
 
 /** What an update says; now and then that a section, or that all of it, goes. */
 export const sectionsChange = fc.option(

@@ -185,7 +185,8 @@ describe('merging', () => {
       const result = merged(stored, parsed(names))!;
       expect(Object.hasOwn(result, '__proto__')).toBe(true);
       expect(Object.getPrototypeOf(result)).toBe(Object.prototype);
-      expect(Object.getPrototypeOf(result['__proto__'])).toBe(Object.prototype);
+      const own = Object.getOwnPropertyDescriptor(result, '__proto__')?.value as unknown;
+      expect(Object.getPrototypeOf(own)).toBe(Object.prototype);
       expect('polluted' in result).toBe(false);
     }
     expect(canonical(merged(undefined, parsed(names))!)).toBe(canonical(parsed(names)));
