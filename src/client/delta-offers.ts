@@ -5,6 +5,8 @@ interface DeltaHandler<T> {
   readonly handle: (delta: ShadowDelta<T>) => unknown;
   /** The newest version that it has taken. */
   handled: number | undefined;
+  /** Nobody waits any longer until it has done with the delta that it has. */
+  letGo: (() => void) | undefined;
 }
 
 /** The handlers of a shadow's deltas, and what each has taken. When they are called is the machine's decision. */
@@ -24,10 +26,11 @@ export class DeltaOffers<T> {
   }
 
   add(handle: (delta: ShadowDelta<T>) => unknown): () => void {
-    const handler: DeltaHandler<T> = { handle, handled: undefined };
+    const handler: DeltaHandler<T> = { handle, handled: undefined, letGo: undefined };
     this.#handlers.add(handler);
     return () => {
       this.#handlers.delete(handler);
+      handler.letGo?.();
     };
   }
 
@@ -53,18 +56,30 @@ export class DeltaOffers<T> {
     const delta = this.#newest;
     if (delta === undefined) return;
     const waiting = [...this.#handlers].filter(({ handled }) => handled !== delta.version);
-    const results = await Promise.allSettled(waiting.map((handler) => this.#call(handler, delta)));
-    const failed = results.filter((result) => result.status === 'rejected');
-    for (const { reason } of failed) this.#emitter.report(reason);
-    if (failed.length > 0) throw new Error('a handler has failed');
+    const taken = await Promise.all(waiting.map((handler) => this.#call(handler, delta)));
+    if (taken.includes(false)) throw new Error('a handler has failed');
   }
 
-  async #call(handler: DeltaHandler<T>, delta: ShadowDelta<T>): Promise<void> {
+  /** Whether nothing is left to be done about this delta: it was taken, or the handler was taken away. */
+  #call(handler: DeltaHandler<T>, delta: ShadowDelta<T>): Promise<boolean> {
+    return new Promise((resolve) => {
+      handler.letGo = () => resolve(true);
+      void this.#handle(handler, delta).then(resolve);
+    });
+  }
+
+  async #handle(handler: DeltaHandler<T>, delta: ShadowDelta<T>): Promise<boolean> {
     // In a turn of its own: it may be called in the midst of a step of the machine, and may make any call.
     await Promise.resolve();
-    if (!this.#handlers.has(handler)) return;
+    if (!this.#handlers.has(handler)) return true;
     const era = this.#era;
-    await handler.handle(delta);
+    try {
+      await handler.handle(delta);
+    } catch (error) {
+      this.#emitter.report(error);
+      return false;
+    }
     if (era === this.#era) handler.handled = delta.version;
+    return true;
   }
 }

@@ -1,0 +1,51 @@
+// What handlers of deltas may do to one another, and what is watched while there is no line: the cloud is played by hand.
+import { expect, test } from 'vitest';
+import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { handPlayed, machineOf, useHandPlayed } from './shadow-support.ts';
+import { settled } from './support.ts';
+
+const broker = useHandPlayed();
+
+const delta = (version: number) => ({ version, timestamp: 7, state: { a: version }, metadata: {} });
+
+test('a handler that never ends and was taken away holds up nobody', async () => {
+  const { client, cloud } = await handPlayed(broker(), { clock: new VirtualClock() });
+  const shadow = client.shadow(cloud.thingName);
+  const stop = shadow.onDelta(() => new Promise(() => {}));
+  await cloud.gives({ version: 2, state: {} });
+  await cloud.say('update/delta', delta(3));
+  const versions: number[] = [];
+  shadow.onDelta(({ version }) => versions.push(version));
+  await settled();
+  expect(versions).toEqual([]);
+  stop();
+  await settled();
+  expect(versions).toEqual([3]);
+  await cloud.say('update/delta', delta(4));
+  expect(versions).toEqual([3, 4]);
+});
+
+test('one that fails after it was taken away is reported, and leaves nothing outstanding', async () => {
+  const { client, cloud } = await handPlayed(broker(), { clock: new VirtualClock() });
+  const shadow = client.shadow(cloud.thingName);
+  const errors: unknown[] = [];
+  client.on('handlerError', ({ error }) => errors.push(error));
+  const versions: number[] = [];
+  shadow.onDelta(({ version }) => versions.push(version));
+  let fail = (_: unknown): void => {};
+  const stop = shadow.onDelta(
+    () =>
+      new Promise((_, reject) => {
+        fail = reject;
+      }),
+  );
+  await cloud.gives({ version: 2, state: {} });
+  await cloud.say('update/delta', delta(3));
+  stop();
+  await settled();
+  fail('too late');
+  await settled();
+  expect(errors).toEqual(['too late']);
+  expect(machineOf(client, shadow).value).toMatchObject({ delta: 'none' });
+  expect(versions).toEqual([3]);
+});
