@@ -35,8 +35,11 @@ export class ClientShadows {
       emitter,
       subscriptions,
       isGranted: (filter) => {
-        const wanted = actor.getSnapshot().children.subscriptions?.getSnapshot().context.wanted;
-        return wanted?.get(filter)?.grantedQos !== undefined;
+        const known = actor.getSnapshot().children.subscriptions?.getSnapshot();
+        // Without a session there is what the last one had, which nobody knows to be there in the next.
+        return (
+          known?.matches('online') === true && known.context.wanted.get(filter)?.grantedQos !== undefined
+        );
       },
       requests: { outbox, slots, watchLine: this.#line.watch, random },
       start: (id, ports) => {

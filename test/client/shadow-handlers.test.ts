@@ -49,3 +49,20 @@ test('one that fails after it was taken away is reported, and leaves nothing out
   expect(machineOf(client, shadow).value).toMatchObject({ delta: 'none' });
   expect(versions).toEqual([3]);
 });
+
+test('py:H7 fault:H-7 what is watched without a line is asked for as soon as there is one', async () => {
+  const { client, cloud } = await handPlayed(broker(), { clock: new VirtualClock() });
+  const shadow = client.shadow(cloud.thingName);
+  const getting = shadow.get();
+  await cloud.gives({ version: 2, state: {} });
+  await getting;
+  await client.disconnect();
+  shadow.onState(() => {});
+  await settled();
+  expect(machineOf(client, shadow).value).toMatchObject({ copy: { watched: 'subscribing' } });
+  await client.connect();
+  await client.when('live');
+  // The clock stands still: it waits for nothing else.
+  await cloud.gives({ version: 3, state: {} }, 2);
+  expect(shadow.state).toMatchObject({ version: 3, synced: true });
+});
