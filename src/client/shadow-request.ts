@@ -49,8 +49,9 @@ export function checkVersion(version: unknown): void {
  */
 export function checkedChange(change: unknown): SectionsChange {
   if (change === null) return null;
-  if (!isJsonObject(change)) throw invalid('update', 'an object with desired and reported, or null', change);
-  const sections = jsonOf(change) as JsonObject;
+  const sections = isJsonObject(change) ? jsonOf(change) : undefined;
+  if (!isJsonObject(sections))
+    throw invalid('update', 'an object with desired and reported, or null', change);
   for (const [name, section] of Object.entries(sections)) {
     if (!SECTIONS.includes(name as 'desired')) {
       throw new IotError(
