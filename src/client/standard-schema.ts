@@ -19,6 +19,8 @@ export interface SchemaIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
+const SHOWN_ISSUES = 5;
+
 /** A document, or a part of it, is not what the app's schema says. `code` is `INVALID_DOCUMENT`. */
 export class InvalidDocumentError extends IotError {
   declare readonly code: 'INVALID_DOCUMENT';
@@ -26,7 +28,7 @@ export class InvalidDocumentError extends IotError {
   readonly issues: readonly SchemaIssue[];
 
   constructor(section: string, issues: readonly SchemaIssue[]) {
-    super('INVALID_DOCUMENT', `${section} is not what the schema says: ${issues.map(said).join('; ')}`);
+    super('INVALID_DOCUMENT', `${section} is not what the schema says: ${summaryOf(issues)}`);
     this.issues = issues;
   }
 }
@@ -60,6 +62,13 @@ export function errorOf(
   } catch (cause) {
     return new IotError('INVALID_ARGUMENT', `the schema threw when it was asked about ${section}`, { cause });
   }
+}
+
+/** A document of a stranger can have as many as it has keys. */
+function summaryOf(issues: readonly SchemaIssue[]): string {
+  const shown = issues.slice(0, SHOWN_ISSUES).map(said);
+  const more = issues.length - shown.length;
+  return [...shown, ...(more > 0 ? [`${more} more`] : [])].join('; ');
 }
 
 function said({ message, path = [] }: SchemaIssue): string {

@@ -184,3 +184,15 @@ test('the state is typed by the schema, by the type that is given, or is any JSO
   const blue: ShadowUpdate<Lamp> = { desired: { color: 'blue' } };
   expect([...changes, blue]).toHaveLength(4);
 });
+
+test('sec:S-17 says no more than a few of the issues, and has them all', async () => {
+  const client = await liveClient(core());
+  const schema = v.record(v.string(), v.number());
+  const shadow = client.shadow<Record<string, number>>(`thing-${freshId()}`, { schema });
+  const desired = Object.fromEntries(Array.from({ length: 200 }, (_, index) => [`key${index}`, 'x']));
+  const error = await failureOf(shadow.update({ desired } as never));
+  expect(error).toBeInstanceOf(InvalidDocumentError);
+  expect((error as InvalidDocumentError).issues).toHaveLength(200);
+  expect(error.message.length).toBeLessThan(1_000);
+  expect(error.message).toContain('195 more');
+});
