@@ -1,4 +1,5 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { IotError } from '../protocol/errors.ts';
@@ -13,19 +14,10 @@ export class DirectoryLock {
   /** @throws IotError `STORE_LOCKED` */
   constructor(directory: string) {
     this.#path = join(directory, 'lock');
-    const holder = holderOf(this.#path);
-    if (holder !== undefined) {
-      throw new IotError(
-        'STORE_LOCKED',
-        `the local core of process ${holder} has the directory ${directory}`,
-        {
-          remediation: `Give each core a directory of its own. If process ${holder} is another program, remove ${this.#path}.`,
-        },
-      );
-    }
-    rmSync(this.#path, { force: true });
-    // Two that find the same dead holder at once: only one of them makes the file.
-    writeFileSync(this.#path, String(process.pid), { mode: 0o600, flag: 'wx' });
+    const found = textOf(this.#path);
+    if (holderOf(this.#path, found) !== undefined) throw locked(directory, this.#path);
+    if (found !== undefined) removeLeft(this.#path, found);
+    if (!isMade(this.#path)) throw locked(directory, this.#path);
     held.add(this.#path);
   }
 
@@ -34,19 +26,51 @@ export class DirectoryLock {
   }
 }
 
-/** The process that holds it; undefined when none does. */
-function holderOf(path: string): number | undefined {
-  const pid = Number(textOf(path));
+function locked(directory: string, path: string): IotError {
+  const holder = holderOf(path, textOf(path));
+  const who = holder === undefined ? 'another process' : `process ${holder}`;
+  return new IotError('STORE_LOCKED', `the local core of ${who} has the directory ${directory}`, {
+    remediation: `Give each core a directory of its own. If ${who} is another program, remove ${path}.`,
+  });
+}
+
+/** The process that holds it, by what the file says; undefined when none does. */
+function holderOf(path: string, text: string | undefined): number | undefined {
+  const pid = Number(text);
   if (!Number.isInteger(pid) || pid <= 0) return undefined;
   const isHeld = pid === process.pid ? held.has(path) : isRunning(pid);
   return isHeld ? pid : undefined;
 }
 
-function textOf(path: string): string {
+/** Takes away what a dead process left, and not what another one that found the same has put there since. */
+function removeLeft(path: string, left: string): void {
+  const aside = `${path}.${randomUUID()}`;
+  if (!isDone(() => renameSync(path, aside), 'ENOENT')) return;
+  if (textOf(aside) !== left) isDone(() => linkSync(aside, path), 'EEXIST');
+  rmSync(aside, { force: true });
+}
+
+/** Of several that make it at once, one does. */
+function isMade(path: string): boolean {
+  return isDone(() => writeFileSync(path, String(process.pid), { mode: 0o600, flag: 'wx' }), 'EEXIST');
+}
+
+/** Undefined when there is no such file. */
+function textOf(path: string): string | undefined {
+  let text: string | undefined;
+  isDone(() => {
+    text = readFileSync(path, 'utf8');
+  }, 'ENOENT');
+  return text;
+}
+
+/** Whether it could be done; what keeps it from that may only be this. */
+function isDone(act: () => void, obstacle: string): boolean {
   try {
-    return readFileSync(path, 'utf8');
+    act();
+    return true;
   } catch (error) {
-    if ((error as { code?: unknown }).code === 'ENOENT') return '';
+    if ((error as { code?: unknown }).code === obstacle) return false;
     throw error;
   }
 }
