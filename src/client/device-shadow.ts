@@ -62,6 +62,7 @@ const CONFLICT = 409;
 const NOT_FOUND = 404;
 const REFUSED = { copy: { watched: 'refused' } } as const;
 
+type RetryOptions = Omit<ShadowCallOptions, 'clientToken'>;
 type Change<T> = (current: ShadowDocument<T> | undefined) => ShadowUpdate<T> | undefined;
 
 /** One shadow of a client. Its machine decides; this brings calls to it, and what it finds to the app. */
@@ -148,7 +149,7 @@ export class DeviceShadow<T> implements Shadow<T> {
   }
 
   update(change: ShadowUpdate<T>, options?: ShadowUpdateOptions): Promise<AcceptedUpdate<T>>;
-  update(change: Change<T>, options?: ShadowCallOptions): Promise<AcceptedUpdate<T> | undefined>;
+  update(change: Change<T>, options?: RetryOptions): Promise<AcceptedUpdate<T> | undefined>;
   async update(
     change: ShadowUpdate<T> | Change<T>,
     options: ShadowUpdateOptions = {},
@@ -252,7 +253,7 @@ export class DeviceShadow<T> implements Shadow<T> {
     };
   }
 
-  async #updateFrom(change: Change<T>, options: ShadowCallOptions): Promise<AcceptedUpdate<T> | undefined> {
+  async #updateFrom(change: Change<T>, options: RetryOptions): Promise<AcceptedUpdate<T> | undefined> {
     for (let attempt = 1; ; attempt++) {
       this.#checkCall(options, RETRY_FIELDS);
       const current = await this.get(options);

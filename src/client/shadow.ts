@@ -146,11 +146,11 @@ export interface Shadow<T = JsonObject> extends AsyncDisposable {
   /**
    * Changes the document from what it is: gets it, and updates with its version. When somebody else was faster (409) the
    * function is asked again, with the new document, up to ten times in all. When it returns undefined nothing is
-   * changed, and the promise resolves with undefined.
+   * changed, and the promise resolves with undefined. The options hold for each of its requests, so there is no token.
    */
   update(
     change: (current: ShadowDocument<T> | undefined) => ShadowUpdate<T> | undefined,
-    options?: ShadowCallOptions,
+    options?: Omit<ShadowCallOptions, 'clientToken'>,
   ): Promise<AcceptedUpdate<T> | undefined>;
 
   /** Deletes the document. Resolves with the version that it had; rejects with 404 when there is none. */

@@ -88,6 +88,7 @@ test('refuses options that it does not know, or that are not what they must be',
     shadow.update({ desired: {} }, { version: -1 }),
     shadow.update({ desired: {} }, { version: 1.5 }),
     shadow.update({ desired: {} }, { retry: true } as object),
+    // @ts-expect-error: it has more than one request.
     shadow.update(() => ({ desired: {} }), { clientToken: 'a' }),
     shadow.update(() => ({ desired: {} }), { version: 1 } as object),
     shadow.update((async () => ({ desired: {} })) as never),
