@@ -1,4 +1,5 @@
 import type { Clock } from '../protocol/clock.ts';
+import { describe } from '../protocol/errors.ts';
 import { excessOf } from '../protocol/topics.ts';
 import type { Connection, DisconnectReason } from './connection.ts';
 import type { LocalIotCoreDeviations } from './deviations.ts';
@@ -79,7 +80,7 @@ export class Policy {
       this.#warn(
         connection,
         'UNSUPPORTED',
-        `subscribed to ${quoted(filter)}: there are no shared subscriptions here`,
+        `subscribed to ${describe(filter)}: there are no shared subscriptions here`,
       );
       return false;
     }
@@ -102,7 +103,7 @@ export class Policy {
     otherwise: string,
   ): boolean {
     if (this.#ports.authorize({ clientId: connection.clientId ?? '', action, topic })) return true;
-    const what = topic === undefined ? action : `${action} ${quoted(topic)}`;
+    const what = topic === undefined ? action : `${action} ${describe(topic)}`;
     this.#warn(connection, 'REFUSED', `may not ${what}, says authorize; ${otherwise}`);
     return false;
   }
@@ -141,7 +142,7 @@ export class Policy {
       return this.#close(connection, `published ${payloadBytes} bytes: the limit is ${limits.payloadBytes}`);
     }
     if (/[#+]/.test(topic))
-      return this.#close(connection, `published to a topic with a wildcard: ${quoted(topic)}`);
+      return this.#close(connection, `published to a topic with a wildcard: ${describe(topic)}`);
     const fault = this.#topicFault(connection, topic, publishFaultOf);
     if (fault !== undefined) return fault;
     if (!this.#allows(connection, 'publish', topic, 'its connection is closed')) {
@@ -161,7 +162,7 @@ export class Policy {
       const fault = this.#topicFault(connection, filter, subscribeFaultOf);
       if (fault !== undefined) return fault;
       if (takesWholeShadow(filter)) {
-        const what = `subscribed to ${quoted(filter)}: AWS advises against it, it brings back each request too`;
+        const what = `subscribed to ${describe(filter)}: AWS advises against it, it brings back each request too`;
         this.#warn(connection, 'ADVICE', what);
       }
     }
@@ -184,10 +185,13 @@ export class Policy {
     const reserved =
       root === '$aws' && deviations.closesOnUnknownReservedTopics ? reservedFaultOf(topic) : undefined;
     if (reserved !== undefined) {
-      return this.#close(connection, `used a reserved topic ${RESERVED_FAULTS[reserved]}: ${quoted(topic)}`);
+      return this.#close(
+        connection,
+        `used a reserved topic ${RESERVED_FAULTS[reserved]}: ${describe(topic)}`,
+      );
     }
     if (root?.startsWith('$') && root !== '$aws' && root !== '$share') {
-      return this.#close(connection, `used a topic that is reserved by its $: ${quoted(topic)}`);
+      return this.#close(connection, `used a topic that is reserved by its $: ${describe(topic)}`);
     }
     const excess = excessOf(topic, limits);
     if (excess === 'bytes') {
@@ -196,7 +200,7 @@ export class Policy {
     if (excess === 'slashes') {
       return this.#close(
         connection,
-        `used a topic with more than ${limits.topicSlashes} slashes: ${quoted(topic)}`,
+        `used a topic with more than ${limits.topicSlashes} slashes: ${describe(topic)}`,
       );
     }
     return undefined;
@@ -221,10 +225,6 @@ export class Policy {
   }
 
   #warn({ clientId }: Connection, code: LocalIotCoreWarning['code'], what: string): void {
-    this.#ports.warn({ code, clientId, message: `client ${quoted(clientId ?? '(unknown)')} ${what}` });
+    this.#ports.warn({ code, clientId, message: `client ${describe(clientId ?? '(unknown)')} ${what}` });
   }
-}
-
-function quoted(text: string): string {
-  return JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}…` : text);
 }

@@ -100,3 +100,12 @@ describe('what authorize denies', () => {
     expect(core.warnings).toEqual([]);
   });
 });
+
+it('sec:S-17 says the names of a stranger so that they steer no terminal', async () => {
+  const core = await denying({ action: 'subscribe' });
+  const client = await connectPlain(core, 'a\u009b2Jb');
+  await client.subscribeAsync('x/\u202ey\u009b31m').catch(() => {});
+  expect(core.warnings.map(({ message }) => message)).toEqual([
+    'client "a\\u{9b}2Jb" may not subscribe "x/\\u{202e}y\\u{9b}31m", says authorize; the SUBACK refuses it',
+  ]);
+});
