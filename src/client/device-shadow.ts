@@ -5,7 +5,7 @@ import type { Clock } from '../protocol/clock.ts';
 import { IotError } from '../protocol/errors.ts';
 import { Handle } from '../protocol/handle.ts';
 import type { AcceptedMessage, DocumentMessage, DocumentsMessage } from '../protocol/shadow-messages.ts';
-import { ShadowRejectedError } from '../protocol/shadow-rejection.ts';
+import { REJECTION_CODES, ShadowRejectedError } from '../protocol/shadow-rejection.ts';
 import { type JsonObject, mergeSections } from '../protocol/shadow-state.ts';
 import { type ShadowAddress, shadowPrefix, shadowTitle } from '../protocol/shadow-topics.ts';
 import { CALL_FIELDS, checkOptions } from './call-checks.ts';
@@ -58,8 +58,6 @@ const REQUEST_FIELDS = ['clientToken', 'timeoutMs', 'signal', 'waitForConnection
 /** `update` with a function. */
 const RETRY_FIELDS = ['timeoutMs', 'signal', 'waitForConnection'];
 const MOST_ATTEMPTS = 10;
-const CONFLICT = 409;
-const NOT_FOUND = 404;
 const REFUSED = { copy: { watched: 'refused' } } as const;
 
 type RetryOptions = Omit<ShadowCallOptions, 'clientToken'>;
@@ -143,7 +141,7 @@ export class DeviceShadow<T> implements Shadow<T> {
       const answer = await this.#calls.run('get', { clientToken }, options);
       return documentFrom<T>(answer, (section, value) => this.#throwIfWrong(section, value));
     } catch (error) {
-      if (isRejection(error, NOT_FOUND)) return undefined;
+      if (isRejection(error, REJECTION_CODES.notFound)) return undefined;
       throw error;
     }
   }
@@ -264,7 +262,7 @@ export class DeviceShadow<T> implements Shadow<T> {
       try {
         return await this.#update(wanted, { ...options, ...versionOf(current) });
       } catch (error) {
-        if (!isRejection(error, CONFLICT) || attempt === MOST_ATTEMPTS) throw error;
+        if (!isRejection(error, REJECTION_CODES.conflict) || attempt === MOST_ATTEMPTS) throw error;
       }
     }
   }

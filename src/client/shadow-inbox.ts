@@ -11,6 +11,7 @@ import {
   type RejectedMessage,
   readShadowMessage,
 } from '../protocol/shadow-messages.ts';
+import { REJECTION_CODES } from '../protocol/shadow-rejection.ts';
 import type { JsonObject } from '../protocol/shadow-state.ts';
 import {
   SHADOW_MESSAGES,
@@ -29,8 +30,6 @@ export interface ShadowInboxContext {
   /** What came is not applied. */
   readonly invalid: (error: IotError) => void;
 }
-
-const NOT_FOUND = 404;
 
 /** Reads what comes on the topics of a shadow: tells its machine, and brings answers to whoever asked. */
 export class ShadowInbox {
@@ -110,7 +109,7 @@ export class ShadowInbox {
   #rejected(read: RejectedMessage): void {
     const kind = read.kind.slice(0, read.kind.indexOf('/')) as ShadowOperationKind;
     const isOwn = read.clientToken !== undefined && this.#context.requests.has(kind, read.clientToken);
-    if (kind === 'get' && isOwn && read.rejection.code === NOT_FOUND)
+    if (kind === 'get' && isOwn && read.rejection.code === REJECTION_CODES.notFound)
       this.#context.send({ type: 'shadow.deleted' });
     this.#answered(this.#context.requests.reject(kind, read));
   }

@@ -7,6 +7,7 @@ import {
   type JsonValue,
   levelsOf,
   mergeSections,
+  SHADOW_SECTIONS,
   type SectionsChange,
   sectionsBytes,
 } from '../protocol/shadow-state.ts';
@@ -15,7 +16,6 @@ import { utf8Bytes } from '../protocol/utf8.ts';
 import { wholeNumber } from './checks.ts';
 
 const { clientTokenBytes, documentBytes, documentLevels } = AWS_LIMITS.shadow;
-const SECTIONS = ['desired', 'reported'] as const;
 
 /** What goes on the wire: QoS 0, never retained, as the AWS IoT Device SDK for Python has it. */
 export function requestMessage(
@@ -53,7 +53,7 @@ export function checkedChange(change: unknown): SectionsChange {
   if (!isJsonObject(sections))
     throw invalid('update', 'an object with desired and reported, or null', change);
   for (const [name, section] of Object.entries(sections)) {
-    if (!SECTIONS.includes(name as 'desired')) {
+    if (!SHADOW_SECTIONS.includes(name as 'desired')) {
       throw new IotError(
         'INVALID_ARGUMENT',
         `an update has no section ${JSON.stringify(name.slice(0, 32))}; it may have desired and reported`,

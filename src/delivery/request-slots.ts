@@ -15,11 +15,6 @@ export class RequestSlots {
     this.#limit = limit;
   }
 
-  /** How many have no answer yet. */
-  get taken(): number {
-    return this.#taken;
-  }
-
   /** Calls back once there is a place, which is then taken; at once when there is one. The result gives it back. */
   take(callback: () => void): () => void {
     let isTaken = false;

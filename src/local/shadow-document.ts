@@ -1,4 +1,5 @@
 import type { ShadowMetadata } from '../protocol/shadow-messages.ts';
+import { REJECTION_CODES } from '../protocol/shadow-rejection.ts';
 import {
   deltaOf,
   isJsonObject,
@@ -52,7 +53,7 @@ export function updated(
 
 function checkVersion(version: number | undefined, lastVersion: number): void {
   if (version === undefined || version === lastVersion) return;
-  if (lastVersion > 0) throw new ShadowRefusal(409);
+  if (lastVersion > 0) throw new ShadowRefusal(REJECTION_CODES.conflict);
   // AWS does not say what it makes of a version for a shadow that never was. As AWS IoT Greengrass does: only 1.
   if (version !== 1) throw new ShadowRefusal(400, 'Invalid version');
 }

@@ -1,5 +1,5 @@
 import { IotError } from '../protocol/errors.ts';
-import type { Rejection } from '../protocol/shadow-rejection.ts';
+import { REJECTION_CODES, type Rejection } from '../protocol/shadow-rejection.ts';
 import { type ShadowAddress, validateShadowAddress } from '../protocol/shadow-topics.ts';
 
 /** What AWS calls each code, and says with it when nothing says more. */
@@ -39,7 +39,10 @@ export class ShadowRefusal extends Error implements Rejection {
 }
 
 export function noShadow({ thingName, shadowName }: ShadowAddress): ShadowRefusal {
-  return new ShadowRefusal(404, `No shadow exists with name: '${shadowName ?? thingName}'`);
+  return new ShadowRefusal(
+    REJECTION_CODES.notFound,
+    `No shadow exists with name: '${shadowName ?? thingName}'`,
+  );
 }
 
 /** What is wrong with the names of a shadow; undefined when nothing is. AWS's own words for it are not known. */

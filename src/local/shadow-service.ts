@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../protocol/clock.ts';
 import { describe, IotError } from '../protocol/errors.ts';
+import { REJECTION_CODES } from '../protocol/shadow-rejection.ts';
 import type { JsonValue } from '../protocol/shadow-state.ts';
 import {
   SHADOW_OPERATIONS,
@@ -134,7 +135,7 @@ export class ShadowService {
 
   #refusalOf({ thingName }: ShadowAddress, hasRoom: boolean): ShadowRefusal | undefined {
     const isAllowed = hasRoom && this.#rate.allows(thingName);
-    return isAllowed ? this.#ports.faults.takeFailure() : new ShadowRefusal(429);
+    return isAllowed ? this.#ports.faults.takeFailure() : new ShadowRefusal(REJECTION_CODES.tooManyRequests);
   }
 
   /** @param refusal What to refuse it with whatever it asks for */

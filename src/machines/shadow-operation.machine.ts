@@ -3,6 +3,7 @@ import { type BackoffPolicy, backoffDelay } from '../protocol/backoff.ts';
 import { systemRandom } from '../protocol/clock.ts';
 import { IotError } from '../protocol/errors.ts';
 import { Handle } from '../protocol/handle.ts';
+import { REJECTION_CODES } from '../protocol/shadow-rejection.ts';
 import { bounded } from './bounded.ts';
 import { asIotError, guardedActor } from './guarded-actor.ts';
 import type {
@@ -44,7 +45,6 @@ const THROTTLE: BackoffPolicy = Object.freeze({
 });
 /** An UNSUBACK that takes longer is the business of the subscriptions machine, which gives the line up. */
 const RELEASE_TIMEOUT_MS = 30_000;
-const TOO_MANY_REQUESTS = 429;
 
 const _shadowOperationMachine = setup({
   types: {
@@ -66,7 +66,7 @@ const _shadowOperationMachine = setup({
     keepsTopics: ({ context }) => context.keepsTopics,
     isThrottled: ({ context }) => context.throttledBy !== undefined,
     saysTooManyRequests: ({ event }) =>
-      event.type === 'response.rejected' && event.error.reasonCode === TOO_MANY_REQUESTS,
+      event.type === 'response.rejected' && event.error.reasonCode === REJECTION_CODES.tooManyRequests,
   },
   actions: {
     rememberThrottle: assign(({ context, event }) => {

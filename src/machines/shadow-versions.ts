@@ -1,4 +1,5 @@
 import type { IotErrorCode } from '../protocol/errors.ts';
+import { REJECTION_CODES } from '../protocol/shadow-rejection.ts';
 import type { DeviceShadowContext, EarlyUpdate, ShadowVersions } from './device-shadow.types.ts';
 import type { ShadowOutcome } from './shadow-operation.types.ts';
 
@@ -11,7 +12,6 @@ export const UNKNOWN: ShadowVersions = Object.freeze({
 
 /** So many updates may come while the document is asked for; at 20 a second, AWS's limit, that is more than a second. */
 const EARLY_UPDATES = 32;
-const NOT_FOUND = 404;
 /** Asked again, it would be refused again, and over some of these AWS closes the connection. */
 const REFUSALS: ReadonlySet<IotErrorCode> = new Set([
   'SUBSCRIPTION_REFUSED',
@@ -71,5 +71,5 @@ function judgeAnswer({ versions, early, seen = 0, isDoubtful }: Knowledge, answe
 }
 
 function isMissing(outcome: ShadowOutcome): boolean {
-  return outcome.type === 'rejected' && outcome.error.reasonCode === NOT_FOUND;
+  return outcome.type === 'rejected' && outcome.error.reasonCode === REJECTION_CODES.notFound;
 }

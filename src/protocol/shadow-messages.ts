@@ -6,6 +6,7 @@ import {
   isJsonObject,
   type JsonObject,
   type JsonValue,
+  SHADOW_SECTIONS,
   type SectionsChange,
   type ShadowSections,
 } from './shadow-state.ts';
@@ -87,7 +88,6 @@ const MUST_BE: Readonly<Record<JsonFault, string>> = {
   notUtf8: 'be UTF-8',
   notJson: 'be JSON',
 };
-const SECTIONS = ['desired', 'reported'] as const;
 const VERSION = 'have a version, a whole number';
 
 /**
@@ -123,7 +123,7 @@ function readBody(kind: ShadowMessageKind, body: JsonObject): ShadowMessage | Io
 function readDocument(kind: DocumentMessage['kind'], body: JsonObject): DocumentMessage | IotError {
   const { version } = body;
   if (!isWholeNumber(version)) return unexpected(kind, VERSION);
-  const state = sectionsOf(body['state'], ['desired', 'reported', 'delta'], isJsonObject);
+  const state = sectionsOf(body['state'], [...SHADOW_SECTIONS, 'delta'], isJsonObject);
   if (state === undefined) return unexpected(kind, 'have a state of which each section is an object');
   return { kind, version, state, ...metadataOf(body), ...answerOf(body) };
 }
@@ -131,7 +131,7 @@ function readDocument(kind: DocumentMessage['kind'], body: JsonObject): Document
 function readAccepted(kind: AcceptedMessage['kind'], body: JsonObject): AcceptedMessage | IotError {
   const { version } = body;
   if (!isWholeNumber(version)) return unexpected(kind, VERSION);
-  const state = body['state'] === null ? null : sectionsOf(body['state'], SECTIONS, isObjectOrNull);
+  const state = body['state'] === null ? null : sectionsOf(body['state'], SHADOW_SECTIONS, isObjectOrNull);
   if (state === undefined) return unexpected(kind, 'have a state of which each section is an object or null');
   return { kind, version, state, ...metadataOf(body), ...answerOf(body) };
 }
@@ -175,7 +175,7 @@ function versionOf(value: JsonValue | undefined): DocumentVersion | undefined {
   if (!isJsonObject(value)) return undefined;
   const { version } = value;
   // What stands here when both sections are empty is not documented: `{}`, `null`, or nothing.
-  const state = sectionsOf(value['state'] ?? {}, SECTIONS, isJsonObject);
+  const state = sectionsOf(value['state'] ?? {}, SHADOW_SECTIONS, isJsonObject);
   return state === undefined || !isWholeNumber(version)
     ? undefined
     : { state, version, ...metadataOf(value) };

@@ -1,6 +1,9 @@
 import { describe, IotError } from './errors.ts';
 import type { ShadowOperationKind } from './shadow-topics.ts';
 
+/** The codes of AWS that this package acts upon by itself. */
+export const REJECTION_CODES = Object.freeze({ notFound: 404, conflict: 409, tooManyRequests: 429 });
+
 /** What AWS said about a request that it refused. */
 export interface Rejection {
   /** AWS's code: 400, 401, 403, 404, 409, 413, 415, 429 or 500. */

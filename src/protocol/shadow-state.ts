@@ -6,6 +6,9 @@ export interface JsonObject {
   readonly [key: string]: JsonValue;
 }
 
+/** The names of the two states of a shadow. */
+export const SHADOW_SECTIONS = ['desired', 'reported'] as const;
+
 /** The two states of a shadow. A section that is empty is not there. */
 export interface ShadowSections {
   readonly desired?: JsonObject;
@@ -37,7 +40,7 @@ export function mergeSections(sections: ShadowSections, change: SectionsChange):
   if (change === null) return { sections: {}, isCertain: true };
   const merged: { desired?: JsonObject; reported?: JsonObject } = {};
   let isCertain = true;
-  for (const name of ['desired', 'reported'] as const) {
+  for (const name of SHADOW_SECTIONS) {
     const section = mergeSection(sections[name], change[name], () => {
       isCertain = false;
     });
