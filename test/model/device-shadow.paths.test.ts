@@ -35,7 +35,9 @@ function eventsIn(value: unknown, context: DeviceShadowContext): ModelEvent[] {
     ...[copy, versions.delta, versions.documents, context.seen].map((one) => one ?? 0),
   );
   const watch = (documents: boolean): ModelEvent => ({ type: 'watch', watched: { deltas: true, documents } });
-  if (place.includes('unwatched')) return [watch(false)];
+  // Nobody waits for handlers that were taken away.
+  if (place.includes('unwatched'))
+    return [place.includes('offering') ? { type: 'delta.handled' } : watch(false)];
   const isUp = /asking|retrying|synced/.test(place);
   // More would only be the same again.
   const isFresh = newest < 4;
