@@ -102,10 +102,24 @@ export class Policy {
     topic: string | undefined,
     otherwise: string,
   ): boolean {
-    if (this.#ports.authorize({ clientId: connection.clientId ?? '', action, topic })) return true;
+    const denial = this.#denialOf({ clientId: connection.clientId ?? '', action, topic });
+    if (denial === undefined) return true;
     const what = topic === undefined ? action : `${action} ${describe(topic)}`;
-    this.#warn(connection, 'REFUSED', `may not ${what}, says authorize; ${otherwise}`);
+    this.#warn(connection, 'REFUSED', `may not ${what}${denial}; ${otherwise}`);
     return false;
+  }
+
+  /** Undefined when it is allowed. What is neither true nor false denies: a promise, which nobody could wait for here, would allow all. */
+  #denialOf(request: AuthorizeRequest): string | undefined {
+    try {
+      const answer: unknown = this.#ports.authorize(request);
+      if (answer === true) return undefined;
+      return answer === false
+        ? ', says authorize'
+        : `: authorize gave ${describe(answer)} instead of true or false`;
+    } catch (error) {
+      return `: authorize threw ${describe(error instanceof Error ? error.message : error)}`;
+    }
   }
 
   #connect(connection: Connection, { connectAs = '', protocolVersion = 4, will }: PacketFacts): Judgement {

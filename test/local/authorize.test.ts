@@ -109,3 +109,27 @@ it('sec:S-17 says the names of a stranger so that they steer no terminal', async
     'client "a\\u{9b}2Jb" may not subscribe "x/\\u{202e}y\\u{9b}31m", says authorize; the SUBACK refuses it',
   ]);
 });
+
+it.each<[string, () => unknown, RegExp]>([
+  [
+    'throws',
+    () => {
+      throw new TypeError('no rule');
+    },
+    /^client "lamp" may not subscribe "a": authorize threw "no rule"; the SUBACK refuses it$/,
+  ],
+  [
+    'gives a promise',
+    async () => true,
+    /^client "lamp" may not subscribe "a": authorize gave a Promise instead of true or false; /,
+  ],
+  ['gives nothing', () => undefined, /^client "lamp" may not subscribe "a": authorize gave undefined /],
+])('an authorize that %s denies', async (_, answer, said) => {
+  const core = await startCore({
+    authorize: ({ action }) => action !== 'subscribe' || (answer() as boolean),
+  });
+  const lamp = await connectPlain(core, 'lamp');
+  await lamp.subscribeAsync('a').catch(() => {});
+  expect(core.tap.packets({ packet: 'suback' })).toMatchObject([{ codes: [0x80] }]);
+  expect(core.warnings).toMatchObject([warning(said)]);
+});
