@@ -35,9 +35,10 @@ export interface LocalIotCoreOptions {
   /** The source of time for what is limited by time, and for sessions. For tests. @default the process's own */
   readonly clock?: Clock;
   /**
-   * Stands for the IoT policy: true allows, all else denies. Asked for each CONNECT, message and filter of a client, and with `receive` for each
-   * message that one is to get. A denied connect is refused, a denied publish closes the connection, a denied filter is
-   * refused in the SUBACK, and a denied message is not delivered; `onWarning` is told of each. @default everything is allowed
+   * Stands for the IoT policy: true allows, anything else denies. Asked for each CONNECT, message and filter of a client, and with
+   * `receive` for each message that one is to get. A denied connect is refused, a denied publish closes the connection, a
+   * denied filter is refused in the SUBACK, and a denied message is not delivered; `onWarning` is told of each. @default
+   * everything is allowed
    */
   readonly authorize?: (request: AuthorizeRequest) => boolean;
   /**

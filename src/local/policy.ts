@@ -109,7 +109,7 @@ export class Policy {
     return false;
   }
 
-  /** Undefined when it is allowed. What is neither true nor false denies: a promise, which nobody could wait for here, would allow all. */
+  /** Undefined when it is allowed. What is neither true nor false denies: a promise would allow everything. */
   #denialOf(request: AuthorizeRequest): string | undefined {
     try {
       const answer: unknown = this.#ports.authorize(request);
