@@ -49,7 +49,7 @@ export function checkVersion(version: unknown): void {
  */
 export function checkedChange(change: unknown): SectionsChange {
   if (change === null) return null;
-  const sections = isJsonObject(change) ? jsonOf(change) : undefined;
+  const sections = isJsonObject(change) && isPlain(change) ? jsonOf(change) : undefined;
   if (!isJsonObject(sections))
     throw invalid('update', 'an object with desired and reported, or null', change);
   for (const [name, section] of Object.entries(sections)) {
@@ -105,6 +105,7 @@ function refuseLosses(this: unknown, key: string, value: unknown): unknown {
     (value === undefined && Array.isArray(this)) ||
     typeof value === 'function' ||
     typeof value === 'symbol' ||
+    typeof value === 'bigint' ||
     (typeof value === 'object' && value !== null && !isPlain(value));
   if (isLost) throw invalid(`update: the value of ${JSON.stringify(key)}`, 'what JSON can write', value);
   return value;

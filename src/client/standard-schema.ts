@@ -28,7 +28,10 @@ export class InvalidDocumentError extends IotError {
   readonly issues: readonly SchemaIssue[];
 
   constructor(section: string, issues: readonly SchemaIssue[]) {
-    super('INVALID_DOCUMENT', `${section} is not what the schema says: ${summaryOf(issues)}`);
+    super('INVALID_DOCUMENT', `${section} is not what the schema says: ${summaryOf(issues)}`, {
+      remediation:
+        'Correct the value. A schema is asked about parts of a state: its fields have to be optional.',
+    });
     this.issues = issues;
   }
 }

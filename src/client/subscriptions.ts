@@ -146,7 +146,8 @@ export class Subscriptions {
     const { isFull, most } = this.#context.room();
     if (!isFull || this.#context.isWanted(filter)) return;
     throw new IotError('TOO_MANY_SUBSCRIPTIONS', `a connection may have ${most} subscriptions at a time`, {
-      remediation: 'Unsubscribe what is not needed, or subscribe filters with wildcards.',
+      remediation:
+        'Unsubscribe what is not needed, close shadows or give them persistent: false, or use filters with wildcards.',
     });
   }
 

@@ -294,6 +294,8 @@ function outcomeUnknown(kind: string, refusal: IotError | undefined): IotError {
   const what = refusal === undefined ? 'the line ended' : 'the broker took the topics of the answer back';
   return new IotError('OUTCOME_UNKNOWN', `${what} before the answer to the ${kind} came`, {
     outcomeUnknown: kind !== 'get',
+    remediation:
+      'get() tells what the shadow is. When it comes each time, the policy may not allow iot:Publish on the topics of this shadow.',
     ...(refusal === undefined ? {} : { cause: refusal }),
   });
 }
