@@ -289,6 +289,9 @@ export class DeviceShadow<T> implements Shadow<T> {
       case 'copy.deleted':
         this.#copy.clear();
         break;
+      case 'shadow.unanswered':
+        this.#warn(`its document could not be had, and is asked for again: ${fact.error.message}`);
+        break;
       case 'shadow.faulted':
         this.#context.emitter.report(fact.error);
         break;
@@ -321,12 +324,16 @@ export class DeviceShadow<T> implements Shadow<T> {
 
   #invalid(error: IotError): void {
     if (this.#invalidListeners.size === 0) {
-      this.#context.emitter.emit('warning', { message: `shadow ${this.#title}: ${error.message}` });
+      this.#warn(error.message);
       return;
     }
     for (const listener of [...this.#invalidListeners]) {
       queueMicrotask(() => this.#context.emitter.call(listener, error));
     }
+  }
+
+  #warn(what: string): void {
+    this.#context.emitter.emit('warning', { message: `shadow ${this.#title}: ${what}` });
   }
 
   /** Tells the machine what is watched now, if that has changed, or could not be had before. */

@@ -181,7 +181,8 @@ export interface Shadow<T = JsonObject> extends AsyncDisposable {
 
   /**
    * Resolves when `state` is what AWS has. The shadow has to be watched: by `onDelta`, `onDocuments`, `onState` or one of the
-   * iterables. Rejects when its topics are refused.
+   * iterables. Rejects when its topics are refused. As long as the document cannot be had for another reason it is asked for again,
+   * and the client's `warning` says so.
    */
   whenSynced(options?: CallOptions): Promise<ShadowState<T>>;
 

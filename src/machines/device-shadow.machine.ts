@@ -21,7 +21,7 @@ import type {
 import { asIotError } from './guarded-actor.ts';
 import { shadowOperationMachine } from './shadow-operation.machine.ts';
 import type { ShadowOperationOutput, ShadowOutcome } from './shadow-operation.types.ts';
-import { following, judge, keepEarly, takeVersion, UNKNOWN } from './shadow-versions.ts';
+import { failureOf, following, judge, keepEarly, takeVersion, UNKNOWN } from './shadow-versions.ts';
 import { tell } from './tell.ts';
 
 const NOTHING: WatchedTopics = Object.freeze({ deltas: false, documents: false });
@@ -146,7 +146,11 @@ const _deviceShadowMachine = setup({
     beginOffer: assign({ isDeltaNewer: false }),
     offerAgain: assign({ isDeltaNewer: true }),
 
-    countFailure: assign({ failures: ({ context }) => context.failures + 1 }),
+    countFailure: enqueueActions(({ context, event, enqueue }) => {
+      enqueue.assign({ failures: context.failures + 1 });
+      const error = 'output' in event ? failureOf(event.output.outcome) : undefined;
+      if (error !== undefined) tell(context, enqueue, { type: 'shadow.unanswered', error });
+    }),
     forgive: assign({ failures: 0 }),
     tellSynced: enqueueActions(({ context, enqueue }) => tell(context, enqueue, { type: 'shadow.synced' })),
     tellUnsynced: enqueueActions(({ context, enqueue }) =>

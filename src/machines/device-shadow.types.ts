@@ -149,6 +149,8 @@ export type DeviceShadowFact =
   | { readonly type: 'delta.passed'; readonly document: Handle<DeltaMessage | DocumentMessage> }
   /** What was desired has been reported, or is desired no more. */
   | { readonly type: 'delta.gone' }
+  /** The document was asked for and could not be had; it is asked for again. */
+  | { readonly type: 'shadow.unanswered'; readonly error: IotError }
   /** The topics cannot be had: what is watched stays silent until it is watched anew. */
   | { readonly type: 'shadow.refused'; readonly error: IotError }
   /** A fault of this package from which nothing follows. */

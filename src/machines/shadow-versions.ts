@@ -1,4 +1,4 @@
-import type { IotErrorCode } from '../protocol/errors.ts';
+import type { IotError, IotErrorCode } from '../protocol/errors.ts';
 import { REJECTION_CODES } from '../protocol/shadow-rejection.ts';
 import type { DeviceShadowContext, EarlyUpdate, ShadowVersions } from './device-shadow.types.ts';
 import type { ShadowOutcome } from './shadow-operation.types.ts';
@@ -68,6 +68,11 @@ function judgeAnswer({ versions, early, seen = 0, isDoubtful }: Knowledge, answe
   if (Math.max(copy, delta, documents) > Math.max(answered, seen)) return 'restarted';
   // The document that was the answer has not been told.
   return copy < answered ? 'unclear' : 'current';
+}
+
+/** Why the document could not be had; that there is none is an answer. */
+export function failureOf(outcome: ShadowOutcome): IotError | undefined {
+  return outcome.type === 'accepted' || isMissing(outcome) ? undefined : outcome.error;
 }
 
 function isMissing(outcome: ShadowOutcome): boolean {

@@ -1,4 +1,4 @@
-// What handlers of deltas may do to one another, and what is watched while there is no line: the cloud is played by hand.
+// Handlers of deltas among one another, and a watched shadow without a line or an answer: the cloud is played by hand.
 import { expect, test } from 'vitest';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { handPlayed, machineOf, useHandPlayed } from './shadow-support.ts';
@@ -65,4 +65,22 @@ test('py:H7 fault:H-7 what is watched without a line is asked for as soon as the
   // The clock stands still: it waits for nothing else.
   await cloud.gives({ version: 3, state: {} }, 2);
   expect(shadow.state).toMatchObject({ version: 3, synced: true });
+});
+
+test('fault:H-13 a document that AWS refuses is told of, and asked for again', async () => {
+  const clock = new VirtualClock();
+  const { client, cloud } = await handPlayed(broker(), { clock });
+  const warnings: string[] = [];
+  client.on('warning', ({ message }) => warnings.push(message));
+  const shadow = client.shadow(cloud.thingName);
+  shadow.onState(() => {});
+  const { clientToken } = await cloud.request('get');
+  await cloud.say('get/rejected', { code: 403, message: 'Forbidden', clientToken });
+  expect(warnings).toEqual([
+    `shadow ${cloud.thingName}: its document could not be had, and is asked for again: the get was rejected: 403 "Forbidden"`,
+  ]);
+  clock.advance(1_000);
+  await cloud.gives({ version: 1, state: {} }, 2);
+  expect(shadow.state.synced).toBe(true);
+  expect(warnings).toHaveLength(1);
 });

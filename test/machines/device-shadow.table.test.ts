@@ -81,7 +81,7 @@ describe('one step', () => {
     ['asking', missing, 'asking + none', [DELETED]],
     ['asking', none, 'synced + none', [STOP, IN]],
     ['asking', answered(5), 'retrying + none', [STOP, RETRY]],
-    ['asking', late, 'retrying + none', [STOP, RETRY]],
+    ['asking', late, 'retrying + none', [STOP, RETRY, 'emit shadow.unanswered']],
     ['asking', thrown, 'retrying + none', [STOP, RETRY, 'emit shadow.faulted']],
     ['asking', denied, 'refused + none', [STOP, 'emit shadow.refused']],
     ['asking', lost, 'subscribing + none', [STOP]],

@@ -188,7 +188,7 @@ describe('the copy', () => {
     it.send(watch(), granted);
     expect({ place: it.place, told: it.told }).toEqual({
       place: `copy.watched.${place} + delta.none`,
-      told: place === 'refused' ? ['shadow.refused'] : [],
+      told: [place === 'refused' ? 'shadow.refused' : 'shadow.unanswered'],
     });
   });
 
