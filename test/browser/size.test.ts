@@ -52,9 +52,9 @@ async function sizeOf(entry: string): Promise<number> {
 describe('our part of the bundle, minified and gzipped, without mqtt and xstate', () => {
   // What it was when this was written, and 3 % more.
   it.each([
-    ['everything', 45_100],
-    ['a client with sigV4 and Cognito', 44_300],
-    ['a client with a custom authorizer', 41_000],
+    ['everything', 59_400],
+    ['a client with sigV4 and Cognito', 58_400],
+    ['a client with a custom authorizer', 55_300],
   ] as const)('%s takes at most %i bytes', async (name, budget) => {
     const bytes = await sizeOf(ENTRIES[name]);
     expect(bytes).toBeLessThanOrEqual(budget);
