@@ -58,5 +58,5 @@ function lineOf({ power = 'off', brightness = 0 }, { delta, version, synced }) {
 /** @param {import('aws-iot-machines').IotError} error */
 function faultIn(error) {
   if (!(error instanceof InvalidDocumentError)) return explain(error);
-  return error.issues.map(({ path, message }) => `${path?.join('.')}: ${message}`).join('; ');
+  return error.issues.map(({ path = [], message }) => `${path.map(String).join('.')}: ${message}`).join('; ');
 }

@@ -1,4 +1,4 @@
-import { IotError } from '../protocol/errors.ts';
+import type { IotError } from '../protocol/errors.ts';
 import { checkFields } from '../protocol/fields.ts';
 import { type ShadowAddress, shadowTitle, validateShadowAddress } from '../protocol/shadow-topics.ts';
 import { DeviceShadow, type DeviceShadowContext } from './device-shadow.ts';

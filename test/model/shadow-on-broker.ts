@@ -134,14 +134,14 @@ export class ShadowOnBroker {
         return;
       }
       case 'update.accepted': // Something is desired, so that no copy says that there is no delta.
-      {
-        await this.#say('update/accepted', {
-          version,
-          state: { desired: { v: version } },
-          timestamp: 1,
-        });
-        return;
-      }
+        {
+          await this.#say('update/accepted', {
+            version,
+            state: { desired: { v: version } },
+            timestamp: 1,
+          });
+          return;
+        }
       case 'delta.received': {
         await this.#say('update/delta', { version, state: { v: version }, timestamp: 1 });
         return;

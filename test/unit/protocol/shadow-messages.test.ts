@@ -222,7 +222,7 @@ function keepsItsPromise(kind: ShadowMessageKind, message: ShadowMessage | IotEr
           (one) => version(one.version) && sections(one.state),
         );
       case 'delete/accepted':
-        return message.version === undefined || version(message.version);
+        return version(message.version);
       default:
         return version(message.rejection.code) && typeof message.rejection.message === 'string';
     }
