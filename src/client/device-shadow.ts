@@ -292,6 +292,10 @@ export class DeviceShadow<T> implements Shadow<T> {
       case 'shadow.unanswered':
         this.#warn(`its document could not be had, and is asked for again: ${fact.error.message}`);
         break;
+      case 'shadow.refused':
+        // Of what the broker refuses the client tells by itself; what is refused here nobody else would hear of.
+        if (fact.error.code === 'TOO_MANY_SUBSCRIPTIONS') this.#warn(`stays silent: ${fact.error.message}`);
+        break;
       case 'shadow.faulted':
         this.#context.emitter.report(fact.error);
         break;

@@ -267,9 +267,14 @@ describe('the limits of a connection', () => {
     const subscribes = core().tap.packets({ packet: 'subscribe', clientId });
     expect(Math.max(...subscribes.map(({ filters = [] }) => filters.length))).toBeLessThanOrEqual(8);
     const one = client.shadow(thing, { name: 'one-too-many' });
+    const warnings: string[] = [];
+    client.on('warning', ({ message }) => warnings.push(message));
     expect(await failureOf(one.get())).toMatchObject({ code: 'TOO_MANY_SUBSCRIPTIONS' });
     one.onState(() => undefined);
     expect(await failureOf(one.whenSynced())).toMatchObject({ code: 'TOO_MANY_SUBSCRIPTIONS' });
+    expect(warnings).toEqual([
+      expect.stringMatching(/one-too-many.* stays silent: .*50 subscriptions/) as unknown,
+    ]);
     await shadows[0]?.close();
     expect(await one.get()).toBeUndefined();
   });
