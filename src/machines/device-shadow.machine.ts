@@ -1,26 +1,18 @@
-import {
-  assertEvent,
-  assign,
-  type DoneActorEvent,
-  type ErrorActorEvent,
-  enqueueActions,
-  sendTo,
-  setup,
-} from 'xstate';
+import { assertEvent, assign, enqueueActions, sendTo, setup } from 'xstate';
 import { type BackoffPolicy, backoffDelay } from '../protocol/backoff.ts';
 import { systemRandom } from '../protocol/clock.ts';
+import { IotError } from '../protocol/errors.ts';
 import { Handle } from '../protocol/handle.ts';
 import { line, offer, topics } from './device-shadow.actors.ts';
+import { bringsDelta, type Events, outcomeOf, versionOf } from './device-shadow.events.ts';
 import type {
   DeviceShadowContext,
-  DeviceShadowEvent,
   DeviceShadowFact,
   DeviceShadowInput,
   WatchedTopics,
 } from './device-shadow.types.ts';
 import { asIotError } from './guarded-actor.ts';
 import { shadowOperationMachine } from './shadow-operation.machine.ts';
-import type { ShadowOperationOutput, ShadowOutcome } from './shadow-operation.types.ts';
 import { failureOf, following, judge, keepEarly, takeVersion, UNKNOWN } from './shadow-versions.ts';
 import { tell } from './tell.ts';
 
@@ -32,8 +24,8 @@ const RESYNC: BackoffPolicy = Object.freeze({
   jitter: 'equal',
   firstRetryWithinMs: 0,
 });
-
-type Events = DeviceShadowEvent | ErrorActorEvent | DoneActorEvent<ShadowOperationOutput>;
+/** So many gets in a row came to nothing: the next one does not wait for a line alone. */
+const MANY_FAILURES = 3;
 
 const _deviceShadowMachine = setup({
   types: {
@@ -53,6 +45,7 @@ const _deviceShadowMachine = setup({
     follows: ({ context, event }) => versionOf(event) === (context.versions.copy ?? Number.NaN) + 1,
     isNewer: ({ context, event }) => versionOf(event) > (context.versions.copy ?? -1),
     isNoOlder: ({ context, event }) => versionOf(event) >= (context.versions.copy ?? -1),
+    failsOften: ({ context }) => context.failures >= MANY_FAILURES,
     hasNoCopy: ({ context }) => context.versions.copy === undefined,
     /** One that was forgotten, because nobody watched, is new to whoever watches now. */
     isNewDelta: ({ context, event }) =>
@@ -151,6 +144,11 @@ const _deviceShadowMachine = setup({
       const error = 'output' in event ? failureOf(event.output.outcome) : undefined;
       if (error !== undefined) tell(context, enqueue, { type: 'shadow.unanswered', error });
     }),
+    /** The line ends each time, so perhaps over it: AWS closes one over a publish that the policy denies. */
+    tellCutShort: enqueueActions(({ context, enqueue }) => {
+      const message = `the line has ended ${context.failures} times while it was asked for; the policy must allow iot:Publish on its topic get`;
+      tell(context, enqueue, { type: 'shadow.unanswered', error: new IotError('OUTCOME_UNKNOWN', message) });
+    }),
     forgive: assign({ failures: 0 }),
     tellSynced: enqueueActions(({ context, enqueue }) => tell(context, enqueue, { type: 'shadow.synced' })),
     tellUnsynced: enqueueActions(({ context, enqueue }) =>
@@ -241,7 +239,14 @@ const _deviceShadowMachine = setup({
           initial: 'subscribing',
           states: {
             /** For a line, and for the broker to grant what is watched: only then nothing can be missed. */
-            subscribing: { on: { 'topics.granted': 'asking' } },
+            subscribing: {
+              on: {
+                'topics.granted': [
+                  { guard: 'failsOften', target: 'retrying', actions: 'tellCutShort' },
+                  { target: 'asking' },
+                ],
+              },
+            },
             /** What comes meanwhile is compared with the answer: either may be the older one. */
             asking: {
               exit: 'forgetNews',
@@ -277,6 +282,7 @@ const _deviceShadowMachine = setup({
                   { actions: 'doubt' },
                 ],
                 'copy.uncertain': { actions: 'doubt' },
+                'line.lost': { target: 'subscribing', actions: 'countFailure' },
               },
             },
             retrying: { after: { resync: 'asking' } },
@@ -378,21 +384,6 @@ const _deviceShadowMachine = setup({
     },
   },
 });
-
-function bringsDelta(event: Events): event is Extract<DeviceShadowEvent, { type: 'delta.received' }> {
-  return event.type === 'delta.received' || (event.type === 'document.received' && event.hasDelta);
-}
-
-/** The version that an event says; whoever says that there is no document says it of all versions. */
-function versionOf(event: Events): number {
-  if (event.type === 'shadow.deleted') return event.version ?? Number.POSITIVE_INFINITY;
-  return 'version' in event ? event.version : Number.NaN;
-}
-
-/** How the shadow's own get has ended. */
-function outcomeOf(event: Events): ShadowOutcome {
-  return (event as DoneActorEvent<ShadowOperationOutput>).output.outcome;
-}
 
 type _DeviceShadowMachine = typeof _deviceShadowMachine;
 /** One device shadow: whether the local copy is what AWS has, and whether the newest delta has been taken. */

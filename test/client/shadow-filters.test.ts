@@ -6,7 +6,7 @@ import { clientOf, cutLine, failureOf, freshId, liveClient, settled, thrownBy, u
 
 /** Client ids whose policy is that of AWS's tutorial: it lists each topic of one thing. */
 const tutorial = new Map<string, string>();
-/** Filters that the policy denies. */
+/** Filters, and topics of publishes, that the policy denies. */
 const denied = new Set<string>();
 
 /** Each topic of one thing by itself, as the policies of AWS's tutorials have them. */
@@ -31,7 +31,7 @@ const core = useCore({
   authorize: ({ clientId, action, topic = '' }) => {
     const thing = tutorial.get(clientId);
     if (thing !== undefined && action !== 'connect') return tutorialAllows(thing, action, topic);
-    return action !== 'subscribe' || !denied.has(topic);
+    return action === 'receive' || !denied.has(topic);
   },
 });
 
@@ -234,6 +234,19 @@ describe('refused topics', () => {
     expect(await shadow.get()).toBeUndefined();
     await settled();
     expect(hadBy(core(), clientId)).toHaveLength(2);
+  });
+
+  test('a denied get ends three lines and says so, and then leaves the line to the others', async () => {
+    const { client, thing } = await device();
+    const topic = `${prefixOf(thing)}/get`;
+    denied.add(topic);
+    const warned = new Promise((resolve) => client.on('warning', ({ message }) => resolve(message)));
+    client.shadow(thing).onState(() => undefined);
+    expect(await warned).toMatch(/line has ended 3 times .*iot:Publish/);
+    expect(published(core(), thing, 'get')).toBe(3);
+    await client.when('live');
+    expect((await client.publish('others', 'go on', { qos: 1 })).state).toBe('delivered');
+    denied.delete(topic);
   });
 
   test('what is watched is silent until it is watched anew, and whenSynced() says why, then and later', async () => {
