@@ -14,7 +14,11 @@ const LAYERS = {
     packages: ['xstate', 'denque'],
     node: true,
   },
-  inspect: { layers: ['client', 'protocol'], packages: ['xstate'], node: true },
+  inspect: {
+    layers: ['client', 'machines', 'protocol'],
+    packages: ['xstate', 'ws', 'elkjs', '@statelyai/inspect'],
+    node: true,
+  },
   local: {
     layers: ['client', 'adapters', 'protocol'],
     packages: ['aedes', 'selfsigned', 'mqtt-packet', 'denque', 'ws'],
@@ -117,7 +121,14 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/' },
       to: {
-        path: packagePaths(['aedes', 'level', 'selfsigned', '@aws-sdk/credential-providers']),
+        path: packagePaths([
+          'aedes',
+          'level',
+          'selfsigned',
+          'elkjs',
+          '@statelyai/inspect',
+          '@aws-sdk/credential-providers',
+        ]),
         dependencyTypesNot: ['type-only', 'dynamic-import'],
       },
     },
