@@ -5,6 +5,8 @@
  */
 
 export type { PemSource } from './adapters/authentication.ts';
+export type { GivenParameters } from './adapters/authorizer-sign-in.ts';
+export type { LoginToken } from './adapters/cognito-identity.ts';
 export type { CredentialOptions } from './adapters/credentials.ts';
 export { type CustomAuthorizerOptions, customAuthorizer } from './adapters/custom-authorizer.ts';
 export { type LevelStoreOptions, levelStore } from './adapters/level-store.ts';
@@ -12,7 +14,7 @@ export type { SyncPolicy } from './adapters/level-syncing.ts';
 export { type MutualTlsOptions, mutualTls } from './adapters/mutual-tls.ts';
 export { type SigV4Options, sigV4 } from './adapters/node-sigv4.ts';
 export { plainTcp } from './adapters/plain-tcp.ts';
-export { createIotClient } from './client/client.ts';
+export { clientInput, createIotClient } from './client/client.ts';
 export * from './client/everywhere.ts';
 export type { IotClientOptions } from './client/options.ts';
 export type { OfflineQueueOptions } from './client/queue-options.ts';

@@ -4,6 +4,7 @@ import { checkFields } from '../protocol/fields.ts';
 import { loadOptionalPeer } from '../protocol/optional-peer.ts';
 import type { CredentialProvider } from './aws-credentials.ts';
 
+/** Which pool, and who has signed in to it. */
 export interface CognitoIdentityOptions {
   /** For instance `eu-west-1:1699ebc0-7900-4099-b910-2df94f52a030`. */
   readonly identityPoolId: string;
@@ -20,7 +21,8 @@ export interface CognitoIdentityOptions {
 
 const POOL_ID = /^([a-z0-9-]+):[0-9a-f-]{1,64}$/;
 
-type LoginToken = string | (() => string | Promise<string>);
+/** A token that proves who has signed in, or a function that gives it. */
+export type LoginToken = string | (() => string | Promise<string>);
 
 const AWS_SDK = {
   name: '@aws-sdk/credential-providers',

@@ -11,7 +11,7 @@ export interface CredentialOptions {
 }
 
 /** The fields of CONNECT. Made for one packet, and not kept. */
-interface ConnectFields {
+export interface ConnectFields {
   readonly username?: string;
   readonly password?: string | Buffer;
 }
@@ -29,7 +29,11 @@ export class Credentials {
     this.#password = password;
   }
 
-  /** @param query begins with `?`. It is appended to the user name, or is it when there is none. */
+  /**
+   * What goes into CONNECT.
+   *
+   * @param query begins with `?`. It is appended to the user name, or is it when there is none.
+   */
   fields(query = ''): ConnectFields {
     const username =
       this.#username === undefined && query === '' ? undefined : withQuery(this.#username ?? '', query);

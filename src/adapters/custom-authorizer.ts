@@ -12,6 +12,7 @@ import { checkAuthorities, readAuthorities } from './certificates.ts';
 import { openTls } from './sockets.ts';
 import { wsDialer } from './ws-dialer.ts';
 
+/** What the authorizer is called with, and how MQTT goes there. */
 export type CustomAuthorizerOptions = GivenParameters & {
   /** MQTT over a WebSocket, for networks that let nothing else through. Default: MQTT over TLS. Both on port 443. */
   readonly webSocket?: boolean;

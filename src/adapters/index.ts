@@ -1,5 +1,19 @@
-export type { Authentication, OpenedStream, OpenStream, PemSource, SignInContext } from './authentication.ts';
-export { type CredentialOptions, Credentials } from './credentials.ts';
+/**
+ * Ways to sign in and the MQTT transport, for who runs a `connectionMachine` of his own over the transport of this package.
+ *
+ * @module
+ */
+
+export type {
+  Authentication,
+  ConnectTarget,
+  OpenedStream,
+  OpenStream,
+  PemSource,
+  SignInContext,
+} from './authentication.ts';
+export { type ConnectFields, type CredentialOptions, Credentials } from './credentials.ts';
+export type { Will } from '../protocol/message.ts';
 export type { MqttTransportOptions } from './mqtt-options.ts';
 export { createMqttTransport } from './mqtt-transport.ts';
 export { type MutualTlsOptions, mutualTls } from './mutual-tls.ts';

@@ -10,6 +10,7 @@ import { levelCodeOf, shown, storeError } from './level-errors.ts';
 import type { SyncPolicy } from './level-syncing.ts';
 import { OpenLevelStore } from './open-level-store.ts';
 
+/** Where a durable queue is kept, and how safely. */
 export interface LevelStoreOptions {
   /**
    * Where it is kept: a directory of its own, of one client at a time, on a disk of this machine. It is made when it is not

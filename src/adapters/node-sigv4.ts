@@ -7,6 +7,7 @@ import { createSigV4, type SignatureOptions } from './sigv4.ts';
 import type { SignUpgrade } from './upgrade-signer.ts';
 import { wsDialer } from './ws-dialer.ts';
 
+/** Whose keys sign, and how. The default of each is for AWS. */
 export interface SigV4Options extends SignatureOptions {
   /**
    * The keys, or what gives them: asked anew for each attempt to connect. Default: the environment (`AWS_ACCESS_KEY_ID`, …),

@@ -285,6 +285,7 @@ export class LocalIotCore {
     return this.#stopped;
   }
 
+  /** As `stop()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }

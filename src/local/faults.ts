@@ -132,7 +132,7 @@ export class Faults {
   /**
    * Does what the next requests about shadows ask for, over MQTT, and answers nothing.
    *
-   * @param lost.times how many; 0 ends it. Default: all from now on.
+   * @param lost how many `times`; 0 ends it. Default: all from now on.
    */
   loseShadowAnswers({ times = Number.POSITIVE_INFINITY }: { readonly times?: number } = {}): void {
     this.#ports.shadows.loseAnswers(times);

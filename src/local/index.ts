@@ -1,3 +1,11 @@
+/**
+ * An AWS IoT Core on the loopback, for development and tests: mutual TLS, WebSockets, device shadows, AWS's limits, and faults
+ * on demand.
+ *
+ * @module
+ */
+
+export type { DeletedMessage } from '../protocol/shadow-messages.ts';
 export type { CustomAuthorizer, CustomAuthorizerRequest } from './authorizer.ts';
 export type { ConnectedClient, ReceivedMessage } from './broker.ts';
 export type {

@@ -3,6 +3,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { AwsCredentials } from '../adapters/aws-credentials.ts';
 import { invalid } from '../protocol/errors.ts';
 
+/** What kind of keys a local core issues. */
 export interface IssueOptions {
   /** For how long the keys are good; fractions are allowed. @default `credentialLifetimeSeconds` of the core, or for ever without a session token */
   readonly lifetimeSeconds?: number;

@@ -7,6 +7,7 @@ import type { LocalIotCoreLimits } from './limits.ts';
 import type { AuthorizeRequest } from './policy.ts';
 import type { LocalIotCoreWarning } from './warning.ts';
 
+/** How a local core differs from the usual one. All may be left out: free ports of the loopback, everything in memory. */
 export interface LocalIotCoreOptions {
   /** The port for mutual TLS. @default 0, any free one */
   readonly port?: number;

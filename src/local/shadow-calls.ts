@@ -12,9 +12,11 @@ import type { ShadowService } from './shadow-service.ts';
 /** A shadow of the local core: the classic one of a thing, or one that has a name. */
 export interface LocalShadowAddress {
   readonly thingName: string;
+  /** Left out: the classic shadow. */
   readonly shadowName?: string | undefined;
 }
 
+/** The body of an update, as AWS takes it. */
 export interface LocalShadowUpdate {
   /** Objects are merged, `null` removes. */
   readonly state: SectionsChange;

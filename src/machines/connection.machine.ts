@@ -393,4 +393,5 @@ function factOf(type: ToldFact, { session, failure }: ConnectionContext): Connec
 type _ConnectionMachine = typeof _connectionMachine;
 /** The life of one connection: sign in, dial, resubscribe, drain, be live, break, back off, come back. */
 export interface ConnectionMachine extends _ConnectionMachine {}
+/** Runs over any transport: `createActor(connectionMachine, { input: { ports: new Handle({ openTransport }) } })`. */
 export const connectionMachine: ConnectionMachine = _connectionMachine;

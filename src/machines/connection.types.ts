@@ -34,16 +34,20 @@ export interface ConnectionPorts {
 export interface FactListener<TFact> {
   /** Only actors have one, and only to an actor can XState send. */
   readonly sessionId: string;
+  /** As XState calls it; the machines go through `sendTo`, so that inspectors see it. */
   send(fact: TFact): void;
 }
 
+/** What a connection machine is started with. */
 export interface ConnectionInput {
   readonly ports: Handle<ConnectionPorts>;
+  /** What is left out has its default. */
   readonly policy?: Partial<ConnectionPolicy>;
   /** Is sent every {@link ConnectionFact}. Without one they are only emitted. */
   readonly parent?: FactListener<ConnectionFact>;
 }
 
+/** What a connection machine remembers. No secret and no message is in it. */
 export interface ConnectionContext {
   readonly ports: Handle<ConnectionPorts>;
   readonly policy: ConnectionPolicy;
@@ -64,6 +68,7 @@ export interface ConnectionContext {
   readonly flushTimeoutMs: number;
 }
 
+/** What its owner may ask of it. */
 export type ConnectionCommand =
   /** Come up, and come back whenever the line breaks. */
   | { readonly type: 'connect' }
@@ -72,6 +77,7 @@ export type ConnectionCommand =
   /** The network has come back: a backoff ends early. */
   | { readonly type: 'network.online' };
 
+/** All that it takes: commands, what the transport reports, and what its parent hears from subscriptions and queue. */
 export type ConnectionEvent =
   | ConnectionCommand
   | TransportFact

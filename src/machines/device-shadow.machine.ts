@@ -388,4 +388,5 @@ const _deviceShadowMachine = setup({
 type _DeviceShadowMachine = typeof _deviceShadowMachine;
 /** One device shadow: whether the local copy is what AWS has, and whether the newest delta has been taken. */
 export interface DeviceShadowMachine extends _DeviceShadowMachine {}
+/** Watches one shadow and keeps its versions, once somebody sends it `watch`. Runs alone with ports of your own. */
 export const deviceShadowMachine: DeviceShadowMachine = _deviceShadowMachine;

@@ -12,11 +12,15 @@ import type { ShadowOperationFact, ShadowOperationPorts, WatchLine } from './sha
 
 /** What of a shadow is watched, beside the document itself. */
 export interface WatchedTopics {
+  /** `update/delta`. */
   readonly deltas: boolean;
+  /** `update/documents`. */
   readonly documents: boolean;
 }
 
+/** What a shadow reaches the world by. It travels in a {@link Handle}, so that no snapshot shows it. */
 export interface DeviceShadowPorts {
+  /** Whether requests can be sent now. */
   readonly watchLine: WatchLine;
   /** Holds the topics of what is watched, and tells for each session when the broker has granted all of them. */
   readonly watchTopics: (
@@ -25,6 +29,7 @@ export interface DeviceShadowPorts {
   ) => {
     /** Holds these instead, and tells again. */
     readonly change: (topics: WatchedTopics) => void;
+    /** Holds none any more. */
     readonly release: () => void;
   };
   /** The ports of a get of the shadow's own. */
@@ -38,6 +43,7 @@ export interface DeviceShadowPorts {
   readonly random?: () => number;
 }
 
+/** What a device shadow machine is started with. */
 export interface DeviceShadowInput {
   readonly ports: Handle<DeviceShadowPorts>;
   /** Is sent every {@link DeviceShadowFact}. Without one they are only emitted. */
@@ -48,7 +54,9 @@ export interface DeviceShadowInput {
 export interface ShadowVersions {
   /** Of the local copy. */
   readonly copy: number | undefined;
+  /** Of what came on `update/delta`, or in the document that was got. */
   readonly delta: number | undefined;
+  /** Of what came on `update/documents`. */
   readonly documents: number | undefined;
 }
 
@@ -58,6 +66,7 @@ export interface EarlyUpdate {
   readonly document: Handle<AcceptedMessage>;
 }
 
+/** What a device shadow machine remembers: versions and counts; documents in handles. */
 export interface DeviceShadowContext {
   readonly ports: Handle<DeviceShadowPorts>;
   readonly parent: FactListener<DeviceShadowFact> | undefined;
@@ -104,10 +113,12 @@ export type DeviceShadowMessage =
   /** An answer that no open request has asked for. */
   | { readonly type: 'answer.unmatched' };
 
+/** Whether the topics of what is watched are granted; told anew in each session. */
 export type WatchingFact =
   | { readonly type: 'topics.granted' }
   | { readonly type: 'topics.refused'; readonly error: IotError };
 
+/** What the owner of a shadow may ask of it, or tells it about the copy. */
 export type DeviceShadowCommand =
   /** Somebody watches it, or watches more or less of it. */
   | { readonly type: 'watch'; readonly watched: WatchedTopics }
@@ -120,6 +131,7 @@ export type DeviceShadowCommand =
   | { readonly type: 'delta.resolved'; readonly version: number }
   | { readonly type: 'operation.started' };
 
+/** All that it takes. */
 export type DeviceShadowEvent =
   | DeviceShadowCommand
   | DeviceShadowMessage
@@ -133,6 +145,7 @@ export type DeviceShadowEvent =
   /** One of its actors threw. */
   | { readonly type: 'actor.failed'; readonly error: IotError };
 
+/** What a shadow tells its parent, and emits. */
 export type DeviceShadowFact =
   /** The copy becomes this document; after a new connection perhaps the one that it is already. */
   | { readonly type: 'copy.replaced'; readonly document: Handle<DocumentMessage | DocumentsMessage> }

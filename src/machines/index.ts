@@ -7,7 +7,18 @@
 
 export type { BackoffPolicy } from '../protocol/backoff.ts';
 export type { DrainPolicy } from '../protocol/drain.ts';
+export type { Flow, FlowPort } from '../protocol/flow.ts';
 export { Handle } from '../protocol/handle.ts';
+export type { FilterRequest, OutgoingMessage } from '../protocol/message.ts';
+export type {
+  AcceptedMessage,
+  DeltaMessage,
+  DocumentMessage,
+  DocumentsMessage,
+  DocumentVersion,
+} from '../protocol/shadow-messages.ts';
+export type { SectionsChange, ShadowSections } from '../protocol/shadow-state.ts';
+export type { ShadowOperationKind } from '../protocol/shadow-topics.ts';
 export type {
   AttachedWire,
   AttachWire,

@@ -190,4 +190,5 @@ const _offlineQueueMachine = setup({
 type _OfflineQueueMachine = typeof _offlineQueueMachine;
 /** May messages flow: not at all, at a pace, or freely. */
 export interface OfflineQueueMachine extends _OfflineQueueMachine {}
+/** Steers the outbox of its ports: it holds at first, and lets go at `drain`. Runs alone with an outbox of your own. */
 export const offlineQueueMachine: OfflineQueueMachine = _offlineQueueMachine;

@@ -315,4 +315,5 @@ function neverEnded(): never {
 type _ShadowOperationMachine = typeof _shadowOperationMachine;
 /** One request about a shadow, from the wish to its end. It knows nothing of shadows but the words: its topics are its ports' business. */
 export interface ShadowOperationMachine extends _ShadowOperationMachine {}
+/** One request, from its start to its outcome; done when it has ended. Runs alone with ports of your own. */
 export const shadowOperationMachine: ShadowOperationMachine = _shadowOperationMachine;

@@ -11,6 +11,7 @@ export type WatchLine = (
 
 /** What one request and its answer need of the world. Each port calls back until what it returned is called. */
 export interface ShadowOperationPorts {
+  /** Whether the request can be sent now. */
   readonly watchLine: WatchLine;
   /** Asks for one of the places for requests that have no answer yet; what it returns gives it back. */
   readonly takeSlot: (taken: () => void) => () => void;
@@ -24,6 +25,7 @@ export interface ShadowOperationPorts {
   readonly random?: () => number;
 }
 
+/** What a shadow operation machine is started with. */
 export interface ShadowOperationInput {
   readonly ports: Handle<ShadowOperationPorts>;
   readonly kind: ShadowOperationKind;
@@ -45,6 +47,7 @@ export type ShadowOutcome =
       readonly error: IotError;
     };
 
+/** What a shadow operation machine remembers. The request itself stays in its ports. */
 export interface ShadowOperationContext {
   readonly ports: Handle<ShadowOperationPorts>;
   readonly kind: ShadowOperationKind;
@@ -62,6 +65,7 @@ export interface ShadowOperationContext {
   readonly outcome: ShadowOutcome | undefined;
 }
 
+/** What the topics of the answers bring. */
 export type ListeningFact =
   /** The broker sends the answers to this connection. */
   | { readonly type: 'topics.granted' }
@@ -72,12 +76,14 @@ export type ListeningFact =
   /** Something of this kind was rejected, and nobody says what. */
   | { readonly type: 'response.uncorrelated'; readonly error: IotError };
 
+/** What became of the publish of the request. */
 export type PublishingFact =
   /** The request is on the wire. */
   | { readonly type: 'request.sent' }
   /** It cannot be sent, and never was. */
   | { readonly type: 'request.failed'; readonly error: IotError };
 
+/** All that it takes. */
 export type ShadowOperationEvent =
   /** The caller wants it no longer; or, when it has ended, nobody waits for its topics to be released. */
   | { readonly type: 'abort'; readonly error: IotError }
@@ -90,12 +96,14 @@ export type ShadowOperationEvent =
   | ListeningFact
   | PublishingFact;
 
+/** What a request tells its parent, and emits. */
 export type ShadowOperationFact = {
   /** The outcome is known; topics may still have to be released. */
   readonly type: 'operation.ended';
   readonly outcome: ShadowOutcome;
 };
 
+/** The output of the actor, which is done once its topics are released. */
 export interface ShadowOperationOutput {
   readonly outcome: ShadowOutcome;
 }

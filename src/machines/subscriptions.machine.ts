@@ -357,4 +357,5 @@ function wireOf(ports: Handle<SubscriptionsPorts>) {
 type _SubscriptionsMachine = typeof _subscriptionsMachine;
 /** Which filters are wanted, which are granted, and what has to be asked of the broker so that they are the same. */
 export interface SubscriptionsMachine extends _SubscriptionsMachine {}
+/** Wants what `subscribe` names, in each session that `session.started` begins. Runs alone with a wire of your own. */
 export const subscriptionsMachine: SubscriptionsMachine = _subscriptionsMachine;

@@ -18,11 +18,13 @@ export interface WantedFilter {
   readonly isAtBroker: boolean;
 }
 
+/** What the subscriptions reach the world by. It travels in a {@link Handle}, so that no snapshot shows it. */
 export interface SubscriptionsPorts {
   /** The wire of the line that is up now; undefined when there is none. */
   readonly currentWire: () => Pick<Wire, 'subscribe' | 'unsubscribe'> | undefined;
 }
 
+/** What a subscriptions machine is started with. */
 export interface SubscriptionsInput {
   readonly ports: Handle<SubscriptionsPorts>;
   /** How long a SUBACK or UNSUBACK may take before the line is called sick. Default 5,000. */
@@ -31,6 +33,7 @@ export interface SubscriptionsInput {
   readonly parent?: FactListener<SubscriptionsFact>;
 }
 
+/** What a subscriptions machine remembers: filters, and how far the broker has them. */
 export interface SubscriptionsContext {
   readonly ports: Handle<SubscriptionsPorts>;
   readonly answerTimeoutMs: number;
@@ -45,6 +48,7 @@ export interface SubscriptionsContext {
   readonly batch: readonly FilterRequest[];
 }
 
+/** What its owner may ask of it, or tells it about the session. */
 export type SubscriptionsCommand =
   /** One more holds this filter. */
   | {
@@ -68,6 +72,7 @@ export type SubscriptionsCommand =
   /** The broker closes the line over this filter: nobody gets it. */
   | { readonly type: 'filter.poisoned'; readonly filter: string; readonly error: IotError };
 
+/** All that it takes: commands, and how the broker answered. */
 export type SubscriptionsEvent =
   | SubscriptionsCommand
   | { readonly type: 'broker.answered'; readonly answers: readonly FilterAnswer[] }
@@ -75,6 +80,7 @@ export type SubscriptionsEvent =
   /** The request could not be made, or its answer could not be read. */
   | { readonly type: 'broker.failed'; readonly error: IotError };
 
+/** What the subscriptions tell their parent, and emit. */
 export type SubscriptionsFact =
   /** Every wanted filter has its answer, every unwanted one is gone. */
   | { readonly type: 'subscriptions.settled' }

@@ -8,7 +8,9 @@ export type Timer = unknown;
 export interface Clock {
   /** Milliseconds since the epoch as it was known at the start: they never jump, also when the wall clock is corrected. */
   now(): number;
+  /** Calls back once, at the earliest after `delayMs`. */
   setTimeout(callback: () => void, delayMs: number): Timer;
+  /** Ends a timer. One that has fired, or was ended before, is let be. */
   clearTimeout(timer: Timer): void;
   /** Lets the process end although this timer is still to come. A clock that cannot has none. */
   unref?(timer: Timer): void;

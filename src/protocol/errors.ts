@@ -94,6 +94,7 @@ export type IotErrorCode = keyof typeof RECOVERY_OF;
 /** All codes, for tables and tests. */
 export const IOT_ERROR_CODES = Object.keys(RECOVERY_OF) as readonly IotErrorCode[];
 
+/** What an error can say beside its code and its message. */
 export interface IotErrorDetails {
   /** The first thing to do about it. Only when it is true and somebody can do it. */
   readonly remediation?: string;
@@ -112,6 +113,7 @@ const BRAND = Symbol.for('aws-iot-machines.IotError');
  * new messages. Contains no secret and no payload.
  */
 export class IotError extends Error {
+  /** What to match on: stable from version to version. */
   readonly code: IotErrorCode;
   /** The first thing to do about it, when there is a true one. */
   declare readonly remediation?: string;
@@ -141,6 +143,7 @@ export class IotError extends Error {
     return typeof value === 'object' && value !== null && BRAND in value;
   }
 
+  /** All but `cause` and `stack`, as `JSON.stringify` takes it. */
   toJSON(): Record<string, unknown> {
     return {
       name: this.name,

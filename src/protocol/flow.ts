@@ -6,6 +6,7 @@ export type Flow = 'closed' | 'paced' | 'free';
 
 /** What the offline queue machine may do to the outbox, and what it must know of it. */
 export interface FlowPort {
+  /** From now on. */
   setFlow(flow: Flow): void;
   /** Lets `count` more of the waiting messages go, oldest first. Only meaningful while the flow is `paced`. */
   release(count: number): void;

@@ -15,6 +15,7 @@ export class Handle<T> {
     return handle.#value;
   }
 
+  /** `[handle]`: what JSON sees of it. */
   toJSON(): string {
     return '[handle]';
   }

@@ -39,6 +39,7 @@ export interface AcceptedMessage extends Answer {
   readonly metadata?: ShadowMetadata;
 }
 
+/** The shadow is gone: `delete/accepted`. */
 export interface DeletedMessage extends Answer {
   readonly kind: 'delete/accepted';
   /** The one that the document had. */
@@ -50,6 +51,7 @@ export interface RejectedMessage extends Answer {
   readonly rejection: Rejection;
 }
 
+/** What is desired and not reported: `update/delta`. */
 export interface DeltaMessage extends Answer {
   readonly kind: 'update/delta';
   readonly version: number;
@@ -64,6 +66,7 @@ export interface DocumentVersion {
   readonly version: number;
 }
 
+/** The document before and after an update: `update/documents`. */
 export interface DocumentsMessage extends Answer {
   readonly kind: 'update/documents';
   /** Null when the update made the shadow. */

@@ -27,6 +27,7 @@ const REMEDIATIONS: Readonly<Record<number, string>> = {
 export class ShadowRejectedError extends IotError {
   declare readonly code: 'SHADOW_REJECTED';
   declare readonly reasonCode: number;
+  /** Which of the three requests it was. */
   readonly operation: ShadowOperationKind;
 
   constructor(operation: ShadowOperationKind, { code, message }: Rejection) {

@@ -2,6 +2,7 @@ import { utf8Bytes } from './utf8.ts';
 
 /** What JSON can say. */
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonObject;
+/** An object of JSON, to be read only. */
 export interface JsonObject {
   readonly [key: string]: JsonValue;
 }

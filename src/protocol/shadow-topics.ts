@@ -3,6 +3,7 @@ import { AWS_LIMITS } from './limits.ts';
 
 /** What can be asked of a shadow. */
 export const SHADOW_OPERATIONS = ['get', 'update', 'delete'] as const;
+/** What can be asked of a shadow. */
 export type ShadowOperationKind = (typeof SHADOW_OPERATIONS)[number];
 
 /** Which shadow: the classic one of a thing, or one that has a name. */

@@ -120,6 +120,7 @@ export const answer = Object.freeze({
 export interface BrokerRule {
   /** How often it was used. */
   readonly used: number;
+  /** Ends it: later packets are not for it. */
   remove(): void;
 }
 

@@ -10,6 +10,7 @@ import { LOOPBACK, reset } from './loopback.ts';
 /** Which way bytes go. */
 export type ProxyDirection = 'toBroker' | 'toClient';
 
+/** Which broker it stands before, and where clients dial. */
 export interface FaultProxyOptions {
   /** The broker. */
   readonly to: { readonly host: string; readonly port: number };
@@ -152,6 +153,7 @@ export class FaultProxy {
     await Promise.all(allClosed);
   }
 
+  /** As `stop()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }

@@ -21,7 +21,8 @@ export type HistoryLine =
   | { readonly t: number; readonly op: 'rejected'; readonly id: string; readonly outcomeUnknown?: boolean }
   | { readonly t: number; readonly op: ToldOp; readonly id: string };
 
-type ToldOp = 'queued' | 'written' | 'received' | 'acknowledged' | 'delivered';
+/** What needs no more than its name. */
+export type ToldOp = 'queued' | 'written' | 'received' | 'acknowledged' | 'delivered';
 
 /** What is wrong with a history. Every list is empty when nothing is. */
 export interface HistoryReport {
@@ -47,6 +48,7 @@ export interface HistoryReport {
   readonly revived: readonly string[];
 }
 
+/** What a history may have and still be clean. */
 export interface HistoryRules {
   /**
    * At least once: a QoS 1 message may be received as often as it was written. A number is for a history that does not tell

@@ -9,7 +9,9 @@ import {
 } from 'xstate';
 import { TestModel } from 'xstate/graph';
 
+/** What of a machine the paths go through. */
 export interface PathModelOptions<M extends AnyStateMachine> {
+  /** As for an actor of the machine. Its ports are never called. */
   readonly input: InputFrom<M>;
   /**
    * Events with what they carry. Each replaces the bare event of its type; several of one type are all tried. As a

@@ -15,6 +15,7 @@ import { type Answer, answer, type BrokerMatch, type BrokerRule, BrokerScript } 
 import { BrokerSessions } from './broker-sessions.ts';
 import { LOOPBACK } from './loopback.ts';
 
+/** How a scripted broker listens, and what it does where no rule says otherwise. */
 export interface ScriptedBrokerOptions {
   /** Listens with TLS. Default: plain TCP. */
   readonly tls?: TlsOptions;
@@ -126,6 +127,7 @@ export class ScriptedBroker implements AsyncDisposable {
     return broker;
   }
 
+  /** The port to dial, on 127.0.0.1. It stays the same. */
   get port(): number {
     return this.#listener.port;
   }
@@ -229,6 +231,7 @@ export class ScriptedBroker implements AsyncDisposable {
     return this.#stopped;
   }
 
+  /** As `stop()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }

@@ -22,16 +22,19 @@ export class VirtualClock implements Clock {
     this.#now = start;
   }
 
+  /** In milliseconds, from `start`: it moves only when told to. */
   now(): number {
     return this.#now;
   }
 
+  /** Calls back when the time that was told to go has come so far. */
   setTimeout(callback: () => void, delayMs: number): Timer {
     const timer: ScheduledTimer = { at: this.#now + Math.max(0, delayMs), order: this.#order++, callback };
     this.#timers.add(timer);
     return timer;
   }
 
+  /** Ends a timer that has not fired yet. */
   clearTimeout(timer: Timer): void {
     this.#timers.delete(timer as ScheduledTimer);
   }
