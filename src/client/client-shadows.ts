@@ -7,6 +7,7 @@ import type { ShadowRef } from './device-shadow.ts';
 import type { Emitter } from './events.ts';
 import { LineWatch } from './line-watch.ts';
 import type { ResolvedOptions } from './options.ts';
+import type { DehydratedShadow } from './resume.ts';
 import type { Shadow, ShadowOptions } from './shadow.ts';
 import { Shadows } from './shadows.ts';
 import type { Subscriptions } from './subscriptions.ts';
@@ -49,12 +50,17 @@ export class ClientShadows {
         return shadow as ShadowRef;
       },
       stop: (id) => send({ type: 'shadow.closed', id }),
+      resumed: options.resume.shadows,
     });
   }
 
   /** @throws IotError `INVALID_ARGUMENT` */
   open<T>(thingName: string, options: ShadowOptions<T>): Shadow<T> {
     return this.#shadows.open(thingName, options);
+  }
+
+  dehydrate(): DehydratedShadow[] {
+    return this.#shadows.dehydrate();
   }
 
   /** What of the connection concerns requests. */

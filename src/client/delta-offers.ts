@@ -16,9 +16,12 @@ export class DeltaOffers<T> {
   #newest: ShadowDelta<T> | undefined;
   /** Versions of different eras say nothing of one another. */
   #era = 0;
+  /** What an earlier process has handled, until another delta comes. */
+  #resumed: number | undefined;
 
-  constructor(emitter: Emitter) {
+  constructor(emitter: Emitter, resumed: number | undefined) {
     this.#emitter = emitter;
+    this.#resumed = resumed;
   }
 
   get isEmpty(): boolean {
@@ -26,7 +29,7 @@ export class DeltaOffers<T> {
   }
 
   add(handle: (delta: ShadowDelta<T>) => unknown): () => void {
-    const handler: DeltaHandler<T> = { handle, handled: undefined, letGo: undefined };
+    const handler: DeltaHandler<T> = { handle, handled: this.#resumed, letGo: undefined };
     this.#handlers.add(handler);
     return () => {
       this.#handlers.delete(handler);
@@ -42,11 +45,20 @@ export class DeltaOffers<T> {
 
   set newest(delta: ShadowDelta<T> | undefined) {
     this.#newest = delta;
+    if (delta !== undefined && delta.version !== this.#resumed) this.#resumed = undefined;
+  }
+
+  /** The version that every handler has handled last; undefined when one of them has not, or nothing is known. */
+  get handled(): number | undefined {
+    const [first, ...others] = [...this.#handlers].map(({ handled }) => handled);
+    if (this.#handlers.size === 0) return this.#resumed;
+    return others.every((version) => version === first) ? first : undefined;
   }
 
   /** Versions begin anew: the next one with a number that was there before is another one. */
   forget(): void {
     this.#newest = undefined;
+    this.#resumed = undefined;
     this.#era += 1;
     for (const handler of this.#handlers) handler.handled = undefined;
   }

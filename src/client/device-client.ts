@@ -2,26 +2,24 @@ import type { ActorRefFrom } from 'xstate';
 import type { Entry } from '../delivery/entry.ts';
 import type { Journal } from '../delivery/journal.ts';
 import type { Outbox } from '../delivery/outbox.ts';
-import { RequestSlots } from '../delivery/request-slots.ts';
+import type { RequestSlots } from '../delivery/request-slots.ts';
 import { ACTOR, type ClientActorRef } from '../machines/actor-of.ts';
 import type { ClientCommand, ClientFact } from '../machines/client.types.ts';
 import type { ConnectionMachine } from '../machines/connection.machine.ts';
 import type { SubscriptionsMachine } from '../machines/subscriptions.machine.ts';
 import { IotError } from '../protocol/errors.ts';
 import { checkFields } from '../protocol/fields.ts';
-import { AWS_LIMITS } from '../protocol/limits.ts';
-import type { OutgoingMessage } from '../protocol/message.ts';
+import type { IncomingMessage, OutgoingMessage } from '../protocol/message.ts';
 import type { PayloadInput } from '../protocol/payload.ts';
 import { Message } from '../protocol/received-message.ts';
 import type { JsonObject } from '../protocol/shadow-state.ts';
 import { validateAwsTopic, validateTopicFilter } from '../protocol/topics.ts';
 import { CALL_FIELDS, checkEnd, checkOptions } from './call-checks.ts';
 import { functionOf, oneOf, qosOf, wholeNumber } from './checks.ts';
-import { clientActor } from './client-actor.ts';
 import { ClientShadows } from './client-shadows.ts';
 import { ConnectionCalls, isUp } from './connection-calls.ts';
 import { type CallOptions, watchCall } from './deadline.ts';
-import { type ClientEvents, Emitter, EVENTS } from './events.ts';
+import { type ClientEvents, type Emitter, EVENTS } from './events.ts';
 import { HeldMessages } from './held-messages.ts';
 import type {
   EndOptions,
@@ -34,11 +32,10 @@ import { NetworkWatch } from './network-watch.ts';
 import { type OfflineQueue, QueueView } from './offline-queue.ts';
 import type { ResolvedOptions } from './options.ts';
 import { checkPublish, outgoingMessage } from './outgoing.ts';
-import type { Platform } from './platform.ts';
-import { createPorts } from './ports.ts';
 import { PRINTED } from './printing.ts';
 import { Publication, type PublishReceipt } from './publication.ts';
-import { QueueNews } from './queue-news.ts';
+import type { QueueNews } from './queue-news.ts';
+import type { DehydratedClient } from './resume.ts';
 import type { Shadow, ShadowOptions } from './shadow.ts';
 import { STATES, type Status, type StatusState } from './status.ts';
 import { StatusWatch } from './status-watch.ts';
@@ -58,20 +55,28 @@ const LINE_IS_OVER: ReadonlySet<ClientFact['type']> = new Set([
 const SUBSCRIBE_FIELDS = [...CALL_FIELDS, 'qos', ...SUBSCRIPTION_FIELDS];
 const MESSAGES_FIELDS = ['qos', 'bufferSize', 'overflow', ...SUBSCRIPTION_FIELDS];
 
+/** What of a client is there before its machine starts. */
+export interface ClientParts {
+  readonly options: ResolvedOptions;
+  readonly emitter: Emitter;
+  readonly outbox: Outbox;
+  readonly journal: Journal | undefined;
+  readonly news: QueueNews;
+  readonly slots: RequestSlots;
+}
+
 /** Turns calls into commands of the machines, and their facts into promises. Decides nothing. */
 export class DeviceClient implements IotClient {
   readonly [ACTOR]: ClientActorRef;
   readonly #options: ResolvedOptions;
   readonly #outbox: Outbox;
-  readonly #emitter = new Emitter();
+  readonly #emitter: Emitter;
   readonly #watch: StatusWatch;
   readonly #calls: ConnectionCalls;
   readonly #subscriptions: Subscriptions;
   /** Undefined with a clean session: nothing comes for it that was not asked for on this line. */
   readonly #held: HeldMessages | undefined;
-  readonly #warn = (message: string): void => this.#emitter.emit('warning', { message });
-  readonly #news = new QueueNews(this.#emitter, () => this.#queue.queued);
-  readonly #slots = new RequestSlots(AWS_LIMITS.shadow.requestsInFlight);
+  readonly #news: QueueNews;
   readonly #shadows: ClientShadows;
   readonly #network = new NetworkWatch(() => this.networkOnline());
   #clientId: string;
@@ -80,54 +85,52 @@ export class DeviceClient implements IotClient {
   /** Whether calls are still taken, as the machine says: not from `close()` on. */
   #isRunning = true;
 
-  constructor(options: ResolvedOptions, platform: Platform) {
+  /** @param actor the machine, which has its children and has not told anything yet */
+  constructor(actor: ClientActorRef, { options, emitter, outbox, journal, news, slots }: ClientParts) {
     this.#options = options;
-    this.#clientId = options.clientId;
-    const { clock } = options;
-    this.#held = options.clean
-      ? undefined
-      : new HeldMessages({ clock, deliver: (message) => this.#deliver(message), warn: this.#warn });
-    const { outbox, journal, ports } = createPorts(options, platform, {
-      onMessage: (incoming) => this.#received(new Message(incoming)),
-      warn: this.#warn,
-      onPoisonFilter: (filter, error) => this.#send({ type: 'filter.poisoned', filter, error }),
-      reportError: (error) => this.#emitter.report(error),
-      clientId: () => this.#clientId,
-      queueNews: this.#news,
-      slots: this.#slots,
-      onRecovered: () => this.#send({ type: 'backlog.recovered' }),
-    });
+    this.#emitter = emitter;
     this.#outbox = outbox;
-    const actor = clientActor(options, ports);
+    this.#news = news;
+    this.#clientId = options.clientId;
+    const { clock, resume } = options;
+    this.#held =
+      options.clean && resume.filters.length === 0
+        ? undefined
+        : new HeldMessages({
+            clock,
+            deliver: (message) => this.#deliver(message),
+            warn: (message) => emitter.emit('warning', { message }),
+          });
     this[ACTOR] = actor;
     const { connection, queue, subscriptions } = actor.getSnapshot().children;
     if (connection === undefined || queue === undefined || subscriptions === undefined)
       throw new IotError('INTERNAL', 'a machine is missing');
-    this.#watch = new StatusWatch(connection, outbox, this.#emitter, clock);
+    this.#watch = new StatusWatch(connection, outbox, emitter, clock);
     this.#calls = this.#connectionCalls(connection);
     this.#subscriptions = this.#subscriptionCalls(connection, subscriptions);
     this.#shadows = new ClientShadows({
       options,
-      emitter: this.#emitter,
+      emitter,
       outbox,
-      slots: this.#slots,
+      slots,
       subscriptions: this.#subscriptions,
       actor,
       send: (command) => this.#send(command),
     });
     this.#queue = new QueueView({
       outbox,
-      recovered: () => this.#news.opening.promise,
+      recovered: () => news.opening.promise,
       drain: () => queue.getSnapshot().context.drain,
       pace: (drain) => this.#send({ type: 'pace', drain }),
     });
-    if (journal === undefined) this.#news.opening.resolve({ messages: 0, missing: 0 });
+    if (journal === undefined) news.opening.resolve({ messages: 0, missing: 0 });
     this.#closed = this.#run(actor, journal);
     journal?.open();
+    this.#subscriptions.resume(resume.filters);
   }
 
-  /** Starts the machines. Resolves when they have ended, and nothing is open any more. */
-  async #run(actor: ReturnType<typeof clientActor>, journal: Journal | undefined): Promise<void> {
+  /** Hears of the machines until they have ended. Resolves when nothing is open any more. */
+  async #run(actor: ClientActorRef, journal: Journal | undefined): Promise<void> {
     await new Promise<void>((resolve) => {
       const ended = (error: IotError): void => {
         this.#end(error);
@@ -143,7 +146,6 @@ export class DeviceClient implements IotClient {
         complete: () => ended(actor.getSnapshot().context.failure ?? closed()),
         error: (cause) => ended(new IotError('INTERNAL', 'the client machine failed', { cause })),
       });
-      actor.start();
     });
   }
 
@@ -292,6 +294,31 @@ export class DeviceClient implements IotClient {
     return this.#shadows.open(thingName, options);
   }
 
+  dehydrate(): DehydratedClient {
+    return {
+      version: 1,
+      subscriptions: this.#subscriptions.dehydrate(),
+      shadows: this.#shadows.dehydrate(),
+    };
+  }
+
+  /** A message came in. */
+  received(incoming: IncomingMessage): void {
+    const message = new Message(incoming);
+    this.#held?.deliverDue();
+    if (!this.#deliver(message)) this.#held?.hold(message);
+  }
+
+  /** The broker closes the line over this filter. */
+  poisoned(filter: string, error: IotError): void {
+    this.#send({ type: 'filter.poisoned', filter, error });
+  }
+
+  /** What an earlier process left waits now. */
+  recovered(): void {
+    this.#send({ type: 'backlog.recovered' });
+  }
+
   on<K extends keyof ClientEvents>(event: K, listener: (event: ClientEvents[K]) => unknown): () => void {
     oneOf('event', event, EVENTS);
     functionOf('listener', listener);
@@ -307,11 +334,6 @@ export class DeviceClient implements IotClient {
       if (IotError.is(error) && error.code === 'QUEUE_FULL') this.#news.dropped(message, error);
       throw error;
     }
-  }
-
-  #received(message: Message): void {
-    this.#held?.deliverDue();
-    if (!this.#deliver(message)) this.#held?.hold(message);
   }
 
   /** Brings a message to its handlers and to the listeners of `message`. False when there is none of either. */

@@ -51,6 +51,8 @@ export interface DeviceShadowContext {
   readonly start: (id: string, ports: Handle<DeviceShadowPorts>) => ShadowRef;
   /** Ends it, and forgets the shadow. */
   readonly stop: (id: string) => void;
+  /** The version of the delta that an earlier process has handled. */
+  readonly handledDelta: number | undefined;
 }
 
 const UPDATE_FIELDS = ['version', 'clientToken', 'timeoutMs', 'signal', 'waitForConnection'];
@@ -121,12 +123,18 @@ export class DeviceShadow<T> implements Shadow<T> {
       isRefused: () => this.#actor.getSnapshot().matches(REFUSED),
       handlerAdded: () => this.#send({ type: 'handler.added' }),
       nameOf: (kind) => this.#filters.nameOf(kind),
+      handledDelta: context.handledDelta,
     });
     this.#actor.on('*', (fact) => this.#observe(fact));
   }
 
   get state(): ShadowState<T> {
     return this.#copy.state;
+  }
+
+  /** The version of the newest delta, when every handler has handled it. */
+  get handledDelta(): number | undefined {
+    return this.#watch.handledDelta;
   }
 
   [PRINTED](): object {

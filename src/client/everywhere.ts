@@ -22,8 +22,11 @@ export { Message } from '../protocol/received-message.ts';
 export type { ShadowMetadata } from '../protocol/shadow-messages.ts';
 export { ShadowRejectedError } from '../protocol/shadow-rejection.ts';
 export type { JsonObject, JsonValue } from '../protocol/shadow-state.ts';
+export type { ClientInputOptions } from './client-input.ts';
+export { clientOf } from './client-of.ts';
 export type { CallOptions } from './deadline.ts';
 export type { ClientEvents } from './events.ts';
+export type { InspectedEvent, InspectionObserver } from './inspection.ts';
 export type {
   EndOptions,
   IotClient,
@@ -35,6 +38,7 @@ export type { Overflow } from './message-queue.ts';
 export type { OfflineQueue, QueuedMessage } from './offline-queue.ts';
 export type { PublishReceipt } from './publication.ts';
 export type { QueueChanges } from './queue-options.ts';
+export type { DehydratedClient, DehydratedShadow, DehydratedSubscription } from './resume.ts';
 export type { SessionOption } from './session.ts';
 export type * from './shadow.ts';
 export { InvalidDocumentError, type SchemaIssue, type StandardSchema } from './standard-schema.ts';

@@ -7,6 +7,7 @@ import type { ClientEvents } from './events.ts';
 import type { Overflow } from './message-queue.ts';
 import type { OfflineQueue } from './offline-queue.ts';
 import type { PublishReceipt } from './publication.ts';
+import type { DehydratedClient } from './resume.ts';
 import type { Shadow, ShadowOptions } from './shadow.ts';
 import type { Status, StatusState } from './status.ts';
 import type { MessageHandler, Subscription } from './subscription.ts';
@@ -143,6 +144,13 @@ export interface IotClient extends AsyncDisposable {
    *   `CLOSED`
    */
   shadow<T = JsonObject>(thingName: string, options?: ShadowOptions<T>): Shadow<T>;
+
+  /**
+   * What the next process needs to carry on, as plain JSON without secrets: its option `resume` takes it back. It is a picture of now:
+   * take it anew when a subscription has changed or a delta was handled. Messages are not in it: those that wait are kept by a
+   * durable store.
+   */
+  dehydrate(): DehydratedClient;
 
   /**
    * Adds a listener; the returned function removes it. Listeners are called when the step that they hear of is over, so

@@ -9,7 +9,9 @@ import type { Will } from '../protocol/message.ts';
 import type { RateLimit } from '../protocol/queue-limits.ts';
 import { functionOf, hasMethods, oneOf, positiveMs, wholeNumber } from './checks.ts';
 import { resolveClientId } from './client-id.ts';
+import { checkObserver, type InspectionObserver } from './inspection.ts';
 import { type OfflineQueueOptions, type ResolvedQueue, resolveQueue, resolveRate } from './queue-options.ts';
+import { type DehydratedClient, type ResolvedResume, resolveResume } from './resume.ts';
 import { type ResolvedSession, resolveSession, type SessionOption } from './session.ts';
 import { VERSION } from './version.ts';
 import { resolveWill, type WillOptions } from './will.ts';
@@ -98,6 +100,16 @@ export interface IotClientOptions {
   readonly metrics?: boolean;
   /** Default: no will. */
   readonly will?: WillOptions;
+  /**
+   * What an earlier process got from `client.dehydrate()`: its subscriptions are asked for again before the app comes for them, and
+   * a delta that its handlers had handled is not told again. Default: nothing.
+   */
+  readonly resume?: DehydratedClient;
+  /**
+   * Hears every step of the machines, as `inspect` of XState's `createActor()`: a function, or an observer such as that of
+   * `statelyInspector()`. It is called in the midst of a step and must not call the client. Default: nobody, which costs nothing.
+   */
+  readonly inspect?: InspectionObserver;
   /** The source of time. For tests; default: the process's own. */
   readonly clock?: Clock;
   /** Numbers in [0, 1) for the jitter; 0.5 stands for anything else. For tests; default: the process's own. */
@@ -126,6 +138,8 @@ export interface ResolvedOptions extends ResolvedSession, ResolvedQueue {
   /** What is appended to the user name of CONNECT. */
   readonly userNameSuffix: string | undefined;
   readonly will: Will | undefined;
+  readonly resume: ResolvedResume;
+  readonly inspect: InspectionObserver | undefined;
   readonly clock: Clock;
   readonly random: () => number;
 }
@@ -150,6 +164,8 @@ const FIELDS = [
   'maximumPacketBytes',
   'metrics',
   'will',
+  'resume',
+  'inspect',
   'clock',
   'random',
 ] as const satisfies readonly (keyof IotClientOptions)[];
@@ -185,6 +201,8 @@ export function resolveOptions(options: IotClientOptions): ResolvedOptions {
   oneOf('protocolVersion', protocolVersion, [4, 5]);
   const resolvedSession = resolveSession(session, protocolVersion);
   const { clean } = resolvedSession;
+  const maxSubscriptions = checkMaxSubscriptions(options.maxSubscriptions, isAws);
+  if (options.inspect !== undefined) checkObserver(options.inspect);
   return {
     endpoint,
     isAws,
@@ -203,10 +221,12 @@ export function resolveOptions(options: IotClientOptions): ResolvedOptions {
     connectIntervalMs: checkConnectInterval(options.connectIntervalMs, isAws),
     ...resolveQueue(offlineQueue),
     rate: resolveRate(options.rateLimit, isAws),
-    maxSubscriptions: checkMaxSubscriptions(options.maxSubscriptions, isAws),
+    maxSubscriptions,
     maximumPacketBytes: checkMaximumPacket(options.maximumPacketBytes, isAws),
     userNameSuffix: resolveMetrics(options.metrics, isAws),
     will: options.will === undefined ? undefined : resolveWill(options.will, { isAws, protocolVersion }),
+    resume: resolveResume(options.resume, { protocolVersion, maxSubscriptions }),
+    inspect: options.inspect,
     clock,
     random,
   };

@@ -31,7 +31,7 @@ export function createPorts(
   options: ResolvedOptions,
   platform: Platform,
   hooks: WorldHooks,
-): { outbox: Outbox; journal: Journal | undefined; ports: ClientPorts } {
+): { outbox: Outbox; journal: Journal | undefined; ports: Omit<ClientPorts, 'open'> } {
   const { clock, random } = options;
   const { outbox, journal } = createOutbox(options, platform, hooks);
   const earlyCloses = new EarlyCloses({

@@ -108,6 +108,8 @@ export class ShadowFilters {
       {
         filter,
         qos: 0,
+        options: undefined,
+        isInternal: true,
         handler: (message) => this.#context.received(message),
         granted: () => this.#granted(filter),
         ended: (reason) => this.#ended(filter, reason),

@@ -31,6 +31,8 @@ export interface ShadowWatchContext<T> {
   readonly handlerAdded: () => void;
   /** The topic of one kind of message. */
   readonly nameOf: (kind: string) => string;
+  /** The version of the delta that an earlier process has handled. */
+  readonly handledDelta: number | undefined;
 }
 
 /** Those who watch a shadow. The machine decides what they are told, and when. */
@@ -48,9 +50,14 @@ export class ShadowWatch<T> {
 
   constructor(context: ShadowWatchContext<T>) {
     this.#context = context;
-    this.#deltas = new DeltaOffers(context.emitter);
+    this.#deltas = new DeltaOffers(context.emitter, context.handledDelta);
     this.#sync = new SyncWaiters(context.clock);
     this.#toldState = context.state();
+  }
+
+  /** The version of the newest delta, when every handler has handled it. */
+  get handledDelta(): number | undefined {
+    return this.#deltas.handled;
   }
 
   onDelta(handler: (delta: ShadowDelta<T>) => unknown): () => void {

@@ -33,18 +33,22 @@ export interface SubscriptionRequest {
   readonly filter: string;
   readonly qos: QoS;
   /** MQTT 5 only. */
-  readonly options?: SubscriptionOptions | undefined;
+  readonly options: SubscriptionOptions | undefined;
   readonly handler: MessageHandler;
   /** Is told of each grant: one for each session. */
   readonly granted?: () => void;
   /** Is told once why it ended. */
   readonly ended?: (reason: unknown) => void;
+  /** The client wants it for something else that the app has asked for, such as a shadow. Default false. */
+  readonly isInternal?: boolean;
 }
 
 /** One subscription, as the client keeps it. */
 export class HeldSubscription implements Subscription {
   readonly filter: string;
   readonly qos: QoS;
+  readonly options: SubscriptionOptions | undefined;
+  readonly isInternal: boolean;
   readonly handler: MessageHandler;
   /** Handlers of one message are called in the order in which they subscribed. */
   readonly order: number;
@@ -65,6 +69,8 @@ export class HeldSubscription implements Subscription {
   ) {
     this.filter = request.filter;
     this.qos = request.qos;
+    this.options = request.options;
+    this.isInternal = request.isInternal === true;
     this.handler = request.handler;
     this.order = order;
     this.#grantedAgain = request.granted;

@@ -1,4 +1,4 @@
-import type { SubscriptionsCommand } from '../machines/subscriptions.types.ts';
+import type { ClientCommand } from '../machines/client.types.ts';
 import type { Clock } from '../protocol/clock.ts';
 import { IotError } from '../protocol/errors.ts';
 import type { QoS } from '../protocol/message.ts';
@@ -8,14 +8,14 @@ import { type CallOptions, watchCall } from './deadline.ts';
 import type { Emitter } from './events.ts';
 import { MessageQueue, type Overflow } from './message-queue.ts';
 import { Outcome } from './outcome.ts';
+import type { DehydratedSubscription, ResumedFilter } from './resume.ts';
 import { HeldSubscription, isRefusal, type SubscriptionRequest } from './subscription.ts';
 
 /** What the app's subscriptions need of the rest of the client. */
 export interface SubscriptionsContext {
   readonly clock: Clock;
   readonly emitter: Emitter;
-  /** Tells the subscriptions machine. */
-  readonly send: (command: Extract<SubscriptionsCommand, { type: 'subscribe' | 'unsubscribe' }>) => void;
+  readonly send: (command: Extract<ClientCommand, { type: 'filter.wanted' | 'filter.unwanted' }>) => void;
   /** Whether there is a line, so that an answer of the broker can be waited for. */
   readonly isUp: () => boolean;
   /** Whether somebody still holds the filter, by the machine that counts. */
@@ -34,6 +34,8 @@ export class Subscriptions {
   readonly #routes = new TopicTrie<HeldSubscription>();
   readonly #byFilter = new Map<string, Set<HeldSubscription>>();
   readonly #releases = new Map<string, Outcome<void>>();
+  /** What an earlier process wanted, until the app comes for it. */
+  readonly #resumed = new Map<string, ResumedFilter>();
   #order = 0;
 
   constructor(context: SubscriptionsContext) {
@@ -54,13 +56,10 @@ export class Subscriptions {
     held.release = watchCall('subscribe()', options, this.#context.clock, ({ reason }) => {
       this.#drop(held, reason);
     });
-    const { filter, qos, options: asked } = request;
-    this.#context.send({
-      type: 'subscribe',
-      filter,
-      qos,
-      ...(asked === undefined ? {} : { options: asked }),
-    });
+    this.#want(request);
+    const { filter } = request;
+    // The app has come for it: its own hold counts from now on.
+    if (this.#resumed.delete(filter)) this.#context.send({ type: 'filter.unwanted', filter });
     this.#context.held(filter);
     if (!this.#context.isUp()) held.recorded();
     return held;
@@ -92,11 +91,34 @@ export class Subscriptions {
     return queue;
   }
 
+  /** Wants what an earlier process wanted. */
+  resume(filters: readonly ResumedFilter[]): void {
+    for (const one of filters) {
+      if (this.#resumed.has(one.filter)) continue;
+      this.#resumed.set(one.filter, one);
+      this.#want(one);
+    }
+  }
+
+  /** What the app wants, and what is wanted for it: by filter, as it is asked of the broker. */
+  dehydrate(): DehydratedSubscription[] {
+    const wanted = [...this.#resumed.values()];
+    for (const held of this.#byFilter.values()) {
+      const asked = [...held].filter(({ isInternal }) => !isInternal);
+      const newest = asked.at(-1);
+      if (newest === undefined) continue;
+      const qos = asked.some((one) => one.qos === 1) ? 1 : 0;
+      wanted.push({ filter: newest.filter, qos, options: newest.options });
+    }
+    return wanted.map(({ filter, qos, options }) => ({ filter, qos, ...options }));
+  }
+
   /** Ends every subscription of a filter, also one that an earlier process left in a session that the broker kept. */
   async unsubscribe(filter: string, options: CallOptions): Promise<void> {
     const all = [...(this.#byFilter.get(filter) ?? [])];
     for (const held of all) this.#drop(held, unsubscribed(filter));
-    if (all.length === 0) this.#context.send({ type: 'unsubscribe', filter });
+    this.#resumed.delete(filter);
+    if (all.length === 0) this.#context.send({ type: 'filter.unwanted', filter });
     await this.#released(filter, options);
   }
 
@@ -116,6 +138,7 @@ export class Subscriptions {
   }
 
   refused(filter: string, error: IotError): void {
+    this.#resumed.delete(filter);
     for (const held of [...(this.#byFilter.get(filter) ?? [])]) {
       this.#remove(held);
       held.end(error);
@@ -140,6 +163,15 @@ export class Subscriptions {
       this.#remove(held);
       held.end(error);
     }
+  }
+
+  #want({ filter, qos, options }: ResumedFilter): void {
+    this.#context.send({
+      type: 'filter.wanted',
+      filter,
+      qos,
+      ...(options === undefined ? {} : { options }),
+    });
   }
 
   #checkRoom(filter: string): void {
@@ -192,7 +224,7 @@ export class Subscriptions {
     this.#remove(held);
     held.end(reason);
     if (!this.#byFilter.has(held.filter)) this.#context.left(held.filter);
-    this.#context.send({ type: 'unsubscribe', filter: held.filter });
+    this.#context.send({ type: 'filter.unwanted', filter: held.filter });
   }
 
   #remove(held: HeldSubscription): void {

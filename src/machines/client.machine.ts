@@ -3,7 +3,7 @@ import {
   assign,
   type ErrorActorEvent,
   type EventObject,
-  emit,
+  enqueueActions,
   fromCallback,
   sendTo,
   setup,
@@ -11,12 +11,14 @@ import {
   stopChild,
 } from 'xstate';
 import { bounded } from './bounded.ts';
+import { messages } from './client.actors.ts';
 import type { ClientContext, ClientEvent, ClientFact, ClientInput } from './client.types.ts';
 import { connectionMachine, DEFAULT_POLICY } from './connection.machine.ts';
 import { deviceShadowMachine } from './device-shadow.machine.ts';
 import { asIotError } from './guarded-actor.ts';
 import { offlineQueueMachine } from './offline-queue.machine.ts';
 import { subscriptionsMachine } from './subscriptions.machine.ts';
+import { tell } from './tell.ts';
 
 /** Here the children report: the connection waits for what the client machine routes to it. */
 const waits = fromCallback<EventObject>(() => undefined);
@@ -43,6 +45,10 @@ const FACTS = [
   'filter.granted',
   'filter.refused',
   'filter.released',
+  'message.received',
+  'message.queued',
+  'message.delivered',
+  'message.undelivered',
 ] as const satisfies readonly ClientFact['type'][];
 
 const _clientMachine = setup({
@@ -51,9 +57,15 @@ const _clientMachine = setup({
     context: {} as ClientContext,
     events: {} as ClientEvent | ErrorActorEvent,
     emitted: {} as ClientFact,
-    children: {} as { connection: 'connection'; queue: 'offlineQueue'; subscriptions: 'subscriptions' },
+    children: {} as {
+      messages: 'messages';
+      connection: 'connection';
+      queue: 'offlineQueue';
+      subscriptions: 'subscriptions';
+    },
   },
   actors: {
+    messages,
     connection,
     offlineQueue: offlineQueueMachine,
     subscriptions: subscriptionsMachine,
@@ -94,9 +106,21 @@ const _clientMachine = setup({
       assertEvent(event, 'close');
       return { ...event, type: 'disconnect' };
     }),
-    toSubscriptions: sendTo('subscriptions', ({ event }) => {
-      assertEvent(event, ['subscribe', 'unsubscribe', 'filter.poisoned']);
+    toMessages: sendTo('messages', ({ event }) => {
+      assertEvent(event, ['publish', 'subscribe', 'unsubscribe']);
       return event;
+    }),
+    toSubscriptions: sendTo('subscriptions', ({ event }) => {
+      assertEvent(event, 'filter.poisoned');
+      return event;
+    }),
+    holdFilter: sendTo('subscriptions', ({ event }) => {
+      assertEvent(event, 'filter.wanted');
+      return { ...event, type: 'subscribe' };
+    }),
+    releaseFilter: sendTo('subscriptions', ({ event }) => {
+      assertEvent(event, 'filter.unwanted');
+      return { ...event, type: 'unsubscribe' };
     }),
     startSession: sendTo('subscriptions', ({ event }) => {
       assertEvent(event, 'connection.usable');
@@ -129,9 +153,9 @@ const _clientMachine = setup({
       return event.id;
     }),
     /** Passes a child's fact on to whoever listens to the client. */
-    pass: emit(({ event }) => {
+    pass: enqueueActions(({ context, event, enqueue }) => {
       assertEvent(event, FACTS);
-      return event;
+      tell(context, enqueue, event);
     }),
   },
 }).createMachine({
@@ -141,6 +165,7 @@ const _clientMachine = setup({
     connection: input.connection ?? {},
     drain: input.drain ?? {},
     operationTimeoutMs: input.operationTimeoutMs ?? 5_000,
+    parent: input.parent,
     asked: 0,
     failure: undefined,
   }),
@@ -148,6 +173,13 @@ const _clientMachine = setup({
   states: {
     open: {
       invoke: [
+        {
+          // The first: it hears what the others report at their start.
+          id: 'messages',
+          src: 'messages',
+          input: ({ context, self }) => ({ ports: context.ports, client: self, parent: context.parent }),
+          onError: { target: 'closed', actions: 'rememberFailure' },
+        },
         {
           id: 'connection',
           src: 'connection',
@@ -196,6 +228,15 @@ const _clientMachine = setup({
         'filter.granted': { actions: 'pass' },
         'filter.refused': { actions: 'pass' },
         'filter.released': { actions: 'pass' },
+        'message.received': { actions: 'pass' },
+        'message.queued': { actions: 'pass' },
+        'message.delivered': { actions: 'pass' },
+        'message.undelivered': { actions: 'pass' },
+        'actor.failed': { target: 'closed', actions: 'rememberFailure' },
+        // Also while it closes: each publish is told how it ends.
+        publish: { actions: 'toMessages' },
+        subscribe: { actions: 'toMessages' },
+        unsubscribe: { actions: 'toMessages' },
       },
       initial: 'running',
       states: {
@@ -208,8 +249,8 @@ const _clientMachine = setup({
             ],
             disconnect: { actions: ['forgetAsks', 'toConnection'] },
             'network.online': { actions: 'toConnection' },
-            subscribe: { actions: 'toSubscriptions' },
-            unsubscribe: { actions: 'toSubscriptions' },
+            'filter.wanted': { actions: 'holdFilter' },
+            'filter.unwanted': { actions: 'releaseFilter' },
             'filter.poisoned': { actions: 'toSubscriptions' },
             'shadow.opened': { actions: 'startShadow' },
             'shadow.closed': { actions: 'stopShadow' },

@@ -142,6 +142,7 @@ test('sec:S-6 sec:S-7 fault:I10 what ports close over shows in no snapshot, no p
         outbox,
         currentWire: () => wire,
         credentials: secret,
+        open: () => ({ ask: () => void secret, free: () => void secret }),
       } as never),
     },
     inspect: (event) => {
@@ -156,7 +157,7 @@ test('sec:S-6 sec:S-7 fault:I10 what ports close over shows in no snapshot, no p
   };
   lookAtAll();
   actor.send({ type: 'connect' });
-  actor.send({ type: 'subscribe', filter: 'a', qos: 1 });
+  actor.send({ type: 'filter.wanted', filter: 'a', qos: 1 });
   lookAtAll();
   await Promise.resolve();
   clock.advance(60_000);

@@ -8,6 +8,8 @@ import {
   type ClientPorts,
   clientMachine,
   Handle,
+  type MessageCommand,
+  type MessageFact,
 } from '../../src/machines/index.ts';
 import { DEFAULT_BACKOFF } from '../../src/protocol/backoff.ts';
 import { sizeOf } from '../../src/delivery/entry.ts';
@@ -171,6 +173,9 @@ export class ClientWorld {
   readonly facts: ClientFact[] = [];
   readonly history: HistoryLine[] = [];
   readonly errors: unknown[] = [];
+  /** What the machine was asked about messages, and how to tell what came of it. */
+  readonly messageCommands: MessageCommand[] = [];
+  tellMessage: (fact: MessageFact) => void = () => undefined;
   readonly lines: FakeLine[] = [];
   /** What the broker has of this client's session. */
   readonly granted = new Map<string, QoS>();
@@ -217,6 +222,10 @@ export class ClientWorld {
       now: () => this.clock.now(),
       outbox: this.outbox,
       currentWire: () => this.#wire,
+      open: (_client, tell) => {
+        this.tellMessage = tell;
+        return { ask: (command) => this.messageCommands.push(command), free: () => undefined };
+      },
     };
     this.outbox.attach = this.#attaching(this.outbox.attach.bind(this.outbox));
     this.actor = createActor(options.machine ?? clientMachine, {

@@ -83,11 +83,11 @@ const STEPS_BY_WEIGHT: Record<
   subscribe: [
     4,
     (world, random) =>
-      world.actor.send({ type: 'subscribe', filter: pick(random, FILTERS), qos: random() < 0.5 ? 0 : 1 }),
+      world.actor.send({ type: 'filter.wanted', filter: pick(random, FILTERS), qos: random() < 0.5 ? 0 : 1 }),
   ],
   unsubscribe: [
     3,
-    (world, random) => world.actor.send({ type: 'unsubscribe', filter: pick(random, FILTERS) }),
+    (world, random) => world.actor.send({ type: 'filter.unwanted', filter: pick(random, FILTERS) }),
   ],
   refusal: [
     1,

@@ -23,8 +23,8 @@ const ROUTES: readonly Row[] = [
   [event('connect'), ['tell connection connect']],
   [event('disconnect'), ['tell connection disconnect']],
   [event('network.online'), ['tell connection network.online']],
-  [event('subscribe', { filter: 'a', qos: 0 }), ['tell subscriptions subscribe']],
-  [event('unsubscribe', { filter: 'a' }), ['tell subscriptions unsubscribe']],
+  [event('filter.wanted', { filter: 'a', qos: 0 }), ['tell subscriptions subscribe']],
+  [event('filter.unwanted', { filter: 'a' }), ['tell subscriptions unsubscribe']],
   [
     event('filter.poisoned', { filter: 'a', error: error('POISON_SUBSCRIPTION') }),
     ['tell subscriptions filter.poisoned'],
@@ -60,22 +60,32 @@ const ROUTES: readonly Row[] = [
   [event('filter.granted', { filter: 'a', qos: 0 }), ['emit filter.granted']],
   [event('filter.refused', { filter: 'a', error: error('SUBSCRIPTION_REFUSED') }), ['emit filter.refused']],
   [event('filter.released', { filter: 'a' }), ['emit filter.released']],
+  [event('publish', { topic: 'a', payload: 'b' }), ['tell messages publish']],
+  [event('subscribe', { filter: 'a' }), ['tell messages subscribe']],
+  [event('unsubscribe', { filter: 'a' }), ['tell messages unsubscribe']],
+  [event('message.received', { filter: 'a', message: {} }), ['emit message.received']],
+  [event('message.queued', { id: '1', topic: 'a' }), ['emit message.queued']],
+  [event('message.delivered', { id: '1', topic: 'a' }), ['emit message.delivered']],
+  [
+    event('message.undelivered', { id: '1', topic: 'a', error: error('CLOSED') }),
+    ['emit message.undelivered'],
+  ],
 ];
 const COMMANDS = new Set([
   'connect',
   'disconnect',
   'network.online',
-  'subscribe',
-  'unsubscribe',
+  'filter.wanted',
+  'filter.unwanted',
   'filter.poisoned',
   'pace',
   'backlog.recovered',
 ]);
 
-test('begins with its three children', () => {
+test('begins with its children, and first with the one that hears what the others report at their start', () => {
   expect(start()).toMatchObject({
     place: 'open.running',
-    effects: ['start connection', 'start queue', 'start subscriptions'],
+    effects: ['start messages', 'start connection', 'start queue', 'start subscriptions'],
   });
 });
 
@@ -185,10 +195,10 @@ describe('invariants', () => {
       expect(reachable([state], byTime).some(isClosed)).toBe(true);
   });
 
-  test('the three children live exactly as long as it is open', () => {
+  test('the children live exactly as long as it is open', () => {
     for (const state of states) {
       const children = Object.keys(state.children).sort();
-      expect(children).toEqual(isClosed(state) ? [] : ['connection', 'queue', 'subscriptions']);
+      expect(children).toEqual(isClosed(state) ? [] : ['connection', 'messages', 'queue', 'subscriptions']);
     }
   });
 
@@ -214,7 +224,8 @@ describe('invariants', () => {
     for (const edge of edges) {
       const passed = step(edge.from, edge.event).effects.filter((effect) => effect.startsWith('emit'));
       const isFact =
-        /^(connection|queue|subscriptions|filter)\./.test(edge.event.type) && !COMMANDS.has(edge.event.type);
+        /^(connection|queue|subscriptions|filter|message)\./.test(edge.event.type) &&
+        !COMMANDS.has(edge.event.type);
       expect(passed, show(edge)).toEqual(isFact ? [`emit ${edge.event.type}`] : []);
     }
   });

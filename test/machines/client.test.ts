@@ -23,7 +23,7 @@ const LIVE = /up.live/;
 describe('the composed client', () => {
   test('comes up in this order: connected, usable, granted, settled, resubscribed, drained, live', async () => {
     const world = open();
-    world.actor.send({ type: 'subscribe', filter: 'a', qos: 1 });
+    world.actor.send({ type: 'filter.wanted', filter: 'a', qos: 1 });
     world.publish();
     world.connect();
     await world.advance(2_000);
@@ -44,7 +44,7 @@ describe('the composed client', () => {
   test('py:D7 nothing that waits is sent before the filters are granted', async () => {
     const world = open();
     world.answers = false;
-    world.actor.send({ type: 'subscribe', filter: 'a', qos: 1 });
+    world.actor.send({ type: 'filter.wanted', filter: 'a', qos: 1 });
     world.publish();
     world.connect();
     await world.advance(4_000);
@@ -57,7 +57,7 @@ describe('the composed client', () => {
 
   test('a cut: told in order, the flow closed, the filters forgotten, and back again', async () => {
     const world = open();
-    world.actor.send({ type: 'subscribe', filter: 'a', qos: 1 });
+    world.actor.send({ type: 'filter.wanted', filter: 'a', qos: 1 });
     world.connect();
     await world.advance(1_000);
     const before = world.told.length;
@@ -73,7 +73,7 @@ describe('the composed client', () => {
 
   test('a line under inquiry: quiet, then few filters at a time, then its suspects one by one, then all', async () => {
     const world = open({ input: { drain: { perSecond: Number.POSITIVE_INFINITY } } });
-    for (let n = 0; n < 5; n++) world.actor.send({ type: 'subscribe', filter: `f${n}`, qos: 1 });
+    for (let n = 0; n < 5; n++) world.actor.send({ type: 'filter.wanted', filter: `f${n}`, qos: 1 });
     world.connect();
     await world.advance(2_000);
     world.answers = false;
@@ -98,7 +98,7 @@ describe('the composed client', () => {
 
   test('a filter over which the broker closes is told refused, and not asked for again', async () => {
     const world = open();
-    for (const filter of ['a', 'bad']) world.actor.send({ type: 'subscribe', filter, qos: 1 });
+    for (const filter of ['a', 'bad']) world.actor.send({ type: 'filter.wanted', filter, qos: 1 });
     world.actor.send({ type: 'filter.poisoned', filter: 'bad', error: error('POISON_SUBSCRIPTION') });
     world.connect();
     await world.advance(1_000);
@@ -238,7 +238,7 @@ describe('close', () => {
     },
     resubscribing: async (world: ClientWorld) => {
       world.answers = false;
-      world.actor.send({ type: 'subscribe', filter: 'a', qos: 0 });
+      world.actor.send({ type: 'filter.wanted', filter: 'a', qos: 0 });
       world.connect();
       await world.advance(1_000);
     },
@@ -292,7 +292,7 @@ describe('close', () => {
     world.actor.send({ type: 'close' });
     world.isWanted = false;
     world.actor.send({ type: 'connect' });
-    world.actor.send({ type: 'subscribe', filter: 'late', qos: 0 });
+    world.actor.send({ type: 'filter.wanted', filter: 'late', qos: 0 });
     await world.advance(8_000);
     expect(world.actor.getSnapshot().status).toBe('done');
     expect(world.lines).toHaveLength(1);

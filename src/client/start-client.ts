@@ -1,0 +1,39 @@
+import { createActor, type InspectionEvent } from 'xstate';
+import { clientMachine } from '../machines/client.machine.ts';
+import { makeClientInput } from './client-input.ts';
+import { clientOf } from './client-of.ts';
+import { Emitter } from './events.ts';
+import type { InspectionObserver } from './inspection.ts';
+import type { IotClient } from './iot-client.ts';
+import type { ResolvedOptions } from './options.ts';
+import type { Platform } from './platform.ts';
+
+/** Starts the machines of a client, which does nothing yet that anybody could see. */
+export function startClient(options: ResolvedOptions, platform: Platform): IotClient {
+  const emitter = new Emitter();
+  const { clock, inspect } = options;
+  const actor = createActor(clientMachine, {
+    clock,
+    input: makeClientInput(options, platform, { emitter }),
+    ...(inspect === undefined ? {} : { inspect: harmless(inspect, (error) => emitter.report(error)) }),
+  });
+  actor.start();
+  return clientOf(actor);
+}
+
+/** XState calls an observer in the midst of a machine's step. What it throws is reported, for the first time. */
+function harmless(
+  inspect: InspectionObserver,
+  report: (error: unknown) => void,
+): (event: InspectionEvent) => void {
+  let isReported = false;
+  return (event) => {
+    try {
+      if (typeof inspect === 'function') inspect(event);
+      else inspect.next?.(event);
+    } catch (error) {
+      if (!isReported) report(error);
+      isReported = true;
+    }
+  };
+}
