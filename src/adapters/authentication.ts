@@ -8,6 +8,7 @@ export type PemSource = string | Uint8Array;
 
 /** A stream that is ready for MQTT bytes: TCP is connected and, where there is TLS, the handshake is done. */
 export interface OpenedStream {
+  /** MQTT bytes go in and come out. Whoever has it destroys it. */
   readonly stream: Duplex;
   /** Bytes that came over the network so far, TLS included: also half of a large record is a sign of life. */
   readonly bytesRead: () => number;
@@ -36,6 +37,7 @@ export interface ConnectTarget {
 
 /** What a sign-in may know of the connection it is for. */
 export interface SignInContext extends ConnectTarget {
+  /** Aborted when the attempt ends otherwise: what is under way has to end with it. */
   readonly signal: AbortSignal;
   /** For deadlines: it is monotonic, so it is not the time of day. */
   readonly clock: Clock;

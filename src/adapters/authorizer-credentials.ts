@@ -11,6 +11,7 @@ export interface AuthorizerParameters {
   readonly username?: string;
   /** The authorizer gets it in base64. */
   readonly password?: string;
+  /** As the Lambda verifies it. Together with `tokenKeyName`. */
   readonly token?: string;
   /** What the authorizer calls its token. Together with `token`, and only then. */
   readonly tokenKeyName?: string;

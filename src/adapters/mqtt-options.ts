@@ -20,6 +20,7 @@ export interface MqttTransportOptions {
   readonly clientId: string;
   /** The authorities that the server's certificate must come from. Default: Node's own roots. */
   readonly ca?: PemSource;
+  /** The `auth` of a client. */
   readonly authentication: Authentication;
   /** Appended to the user name of the sign-in, or the user name when that has none. */
   readonly userNameSuffix?: string;
@@ -46,6 +47,7 @@ export interface MqttTransportOptions {
   readonly clock: Clock;
   /** Milliseconds that lie between two CONNECTs of this transport at least. AWS allows one a second for a client id. */
   readonly connectIntervalMs: number;
+  /** Called at CONNACK with the wire of the new line; what it returns is told when the line has ended. */
   readonly attach: AttachWire;
   /** Called with each PUBLISH, before its PUBACK is sent. What it throws is contained. */
   readonly onMessage: (message: IncomingMessage) => void;

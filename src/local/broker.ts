@@ -34,9 +34,12 @@ export interface ConnectedClient {
   readonly clientId: string;
   /** The number of its connection, as in the tap. */
   readonly connection: number;
+  /** Of the client's socket. */
   readonly remotePort: number;
   readonly protocolVersion: number;
+  /** Whether its session ends with its connection. */
   readonly clean: boolean;
+  /** Its filters, and the QoS of each. */
   readonly subscriptions: readonly FilterRequest[];
 }
 

@@ -16,6 +16,7 @@ import type { LocalIotCoreWarning } from './warning.ts';
 /** An open TCP socket. Its client id is known once CONNECT was seen. */
 export interface OpenConnection {
   readonly clientId: string | undefined;
+  /** Of the client's socket. */
   readonly remotePort: number;
 }
 

@@ -20,6 +20,7 @@ export interface TappedPacket {
   readonly bytes: number;
   /** PUBLISH. */
   readonly topic?: string;
+  /** PUBLISH: the length of the payload alone. */
   readonly payloadBytes?: number;
   readonly qos?: number;
   readonly retain?: boolean;
@@ -32,10 +33,13 @@ export interface TappedPacket {
   readonly codes?: readonly number[];
   /** CONNECT. */
   readonly protocolVersion?: number;
+  /** CONNECT: the clean session flag. */
   readonly clean?: boolean;
+  /** CONNECT. */
   readonly keepAliveSeconds?: number;
   /** CONNACK. */
   readonly returnCode?: number;
+  /** CONNACK. */
   readonly sessionPresent?: boolean;
 }
 

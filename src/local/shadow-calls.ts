@@ -22,6 +22,7 @@ export interface LocalShadowUpdate {
   readonly state: SectionsChange;
   /** The version that the shadow must have. */
   readonly version?: number;
+  /** Comes back with the answer. */
   readonly clientToken?: string;
 }
 

@@ -63,6 +63,7 @@ export interface ShadowVersions {
 /** An update that came before the copy could take it. */
 export interface EarlyUpdate {
   readonly version: number;
+  /** What it changes. */
   readonly document: Handle<AcceptedMessage>;
 }
 

@@ -51,8 +51,11 @@ export type ShadowOutcome =
 export interface ShadowOperationContext {
   readonly ports: Handle<ShadowOperationPorts>;
   readonly kind: ShadowOperationKind;
+  /** As its input says, or the default. */
   readonly timeoutMs: number;
+  /** As its input says, or the default. */
   readonly waitForConnection: boolean;
+  /** As its input says, or the default. */
   readonly keepsTopics: boolean;
   readonly parent: FactListener<ShadowOperationFact> | undefined;
   /** How often it was asked less often (429). */

@@ -36,6 +36,7 @@ export interface SubscriptionsInput {
 /** What a subscriptions machine remembers: filters, and how far the broker has them. */
 export interface SubscriptionsContext {
   readonly ports: Handle<SubscriptionsPorts>;
+  /** As its input says, or the default. */
   readonly answerTimeoutMs: number;
   readonly parent: FactListener<SubscriptionsFact> | undefined;
   /** Wanted filters, by filter, in the order in which they were first wanted. */

@@ -16,6 +16,7 @@ export interface MessageProperties {
   readonly correlationData?: Uint8Array;
   /** Seconds, counted from when the broker has the message, after which it delivers it to nobody any more. */
   readonly messageExpirySeconds?: number;
+  /** Of the app: no broker reads them. */
   readonly userProperties?: UserProperties;
 }
 

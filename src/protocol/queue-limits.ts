@@ -10,6 +10,7 @@ export interface QueueLimits {
 
 /** How much may be published in a second. Waiting happens in the outbox, and what is sent again counts again. */
 export interface RateLimit {
+  /** How many may be sent in any second, wherever it begins. */
   readonly publishesPerSecond: number;
   /** Topics, payloads and properties together. */
   readonly bytesPerSecond: number;

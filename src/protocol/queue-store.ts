@@ -28,13 +28,17 @@ export interface DurableStore {
 
 /** A record under its number, from 1. */
 export interface StoreRecord {
+  /** Its place in the order of all. */
   readonly number: number;
+  /** As it was written, byte for byte. */
   readonly value: Uint8Array;
 }
 
 /** What is to become of one number: it has this value from now on, or none. */
 export interface StoreChange {
+  /** From 1. */
   readonly number: number;
+  /** Undefined removes what is there. */
   readonly value: Uint8Array | undefined;
 }
 

@@ -44,6 +44,7 @@ export type FilterAnswer =
  * and calls nothing back, except that its open promises reject.
  */
 export interface Wire {
+  /** How many QoS 1 publishes may be unacknowledged at a time; whoever publishes more breaks the protocol. */
   readonly receiveMaximum: number;
   /**
    * Writes one PUBLISH. `done` is called once: for QoS 0 when the socket has taken it, for QoS 1 at its PUBACK, with an

@@ -25,6 +25,7 @@ export interface BrokerRecord {
   readonly duplicate?: boolean;
   /** Of a SUBSCRIBE or UNSUBSCRIBE. */
   readonly filters?: readonly string[];
+  /** Of every packet that has one. */
   readonly messageId?: number;
   /** The return or reason code of an answer or a DISCONNECT. */
   readonly code?: number;

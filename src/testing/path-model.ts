@@ -90,7 +90,9 @@ export interface Edge {
 
 /** Every state that a model can reach, and every step between them. */
 export interface Adjacency {
+  /** One snapshot of each. */
   readonly states: readonly AnyMachineSnapshot[];
+  /** One for each event that a state takes, also when it stays in it. */
   readonly edges: readonly Edge[];
   /**
    * The states that can be reached from these, themselves included, over the edges that `follow` takes.
