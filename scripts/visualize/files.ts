@@ -1,10 +1,11 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AnyStateMachine } from 'xstate';
-import { describe } from './describe.ts';
-import { layout } from './layout.ts';
-import { toSvg } from './svg.ts';
-import { fileStem, toTable } from './table.ts';
+import { describe } from '../../src/inspect/chart/describe.ts';
+import { fileStem } from '../../src/inspect/chart/draw-machine.ts';
+import { bestLayout } from '../../src/inspect/chart/layout.ts';
+import { toSvg } from '../../src/inspect/chart/svg.ts';
+import { toTable } from './table.ts';
 
 export interface Drawn {
   /** What belongs into the directory, by file name. */
@@ -31,7 +32,7 @@ export async function draw(machines: readonly AnyStateMachine[]): Promise<Drawn>
     warnings.push(...described.warnings);
     files.set(`${stem}.json`, `${JSON.stringify(described.description, null, 2)}\n`);
     files.set(`${stem}.md`, toTable(described.description));
-    files.set(`${stem}.svg`, toSvg(await layout(described.description)));
+    files.set(`${stem}.svg`, toSvg(await bestLayout(described.description)));
   }
   return { files, warnings };
 }

@@ -3,7 +3,8 @@ import {
   type MachineDescription,
   type StateDescription,
   type TransitionDescription,
-} from './describe.ts';
+} from '../../src/inspect/chart/describe.ts';
+import { fileStem } from '../../src/inspect/chart/draw-machine.ts';
 
 /** The machine as a page to read, and whose diff shows every transition that was added or taken away. */
 export function toTable(description: MachineDescription): string {
@@ -41,11 +42,6 @@ export function toTable(description: MachineDescription): string {
   const named = Object.entries(delays);
   if (named.length > 0) sections.push('## Delays', markdownTable(['delay', 'length'], named.map(delayRow)));
   return `${sections.join('\n\n')}\n`;
-}
-
-/** The name of a machine's files. */
-export function fileStem(machine: string): string {
-  return machine.replaceAll(/[^\w-]+/g, '-');
 }
 
 function kindOf({ id, type }: StateDescription, { states }: MachineDescription): string {

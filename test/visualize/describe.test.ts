@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { assign, createMachine, stateIn } from 'xstate';
-import { describe as describeMachine } from '../../scripts/visualize/describe.ts';
+import { describe as describeMachine } from '../../src/inspect/chart/describe.ts';
 import { sampleMachine } from '../support/sample-machine.ts';
 
 const { description, warnings } = describeMachine(sampleMachine);

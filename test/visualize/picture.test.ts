@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createMachine } from 'xstate';
-import { describe as describeMachine } from '../../scripts/visualize/describe.ts';
-import { layout } from '../../scripts/visualize/layout.ts';
-import { headerSize, linesOf, type Picture, type Rectangle } from '../../scripts/visualize/picture.ts';
-import { toSvg } from '../../scripts/visualize/svg.ts';
+import { describe as describeMachine } from '../../src/inspect/chart/describe.ts';
+import { bestLayout } from '../../src/inspect/chart/layout.ts';
+import { headerSize, linesOf, type Picture, type Rectangle } from '../../src/inspect/chart/picture.ts';
+import { toSvg } from '../../src/inspect/chart/svg.ts';
 import { sampleMachine } from '../support/sample-machine.ts';
 
 const { description } = describeMachine(sampleMachine);
@@ -11,7 +11,7 @@ const { description } = describeMachine(sampleMachine);
 describe('the picture of a machine', () => {
   let picture: Picture;
   beforeAll(async () => {
-    picture = await layout(description);
+    picture = await bestLayout(description);
   }, 120_000);
 
   it('has a box for each state, inside the box of its parent', () => {
@@ -72,7 +72,7 @@ describe('the picture of a machine', () => {
       { states: description.states, boxes: picture.boxes },
       {
         states: describeMachine(narrow).description.states,
-        ...(await layout(describeMachine(narrow).description)),
+        ...(await bestLayout(describeMachine(narrow).description)),
       },
     ];
     for (const { states, boxes } of pictures) {
@@ -90,7 +90,7 @@ describe('the picture of a machine', () => {
   });
 
   it('is the same on each run', async () => {
-    expect(toSvg(await layout(description))).toBe(toSvg(picture));
+    expect(toSvg(await bestLayout(description))).toBe(toSvg(picture));
   }, 120_000);
 
   it('is an SVG for light and dark that marks regions, final states, delays and errors', () => {

@@ -1,4 +1,5 @@
 import type { AnyStateMachine, AnyStateNode } from 'xstate';
+import { idOfTransition } from './transition-id.ts';
 
 /** A machine as plain data: what the picture and the table are made from, and what a review sees change. */
 export interface MachineDescription {
@@ -26,6 +27,8 @@ export interface InvokeDescription {
 }
 
 export interface TransitionDescription {
+  /** As {@link transitionId} computes it from what XState reports. */
+  readonly id: string;
   readonly from: string;
   /** As a reader says it: `connect`, `after retry`, `done flush`, `error transport`, `always`. */
   readonly event: string;
@@ -80,22 +83,19 @@ function describeTransitions(node: AnyStateNode, warnings: string[]): Transition
   const actors = new Map(
     node.invoke.map(({ id, src }) => [id, actorId({ id, src: typeof src === 'string' ? src : unnamed })]),
   );
-  const always = (node.always ?? []).map((transition) => ({ transition, descriptor: '', event: 'always' }));
-  const others = [...node.transitions].flatMap(([descriptor, transitions]) =>
-    transitions.map((transition) => ({
-      transition,
-      descriptor,
-      event: eventLabel(descriptor, node, actors),
-    })),
+  const always = ['', node.always ?? []] as const;
+  const transitions = [always, ...node.transitions].flatMap(([descriptor, siblings]) =>
+    siblings.map((transition, index) => ({ transition, descriptor, index })),
   );
   for (const { delay } of node.after) {
     if (typeof delay === 'string' && !delays.includes(delay)) {
       warn(`delay "${delay}" is not in delays: it would pass at once`);
     }
   }
-  return [...always, ...others].map(({ transition, descriptor, event }) => ({
+  return transitions.map(({ transition, descriptor, index }) => ({
+    id: idOfTransition(node.id, descriptor, index),
     from: node.id,
-    event,
+    event: eventLabel(descriptor, node, actors),
     descriptor,
     guard: transition.guard === undefined ? null : guardName(transition.guard, warn),
     actions: transition.actions.map((action: unknown) => actionName(action, warn)),
@@ -118,6 +118,7 @@ export function invokeName(invoke: InvokeDescription): string {
 }
 
 function eventLabel(descriptor: string, node: AnyStateNode, actors: ReadonlyMap<string, string>): string {
+  if (descriptor === '') return 'always';
   if (descriptor === `xstate.done.state.${node.id}`) return 'done';
   const after = stripPrefix(descriptor, 'xstate.after.');
   if (after !== undefined) {

@@ -1,4 +1,5 @@
-import elk, { type ElkExtendedEdge, type ElkNode, type LayoutOptions } from 'elkjs/lib/elk.bundled.js';
+import type { ELK, ElkExtendedEdge, ElkNode, LayoutOptions } from 'elkjs/lib/elk.bundled.js';
+import { loadOptionalPeer } from '../../protocol/optional-peer.ts';
 import type { MachineDescription, StateDescription } from './describe.ts';
 import {
   type Box,
@@ -45,20 +46,42 @@ const VARIANTS: Readonly<Record<string, readonly string[]>> = {
   'elk.randomSeed': ['1', '2', '3', '4', '5'],
 };
 
-export async function layout(description: MachineDescription): Promise<Picture> {
+const PEER = {
+  name: 'elkjs',
+  neededBy: 'a picture with arrows',
+  install: 'npm install --save-dev elkjs@0.12',
+};
+
+/** The easiest to read of all variants: seconds of work for a machine of fifty states. */
+export async function bestLayout(description: MachineDescription): Promise<Picture> {
   let best: Picture | undefined;
-  let failure: unknown;
+  for await (const picture of layouts(description)) {
+    if (!best || effort(picture) < effort(best)) best = picture;
+  }
+  if (!best) throw new Error(`no layout for machine ${description.machine}`);
+  return best;
+}
+
+/** The first variant that works: for who draws while a device is running, in the same process. */
+export async function quickLayout(description: MachineDescription): Promise<Picture | undefined> {
+  for await (const picture of layouts(description)) return picture;
+  return undefined;
+}
+
+async function* layouts(description: MachineDescription): AsyncGenerator<Picture> {
+  const elk = await loadElk();
   for (const variant of combinations(VARIANTS)) {
     try {
-      const picture = await place(description, { ...LAYERED, ...variant });
-      if (!best || effort(picture) < effort(best)) best = picture;
-    } catch (error) {
+      yield await place(elk, description, { ...LAYERED, ...variant });
+    } catch {
       // ELK's strategies have bugs of their own on some graphs; one that works is enough.
-      failure = error;
     }
   }
-  if (!best) throw new Error(`no layout for machine ${description.machine}`, { cause: failure });
-  return best;
+}
+
+async function loadElk(): Promise<ELK> {
+  const { default: elk } = await loadOptionalPeer(PEER, () => import('elkjs/lib/elk.bundled.js'));
+  return new elk.default();
 }
 
 function combinations(variants: typeof VARIANTS): LayoutOptions[] {
@@ -101,9 +124,9 @@ function cross(one: Segment, other: Segment): boolean {
   );
 }
 
-async function place(description: MachineDescription, options: LayoutOptions): Promise<Picture> {
+async function place(elk: ELK, description: MachineDescription, options: LayoutOptions): Promise<Picture> {
   const lines: Line[] = [...initialLines(description), ...linesOf(description)];
-  const result = await new elk.default().layout(toElk(description, lines, options));
+  const result = await elk.layout(toElk(description, lines, options));
   const nodes = allNodes(result);
   const edges = new Map((result.edges ?? []).map((edge) => [edge.id, edge]));
   const dots = [...nodes.values()].filter(({ id }) => id.endsWith(INITIAL)).map(rectangle);
