@@ -1,0 +1,31 @@
+import { useSelector } from '@xstate/react';
+import type { IotClient } from 'aws-iot-machines';
+import { actorOf } from 'aws-iot-machines/machines';
+import type { AnyActorRef, AnyMachineSnapshot } from 'xstate';
+
+/** All machines of the client as they are: the shadows are there too, each by its address. */
+export function MachinesPanel({ client }: { readonly client: IotClient }) {
+  const children = useSelector(actorOf(client), (snapshot) => snapshot.children);
+  return (
+    <section aria-labelledby="machines" className="wide">
+      <h2 id="machines">The machines themselves</h2>
+      <dl>
+        {Object.entries<AnyActorRef | undefined>(children).map(
+          ([id, actor]) => actor && <Machine key={id} id={id} actor={actor} />,
+        )}
+      </dl>
+    </section>
+  );
+}
+
+function Machine({ id, actor }: { readonly id: string; readonly actor: AnyActorRef }) {
+  const state = useSelector(actor, (snapshot: AnyMachineSnapshot) => JSON.stringify(snapshot.value));
+  return (
+    <>
+      <dt>{id}</dt>
+      <dd>
+        <code>{state}</code>
+      </dd>
+    </>
+  );
+}
