@@ -78,7 +78,7 @@ export class MessageEvents implements MessageCalls {
     }
     // What the broker refuses the machine tells by itself.
     if (isRefusal(error) || WANTED_ENDS.includes(error.code)) return;
-    this.#tell({ type: 'filter.refused', filter, error });
+    this.#tell({ type: 'subscription.failed', filter, error });
   }
 
   #unsubscribe(filter: string): void {

@@ -12,10 +12,12 @@ import type { Platform } from './platform.ts';
 export function startClient(options: ResolvedOptions, platform: Platform): IotClient {
   const emitter = new Emitter();
   const { clock, inspect } = options;
+  // Later: it may come before anybody could listen.
+  const report = (error: unknown): void => queueMicrotask(() => emitter.report(error));
   const actor = createActor(clientMachine, {
     clock,
     input: makeClientInput(options, platform, { emitter }),
-    ...(inspect === undefined ? {} : { inspect: harmless(inspect, (error) => emitter.report(error)) }),
+    ...(inspect === undefined ? {} : { inspect: harmless(inspect, report) }),
   });
   actor.start();
   return clientOf(actor);

@@ -49,6 +49,7 @@ const FACTS = [
   'message.queued',
   'message.delivered',
   'message.undelivered',
+  'subscription.failed',
 ] as const satisfies readonly ClientFact['type'][];
 
 const _clientMachine = setup({
@@ -232,6 +233,7 @@ const _clientMachine = setup({
         'message.queued': { actions: 'pass' },
         'message.delivered': { actions: 'pass' },
         'message.undelivered': { actions: 'pass' },
+        'subscription.failed': { actions: 'pass' },
         'actor.failed': { target: 'closed', actions: 'rememberFailure' },
         // Also while it closes: each publish is told how it ends.
         publish: { actions: 'toMessages' },

@@ -80,8 +80,8 @@ export type MessageFact =
       readonly topic: string;
       readonly error: IotError;
     }
-  /** The client did not accept the filter: what the broker does not accept is told in the same words. */
-  | { readonly type: 'filter.refused'; readonly filter: string; readonly error: IotError };
+  /** This client did not accept a filter, and what was subscribed before stays. What the broker refuses is `filter.refused`. */
+  | { readonly type: 'subscription.failed'; readonly filter: string; readonly error: IotError };
 
 export type ClientCommand =
   /** One more wants the line. */

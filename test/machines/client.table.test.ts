@@ -70,6 +70,10 @@ const ROUTES: readonly Row[] = [
     event('message.undelivered', { id: '1', topic: 'a', error: error('CLOSED') }),
     ['emit message.undelivered'],
   ],
+  [
+    event('subscription.failed', { filter: 'a#', error: error('INVALID_ARGUMENT') }),
+    ['emit subscription.failed'],
+  ],
 ];
 const COMMANDS = new Set([
   'connect',
@@ -224,7 +228,7 @@ describe('invariants', () => {
     for (const edge of edges) {
       const passed = step(edge.from, edge.event).effects.filter((effect) => effect.startsWith('emit'));
       const isFact =
-        /^(connection|queue|subscriptions|filter|message)\./.test(edge.event.type) &&
+        /^(connection|queue|subscriptions|filter|message|subscription)\./.test(edge.event.type) &&
         !COMMANDS.has(edge.event.type);
       expect(passed, show(edge)).toEqual(isFact ? [`emit ${edge.event.type}`] : []);
     }
