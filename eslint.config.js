@@ -18,7 +18,7 @@ const globalObjects = ['globalThis', 'global', 'window', 'self'];
 export default defineConfig(
   globalIgnores(['**/dist/', 'coverage/', 'visualizations/']),
   {
-    files: ['**/*.{ts,js,mjs,cjs}'],
+    files: ['**/*.{ts,tsx,js,mjs,cjs}'],
     plugins: { '@typescript-eslint': tseslint.plugin },
     languageOptions: {
       parser: tseslint.parser,

@@ -19,7 +19,7 @@ export function App({ broker }: { readonly broker: Broker }) {
       <header>
         <h1>A client, seen in React</h1>
         <p>
-          Everything here is read off its machines. Cut the line, publish meanwhile, and watch it come back by
+          Its machines say what is shown here. Cut the line, publish meanwhile, and watch it come back by
           itself.
         </p>
       </header>
@@ -35,11 +35,15 @@ function Panels({ client, broker }: { readonly client: IotClient; readonly broke
   const queue = useSelector(actor, ({ children }) => children.queue);
   return (
     <div className="panels">
-      {connection && <ConnectionPanel connection={connection} broker={broker} />}
-      {queue && <QueuePanel client={client} queue={queue} />}
-      <ShadowPanel client={client} thingName={broker.thingName} />
-      <LinePanel />
-      <MachinesPanel client={client} />
+      <div>
+        {connection && <ConnectionPanel connection={connection} broker={broker} />}
+        <LinePanel />
+        <ShadowPanel client={client} thingName={broker.thingName} />
+      </div>
+      <div>
+        {queue && <QueuePanel client={client} queue={queue} />}
+        <MachinesPanel client={client} />
+      </div>
     </div>
   );
 }

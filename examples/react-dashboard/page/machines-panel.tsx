@@ -7,7 +7,7 @@ import type { AnyActorRef, AnyMachineSnapshot } from 'xstate';
 export function MachinesPanel({ client }: { readonly client: IotClient }) {
   const children = useSelector(actorOf(client), (snapshot) => snapshot.children);
   return (
-    <section aria-labelledby="machines" className="wide">
+    <section aria-labelledby="machines">
       <h2 id="machines">The machines themselves</h2>
       <dl>
         {Object.entries<AnyActorRef | undefined>(children).map(
