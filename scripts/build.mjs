@@ -1,0 +1,28 @@
+// Builds the package anew: what Node runs, and beside it the live page with its own compiler options, because only a page
+// has a DOM. `node scripts/build.mjs [folder] [options of tsc]`; the folder is `dist` unless another is named.
+import { spawn } from 'node:child_process';
+import { cp, readdir, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+
+const root = join(import.meta.dirname, '..');
+const compiler = join(root, 'node_modules/typescript/bin/tsc');
+const [folder = 'dist', ...options] = process.argv.slice(2);
+const target = resolve(root, folder);
+const page = join(root, 'src/inspect/page');
+
+/** Resolves to the exit code. */
+function compile(project, outDir) {
+  const parameters = [compiler, '-p', project, '--outDir', outDir, ...options];
+  const child = spawn(process.execPath, parameters, { cwd: root, stdio: 'inherit' });
+  return new Promise((resolve) => child.once('close', (code) => resolve(code ?? 1)));
+}
+
+await rm(target, { recursive: true, force: true });
+const codes = await Promise.all([
+  compile('tsconfig.build.json', target),
+  compile(join(page, 'tsconfig.json'), join(target, 'inspect')),
+]);
+for (const name of await readdir(page)) {
+  if (/\.(html|css)$/.test(name)) await cp(join(page, name), join(target, 'inspect/page', name));
+}
+process.exitCode = Math.max(...codes);
