@@ -185,7 +185,7 @@ describe('clientInput', () => {
   it('checks the options at once, and what belongs to the app', () => {
     const options = theCore().plainOptions(freshId());
     const refused = (given: object, more?: object) =>
-      thrownBy(() => clientInput({ ...options, ...given }, more as never)).message;
+      thrownBy(() => clientInput({ ...options, ...given }, more)).message;
     expect(refused({ endpoint: '' })).toContain('endpoint');
     expect(refused({ inspect: () => undefined })).toContain('createActor()');
     expect(refused({}, { parent: 1 })).toContain('parent');
