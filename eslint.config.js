@@ -16,7 +16,7 @@ const clockGlobals = [
 const globalObjects = ['globalThis', 'global', 'window', 'self'];
 
 export default defineConfig(
-  globalIgnores(['**/dist/', 'coverage/', 'visualizations/']),
+  globalIgnores(['**/dist/', 'docs-site/', 'coverage/', 'visualizations/']),
   {
     files: ['**/*.{ts,tsx,js,mjs,cjs}'],
     plugins: { '@typescript-eslint': tseslint.plugin },

@@ -8,7 +8,7 @@ const { name, version, scripts, exports } = JSON.parse(readFileSync(join(root, '
 
 /** Commands of npm itself, as far as documents use them. */
 const NPM_COMMANDS = new Set(['ci', 'install', 'pack', 'publish', 'run']);
-const SKIPPED_FOLDERS = new Set(['node_modules', 'dist', 'coverage', '.git']);
+const SKIPPED_FOLDERS = new Set(['node_modules', 'dist', 'docs-site', 'coverage', '.git']);
 
 function documentsIn(folder) {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {

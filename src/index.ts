@@ -1,7 +1,10 @@
 /**
  * An AWS IoT device SDK whose behaviour is a set of explicit statecharts.
  *
- * @module
+ * A page gets the same from `aws-iot-machines` by the condition `browser`, but for what it cannot do: {@link mutualTls},
+ * {@link plainTcp} and {@link levelStore} are refused there, and so is the option `ca`; `sigV4()` must be given `credentials`.
+ *
+ * @module aws-iot-machines
  */
 
 export type { PemSource } from './adapters/authentication.ts';

@@ -1,7 +1,7 @@
 /**
  * Ways to sign in and the MQTT transport, for who runs a `connectionMachine` of his own over the transport of this package.
  *
- * @module
+ * @module aws-iot-machines/adapters
  */
 
 export type {

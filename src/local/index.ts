@@ -2,7 +2,7 @@
  * An AWS IoT Core on the loopback, for development and tests: mutual TLS, WebSockets, device shadows, AWS's limits, and faults
  * on demand.
  *
- * @module
+ * @module aws-iot-machines/local
  */
 
 export type { DeletedMessage } from '../protocol/shadow-messages.ts';

@@ -2,7 +2,7 @@
  * The machines of aws-iot-machines: every transition of the product, to be read, watched, run alone, spawned in an
  * app's own machine, and turned into tests.
  *
- * @module
+ * @module aws-iot-machines/machines
  */
 
 export type { BackoffPolicy } from '../protocol/backoff.ts';

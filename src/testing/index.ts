@@ -1,7 +1,7 @@
 /**
  * What the tests of this package are made of, for the tests of apps.
  *
- * @module
+ * @module aws-iot-machines/testing
  */
 
 export type { BrokerConnection, ConnackAnswer } from './broker-connection.ts';
