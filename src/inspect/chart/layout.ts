@@ -35,15 +35,15 @@ const LAYERED: LayoutOptions = {
   'elk.layered.spacing.nodeNodeBetweenLayers': '18',
   'elk.layered.spacing.edgeNodeBetweenLayers': '12',
   'elk.layered.spacing.edgeEdgeBetweenLayers': '10',
-  'elk.spacing.nodeNode': '16',
-  'elk.spacing.edgeNode': '12',
-  'elk.spacing.edgeEdge': '10',
+  'elk.spacing.nodeNode': '12',
+  'elk.spacing.edgeNode': '9',
+  'elk.spacing.edgeEdge': '8',
 };
 
 /** Which of these is best differs from machine to machine, so that all are tried and the easiest to read is taken. */
 const VARIANTS: Readonly<Record<string, readonly string[]>> = {
-  'elk.layered.nodePlacement.strategy': ['BRANDES_KOEPF', 'NETWORK_SIMPLEX', 'LINEAR_SEGMENTS'],
-  'elk.randomSeed': ['1', '2', '3', '4', '5'],
+  'elk.layered.nodePlacement.strategy': ['LINEAR_SEGMENTS', 'NETWORK_SIMPLEX'],
+  'elk.randomSeed': ['1', '2', '3', '5', '6', '7'],
 };
 
 const PEER = {
@@ -52,11 +52,17 @@ const PEER = {
   install: 'npm install --save-dev elkjs@0.12',
 };
 
+/** How many borders an arrow may cross. What leads further is a row in its box: few at first, if the picture gets too wide more. */
+const REACHES = [Number.POSITIVE_INFINITY, 3, 2, 1, 0];
+
 /** The easiest to read of all variants: seconds of work for a machine of fifty states. */
 export async function bestLayout(description: MachineDescription): Promise<Picture> {
   let best: Picture | undefined;
-  for await (const picture of layouts(description)) {
-    if (!best || effort(picture) < effort(best)) best = picture;
+  for (const reach of REACHES) {
+    for await (const picture of layouts(description, reach)) {
+      if (!best || effort(picture) < effort(best)) best = picture;
+    }
+    if (best && best.width <= READABLE_WIDTH) break;
   }
   if (!best) throw new Error(`no layout for machine ${description.machine}`);
   return best;
@@ -64,15 +70,17 @@ export async function bestLayout(description: MachineDescription): Promise<Pictu
 
 /** The first variant that works: for who draws while a device is running, in the same process. */
 export async function quickLayout(description: MachineDescription): Promise<Picture | undefined> {
-  for await (const picture of layouts(description)) return picture;
+  for await (const picture of layouts(description, QUICK_REACH)) return picture;
   return undefined;
 }
 
-async function* layouts(description: MachineDescription): AsyncGenerator<Picture> {
+const QUICK_REACH = 3;
+
+async function* layouts(description: MachineDescription, reach: number): AsyncGenerator<Picture> {
   const elk = await loadElk();
   for (const variant of combinations(VARIANTS)) {
     try {
-      yield await place(elk, description, { ...LAYERED, ...variant });
+      yield await place(elk, description, reach, { ...LAYERED, ...variant });
     } catch {
       // ELK's strategies have bugs of their own on some graphs; one that works is enough.
     }
@@ -92,8 +100,9 @@ function combinations(variants: typeof VARIANTS): LayoutOptions[] {
   );
 }
 
-/** What it costs the eye: arrows to follow, corners, crossings, width that shrinks the text. */
-function effort({ width, edges }: Picture): number {
+/** What it costs the eye: arrows to follow, corners, crossings, names to look up, width that shrinks the text. */
+function effort({ width, edges, boxes }: Picture): number {
+  const names = boxes.flatMap(({ rows }) => rows.filter(({ text }) => text.includes('→ ')));
   const segments = edges.flatMap(({ points }, edge) =>
     points.slice(1).map((to, index) => ({ edge, from: points[index] ?? to, to })),
   );
@@ -104,7 +113,13 @@ function effort({ width, edges }: Picture): number {
   const crossings = segments.flatMap((one, at) =>
     segments.slice(at + 1).filter((other) => cross(one, other)),
   );
-  return length + 30 * segments.length + 500 * crossings.length + 30 * Math.max(0, width - READABLE_WIDTH);
+  return (
+    length +
+    30 * segments.length +
+    500 * crossings.length +
+    600 * names.length +
+    30 * Math.max(0, width - READABLE_WIDTH)
+  );
 }
 
 interface Segment {
@@ -124,13 +139,20 @@ function cross(one: Segment, other: Segment): boolean {
   );
 }
 
-async function place(elk: ELK, description: MachineDescription, options: LayoutOptions): Promise<Picture> {
-  const lines: Line[] = [...initialLines(description), ...linesOf(description)];
-  const result = await elk.layout(toElk(description, lines, options));
+async function place(
+  elk: ELK,
+  description: MachineDescription,
+  reach: number,
+  options: LayoutOptions,
+): Promise<Picture> {
+  const lines: Line[] = [...initialLines(description), ...linesOf(description, reach)];
+  const result = await elk.layout(toElk(description, reach, lines, options));
   const nodes = allNodes(result);
   const edges = new Map((result.edges ?? []).map((edge) => [edge.id, edge]));
   const dots = [...nodes.values()].filter(({ id }) => id.endsWith(INITIAL)).map(rectangle);
-  const boxes = description.states.map((state) => toBox(state, description, rectangle(nodes.get(state.id))));
+  const boxes = description.states.map((state) =>
+    toBox(state, description, reach, rectangle(nodes.get(state.id))),
+  );
   return {
     machine: description.machine,
     width: Math.ceil(result.width ?? 0),
@@ -147,15 +169,20 @@ function initialLines({ states }: MachineDescription): Line[] {
   return states.flatMap(({ id, initial }) =>
     initial === null
       ? []
-      : [{ id: id + INITIAL, from: id + INITIAL, to: initial, kind: 'initial', rows: [] }],
+      : [{ id: id + INITIAL, from: id + INITIAL, to: initial, kind: 'initial', transitions: [], rows: [] }],
   );
 }
 
-function toElk(description: MachineDescription, lines: readonly Line[], options: LayoutOptions): ElkNode {
+function toElk(
+  description: MachineDescription,
+  reach: number,
+  lines: readonly Line[],
+  options: LayoutOptions,
+): ElkNode {
   const [root] = description.states;
   if (!root) throw new Error(`machine ${description.machine} has no states`);
   const toNode = (state: StateDescription): ElkNode => {
-    const { width, height } = headerSize(state, rowsOf(state, description));
+    const { width, height } = headerSize(state, rowsOf(state, description, reach));
     const children = description.states.filter(({ parent }) => parent === state.id).map(toNode);
     if (children.length === 0) return { id: state.id, width, height };
     const start = { id: state.id + INITIAL, width: SIZE.dot, height: SIZE.dot };
@@ -175,9 +202,24 @@ function toElk(description: MachineDescription, lines: readonly Line[], options:
     id: '(picture)',
     layoutOptions: { ...options, 'elk.padding': '[top=12,left=12,bottom=12,right=12]' },
     children: [toNode(root)],
-    edges: lines.map(toElkEdge),
+    edges: [...lines.map(toElkEdge), ...stacks(description, lines)],
   };
 }
+
+/** Children that no arrow leads to would all stand side by side: edges that are not drawn put them below each other. */
+function stacks({ states }: MachineDescription, lines: readonly Line[]): ElkExtendedEdge[] {
+  const ends = new Set(lines.flatMap(({ from, to, kind }) => (kind === 'initial' ? [] : [from, to])));
+  const loose = states.filter(({ id }) => !ends.has(id) && states.every(({ parent }) => parent !== id));
+  return states.flatMap(({ id }) => {
+    const children = loose.filter(({ parent }) => parent === id);
+    return children.slice(COLUMNS).map((below, index) => {
+      const above = children[index]?.id ?? id;
+      return { id: `${above} above ${below.id}`, sources: [above], targets: [below.id] };
+    });
+  });
+}
+
+const COLUMNS = 3;
 
 function toElkEdge({ id, from, to, rows }: Line): ElkExtendedEdge {
   const edge = { id, sources: [from], targets: [to] };
@@ -186,7 +228,12 @@ function toElkEdge({ id, from, to, rows }: Line): ElkExtendedEdge {
   return { ...edge, labels: [{ text: id, ...labelSize(rows), layoutOptions }] };
 }
 
-function toBox(state: StateDescription, description: MachineDescription, place: Rectangle): Box {
+export function toBox(
+  state: StateDescription,
+  description: MachineDescription,
+  reach: number,
+  place: Rectangle,
+): Box {
   const parentOf = ({ parent }: StateDescription) => description.states.find(({ id }) => id === parent);
   let depth = 0;
   for (let above = parentOf(state); above; above = parentOf(above)) depth += 1;
@@ -199,11 +246,11 @@ function toBox(state: StateDescription, description: MachineDescription, place: 
     depth,
     isRegion: parentOf(state)?.type === 'parallel',
     tags: state.tags,
-    rows: rowsOf(state, description),
+    rows: rowsOf(state, description, reach),
   };
 }
 
-function toEdge({ from, to, kind, rows }: Line, placed: ElkExtendedEdge | undefined): Edge {
+function toEdge({ from, to, kind, transitions, rows }: Line, placed: ElkExtendedEdge | undefined): Edge {
   const section = placed?.sections?.[0];
   if (!placed || !section) throw new Error(`no way from ${from} to ${to}`);
   const points = [section.startPoint, ...(section.bendPoints ?? []), section.endPoint];
@@ -212,6 +259,7 @@ function toEdge({ from, to, kind, rows }: Line, placed: ElkExtendedEdge | undefi
     from,
     to,
     kind,
+    transitions,
     points: points.map(({ x, y }) => ({ x: round(x), y: round(y) })),
     label: label && { ...rectangle(label), rows },
   };

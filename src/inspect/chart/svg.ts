@@ -19,7 +19,7 @@ export function toSvg(picture: Picture): string {
   const { width } = legend;
   const height = picture.height + legend.height;
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" class="chart" role="img">`,
     `<title>${escapeXml(picture.machine)}: states and transitions</title>`,
     `<style>${CHART_STYLE}</style>`,
     `<rect class="ground" width="${width}" height="${height}"/>`,
@@ -56,7 +56,7 @@ function drawBoxText({ x, y, title, tags, rows, ...box }: Box): string {
     `<g class="${boxClass(box)}">`,
     `<text class="title" x="${left}" y="${baseline}">${escapeXml(title)}</text>`,
     drawTags(tags, left + titleWidth(title) + 8, baseline),
-    ...rows.map((row, index) => drawRow(row, left, baseline + (index + 1) * SIZE.line)),
+    drawRows(rows, left, baseline + SIZE.line),
     '</g>',
   ].join('');
 }
@@ -82,6 +82,20 @@ function drawTags(tags: readonly string[], x: number, baseline: number): string 
   return drawn.join('');
 }
 
+/** The lines of a transition are one group: it is shown once, however long it is. */
+function drawRows(rows: readonly Row[], left: number, top: number): string {
+  return rows
+    .map((row, index) => {
+      const { transition } = row;
+      const text = drawRow(row, left, top + index * SIZE.line);
+      if (transition === null) return text;
+      const begins = rows[index - 1]?.transition !== transition;
+      const ends = rows[index + 1]?.transition !== transition;
+      return `${begins ? `<g data-transition="${escapeXml(transition)}">` : ''}${text}${ends ? '</g>' : ''}`;
+    })
+    .join('');
+}
+
 function drawRow(row: Row, left: number, y: number): string {
   const { head, text, kind } = row;
   const x = left + indentOf(row);
@@ -91,16 +105,18 @@ function drawRow(row: Row, left: number, y: number): string {
   return `<text x="${x}" y="${y}">${first}${rest}</text>`;
 }
 
-function drawEdge({ from, to, kind, points }: Edge): string {
-  const path = roundedPath(points);
-  return `<g class="edge ${kind}" data-from="${escapeXml(from)}" data-to="${escapeXml(to)}"><path d="${path}"/>${arrowHead(points)}</g>`;
+function drawEdge({ from, to, kind, transitions, points }: Edge): string {
+  const data = Object.entries({ from, to, transitions: transitions.join(' ') })
+    .filter(([, value]) => value !== '')
+    .map(([name, value]) => ` data-${name}="${escapeXml(value)}"`);
+  return `<g class="edge ${kind}"${data.join('')}><path d="${roundedPath(points)}"/>${arrowHead(points)}</g>`;
 }
 
 function drawPill({ kind, label }: Edge): string {
   if (!label) return '';
   const { x, y, width, height, rows } = label;
-  const texts = rows.map((row, index) => drawRow(row, x + SIZE.pill, y + 2 + (index + 0.75) * SIZE.line));
-  return `<g class="pill ${kind}"><rect x="${x}" y="${y}" width="${width}" height="${height}" rx="8"/>${texts.join('')}</g>`;
+  const texts = drawRows(rows, x + SIZE.pill, y + 2 + 0.75 * SIZE.line);
+  return `<g class="pill ${kind}"><rect x="${x}" y="${y}" width="${width}" height="${height}" rx="8"/>${texts}</g>`;
 }
 
 const CORNER = 6;
