@@ -16,6 +16,7 @@ const builtTests = [
   'test/adapters/{credential-chain,level}-process.test.ts',
   'test/client/secrets-heap.test.ts',
   'test/faults/store.test.ts',
+  'test/inspect/stately-process.test.ts',
 ];
 
 export default defineConfig({
