@@ -1,4 +1,4 @@
-import { button, byId, mark, write } from './element.ts';
+import { button, byId, mark } from './element.ts';
 import type { ChartPicture } from './chart-picture.ts';
 import { scaleOf, type Zoom, zoomed } from './zoom.ts';
 
@@ -8,9 +8,9 @@ const MARGIN = 24;
 /** The window on a picture: how large it is, and which part is seen. It follows what is active until the reader scrolls. */
 export class ChartFrame {
   readonly #frame = byId('chart-frame');
-  readonly #percent: HTMLElement;
   readonly #follow: HTMLButtonElement;
   readonly #whole: HTMLButtonElement;
+  readonly #original: HTMLButtonElement;
   #picture: ChartPicture | undefined;
   #zoom: Zoom = 'comfortable';
   #scale = 1;
@@ -22,14 +22,13 @@ export class ChartFrame {
     this.#follow.title = 'Keep the active state in sight';
     this.#whole = button('', 'Fit', () => this.#setZoom(this.#zoom === 'whole' ? 'comfortable' : 'whole'));
     this.#whole.title = 'The whole chart at once (0)';
-    const percent = button('zoom-percent', '100 %', () => this.#setZoom(1));
-    percent.title = 'Original size (1)';
-    this.#percent = percent;
+    this.#original = button('', '100 %', () => this.#setZoom(1));
+    this.#original.title = 'Original size (1)';
     const out = button('', '−', () => this.#step(-1));
     const into = button('', '+', () => this.#step(1));
     mark(out, { 'aria-label': 'Smaller' });
     mark(into, { 'aria-label': 'Larger' });
-    tools.append(this.#follow, this.#whole, out, percent, into);
+    tools.append(this.#follow, this.#whole, this.#original, out, into);
     this.#listen();
     new ResizeObserver(() => this.#resize()).observe(this.#frame);
     this.#drawTools();
@@ -147,9 +146,7 @@ export class ChartFrame {
   #drawTools(): void {
     mark(this.#follow, { 'aria-pressed': this.#follows });
     mark(this.#whole, { 'aria-pressed': this.#zoom === 'whole' });
-    const percent = `${Math.round(this.#scale * 100)} %`;
-    write(this.#percent, percent);
-    mark(this.#percent, { 'aria-label': `Original size; now ${percent}` });
+    mark(this.#original, { 'aria-pressed': this.#zoom !== 'whole' && this.#scale === 1 });
   }
 }
 

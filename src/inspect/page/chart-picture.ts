@@ -103,9 +103,11 @@ export function templateOf(chart: string): Promise<SVGSVGElement> {
 async function fetchTemplate(chart: string): Promise<SVGSVGElement> {
   const response = await fetch(`/charts/${encodeURIComponent(chart)}.svg`);
   if (!response.ok) throw new Error(`the server answered ${response.status}`);
-  const { documentElement } = new DOMParser().parseFromString(await response.text(), 'image/svg+xml');
+  // Its colours come from /page/chart.css: a page takes no styles that stand in markup, and even to read them is an offence.
+  const text = (await response.text()).replace(/<style\b.*?<\/style>/gs, '');
+  const { documentElement } = new DOMParser().parseFromString(text, 'image/svg+xml');
   if (!(documentElement instanceof SVGSVGElement)) throw new Error('what came is no picture');
-  // Its colours come from /page/chart.css: a page takes no styles that stand in markup. Its title would be a tooltip of everything.
-  for (const one of documentElement.querySelectorAll('style, script, svg > title')) one.remove();
+  // Its title would be a tooltip of everything.
+  for (const one of documentElement.querySelectorAll('script, :scope > title')) one.remove();
   return documentElement;
 }

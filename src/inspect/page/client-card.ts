@@ -48,15 +48,19 @@ export class ClientCard {
     this.element.append(
       element(
         'div',
-        'client-about',
-        element('div', 'client-head', element('span', 'client-lamp'), open, this.#state),
-        this.#sentence,
+        'client-body',
+        element(
+          'div',
+          'client-about',
+          element('div', 'client-head', element('span', 'client-lamp'), open, this.#state),
+          this.#sentence,
+        ),
+        this.#retry,
+        element('div', 'stat stat-queued', element('span', 'figure-name', 'queued'), this.#queued),
+        element('div', 'stat', element('span', 'figure-name', 'last minute ', this.#most), spark),
+        element('div', 'stat', element('span', 'figure-name', 'in flight'), this.#inFlight),
         this.#reason,
       ),
-      this.#retry,
-      element('div', 'stat', element('span', 'figure-name', 'queued'), this.#queued),
-      element('div', 'stat stat-wide', element('span', 'figure-name', 'last minute ', this.#most), spark),
-      element('div', 'stat', element('span', 'figure-name', 'in flight'), this.#inFlight),
     );
   }
 

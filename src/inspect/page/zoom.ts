@@ -1,7 +1,7 @@
 import type { Size } from './sparkline.ts';
 
 /** Smaller than this nobody can read a chart. */
-const READABLE = 0.62;
+const READABLE = 0.75;
 const SMALLEST = 0.1;
 const LARGEST = 3;
 
