@@ -14,8 +14,8 @@ const MAX_PAYLOAD_CHARACTERS = 256;
 /** A longer text that is JSON is looked at as any other text. */
 const MAX_PARSED_CHARACTERS = 32_768;
 /** Of all that is inside of it together: objects in objects would come to billions. */
-const MAX_VALUES = 2_000;
-const MAX_TOTAL_CHARACTERS = 65_536;
+const MAX_VALUES = 1_000;
+const MAX_TOTAL_CHARACTERS = 16_384;
 
 const UNREADABLE = '[unreadable]';
 const MORE = '…';
@@ -39,8 +39,14 @@ const NAMING_KEYS = new Set(['name', 'key', 'header']);
  * Makes the function through which goes whatever an inspector shows: it gives back bounded plain JSON without secrets, and with as much
  * of payloads as was asked for. It takes any value, and never throws.
  */
-export function redactor({ payloads }: { readonly payloads: PayloadMode }): (value: unknown) => Shown {
-  return (value) => new Walk(payloads).show(value);
+export function redactor({ payloads, share = 1 }: RedactorOptions): (value: unknown) => Shown {
+  return (value) => new Walk(payloads, share).show(value);
+}
+
+export interface RedactorOptions {
+  readonly payloads: PayloadMode;
+  /** Of what is shown of one value altogether, how much: for what there are many of. Default: all. */
+  readonly share?: number;
 }
 
 interface Place {
@@ -54,11 +60,13 @@ interface Place {
 /** One value on its way; it keeps the books of what has been shown. */
 class Walk {
   readonly #payloads: PayloadMode;
-  #values = 0;
-  #characters = 0;
+  #valuesLeft: number;
+  #charactersLeft: number;
 
-  constructor(payloads: PayloadMode) {
+  constructor(payloads: PayloadMode, share: number) {
     this.#payloads = payloads;
+    this.#valuesLeft = MAX_VALUES * share;
+    this.#charactersLeft = MAX_TOTAL_CHARACTERS * share;
   }
 
   show(value: unknown): Shown {
@@ -66,8 +74,8 @@ class Walk {
   }
 
   #show(value: unknown, place: Place): Shown {
-    this.#values += 1;
-    if (this.#values > MAX_VALUES || this.#characters > MAX_TOTAL_CHARACTERS) return MORE;
+    this.#valuesLeft -= 1;
+    if (this.#valuesLeft < 0 || this.#charactersLeft < 0) return MORE;
     try {
       return this.#plain(value, place);
     } catch {
@@ -100,7 +108,7 @@ class Walk {
   /** Keeps the books of each text, which is looked at in full also where little of it is shown. */
   #text(text: string, characters: number, place: Place): string {
     const shown = cut(withoutControls(this.#json(text, place) ?? withoutSecrets(text)), characters);
-    this.#characters += shown.length;
+    this.#charactersLeft -= shown.length;
     return shown;
   }
 
@@ -125,7 +133,7 @@ class Walk {
     if (value instanceof Set) return this.#array([...first(value)], within, value.size);
     if (value instanceof Map) return this.#map(value, within);
     if (value instanceof Error) return this.#fields(errorFields(value), 0, within);
-    const keys = Object.keys(value);
+    const keys = isMachineSnapshot(value) ? SNAPSHOT_KEYS : Object.keys(value);
     const fields = keys
       .slice(0, MAX_ITEMS)
       .map((key) => [key, () => value[key as keyof typeof value]] as const);
@@ -171,7 +179,7 @@ class Walk {
 
   #key(key: string): string {
     const shown = cut(withoutControls(withoutSecrets(key)), MAX_KEY_CHARACTERS);
-    this.#characters += shown.length;
+    this.#charactersLeft -= shown.length;
     return shown;
   }
 
@@ -252,6 +260,10 @@ function partOfXState(value: object): string | undefined {
   }
   return typeof getInitialSnapshot === 'function' ? '[logic]' : undefined;
 }
+
+/** What of the snapshot of a machine is its own; the rest are definitions and other actors. */
+const SNAPSHOT_KEYS = ['status', 'value', 'context', 'output', 'error'];
+const isMachineSnapshot = (value: object): boolean => '_nodes' in value && 'machine' in value;
 
 /** Of an error nothing is enumerable that says what it is. */
 function errorFields(error: Error): Field[] {
