@@ -1,3 +1,4 @@
+import type { createInspector } from '@statelyai/inspect';
 import type { InspectionEvent, Observer } from 'xstate';
 import { type Clock, systemClock } from '../protocol/clock.ts';
 import { loadOptionalPeer } from '../protocol/optional-peer.ts';
@@ -27,7 +28,9 @@ export interface StatelyOutlet {
 /** @param replay what somebody has to be told first who begins to listen */
 export type OpenOutlet = (replay: () => readonly string[]) => StatelyOutlet | Promise<StatelyOutlet>;
 
-type StatelyPackage = typeof import('@statelyai/inspect');
+interface StatelyPackage {
+  readonly createInspector: typeof createInspector;
+}
 
 const PEER = {
   name: '@statelyai/inspect',
@@ -44,10 +47,7 @@ export async function inspectorOf(
   openOutlet: OpenOutlet,
   clock: Clock = systemClock,
 ): Promise<StatelyInspector> {
-  const { createInspector } = await loadOptionalPeer<StatelyPackage>(
-    PEER,
-    () => import('@statelyai/inspect'),
-  );
+  const peer = await loadOptionalPeer<StatelyPackage>(PEER, () => import('@statelyai/inspect'));
   const history = new StatelyHistory();
   const outlet = await openOutlet(() => history.replay());
   const redaction = new StatelyRedaction(redactor({ payloads }));
@@ -58,7 +58,7 @@ export async function inspectorOf(
     converting -= 1;
     if (converting === 0) converted();
   };
-  const stately = createInspector({ send }, { serializationDepthLimit: NO_DEPTH_LIMIT });
+  const stately = peer.createInspector({ send }, { serializationDepthLimit: NO_DEPTH_LIMIT });
   const tap = new StatelyTap({
     clock,
     take: (event) => {
