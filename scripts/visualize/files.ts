@@ -5,6 +5,8 @@ import { describe } from '../../src/inspect/chart/describe.ts';
 import { fileStem } from '../../src/inspect/chart/draw-machine.ts';
 import { bestLayout } from '../../src/inspect/chart/layout.ts';
 import { toSvg } from '../../src/inspect/chart/svg.ts';
+import { toGallery } from './gallery.ts';
+import { toMermaid } from './mermaid.ts';
 import { toTable } from './table.ts';
 
 export interface Drawn {
@@ -32,8 +34,11 @@ export async function draw(machines: readonly AnyStateMachine[]): Promise<Drawn>
     warnings.push(...described.warnings);
     files.set(`${stem}.json`, `${JSON.stringify(described.description, null, 2)}\n`);
     files.set(`${stem}.md`, toTable(described.description));
+    files.set(`${stem}.mmd`, toMermaid(described.description));
     files.set(`${stem}.svg`, toSvg(await bestLayout(described.description)));
   }
+  const drawn = machines.map(({ id }) => ({ id, stem: fileStem(id) }));
+  files.set('README.md', toGallery(drawn));
   return { files, warnings };
 }
 
@@ -61,11 +66,11 @@ export async function writeFiles(directory: string, files: Drawn['files']): Prom
   return stale;
 }
 
-/** Only files of the kinds that are generated here; a README in the directory is somebody else's. */
+/** Only files of the kinds that are generated here. */
 async function presentFiles(directory: string): Promise<string[]> {
   try {
     const names = await readdir(directory);
-    return names.filter((name) => /\.(json|md|svg)$/.test(name) && name !== 'README.md');
+    return names.filter((name) => /\.(json|md|mmd|svg)$/.test(name));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;

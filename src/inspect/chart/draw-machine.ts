@@ -1,6 +1,8 @@
 import type { AnyStateMachine } from 'xstate';
+import { IotError } from '../../protocol/errors.ts';
 import { describe } from './describe.ts';
 import { quickLayout } from './layout.ts';
+import { plainLayout } from './plain-layout.ts';
 import { toSvg } from './svg.ts';
 
 /**
@@ -9,8 +11,13 @@ import { toSvg } from './svg.ts';
  */
 export async function drawMachine(machine: AnyStateMachine): Promise<string> {
   const { description } = describe(machine);
-  const picture = await quickLayout(description);
-  return picture ? toSvg(picture) : '';
+  try {
+    const picture = await quickLayout(description);
+    return toSvg(picture ?? plainLayout(description));
+  } catch (error) {
+    if (!(error instanceof IotError) || error.code !== 'MISSING_PACKAGE') throw error;
+    return toSvg(plainLayout(description), `For arrows ${error.remediation}`);
+  }
 }
 
 /** The name of a machine's files in `visualizations/`, without what follows the dot. */

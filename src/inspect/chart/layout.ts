@@ -14,6 +14,7 @@ import {
   type Rectangle,
   rowsOf,
   SIZE,
+  toBox,
 } from './picture.ts';
 
 /** The width of a README: what is wider is shrunk there, and its text with it. */
@@ -53,7 +54,7 @@ const PEER = {
 };
 
 /** How many borders an arrow may cross. What leads further is a row in its box: few at first, if the picture gets too wide more. */
-const REACHES = [Number.POSITIVE_INFINITY, 3, 2, 1, 0];
+const REACHES = [Number.POSITIVE_INFINITY, 3, 2, 1];
 
 /** The easiest to read of all variants: seconds of work for a machine of fifty states. */
 export async function bestLayout(description: MachineDescription): Promise<Picture> {
@@ -226,28 +227,6 @@ function toElkEdge({ id, from, to, rows }: Line): ElkExtendedEdge {
   if (rows.length === 0) return edge;
   const layoutOptions = { 'elk.edgeLabels.inline': 'true', 'elk.edgeLabels.placement': 'CENTER' };
   return { ...edge, labels: [{ text: id, ...labelSize(rows), layoutOptions }] };
-}
-
-export function toBox(
-  state: StateDescription,
-  description: MachineDescription,
-  reach: number,
-  place: Rectangle,
-): Box {
-  const parentOf = ({ parent }: StateDescription) => description.states.find(({ id }) => id === parent);
-  let depth = 0;
-  for (let above = parentOf(state); above; above = parentOf(above)) depth += 1;
-  return {
-    ...place,
-    id: state.id,
-    parent: state.parent,
-    title: state.key,
-    type: state.type,
-    depth,
-    isRegion: parentOf(state)?.type === 'parallel',
-    tags: state.tags,
-    rows: rowsOf(state, description, reach),
-  };
 }
 
 function toEdge({ from, to, kind, transitions, rows }: Line, placed: ElkExtendedEdge | undefined): Edge {

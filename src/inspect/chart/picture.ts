@@ -156,6 +156,28 @@ function shortId(id: string, { machine }: MachineDescription): string {
   return id.startsWith(`${machine}.`) ? id.slice(machine.length + 1) : id;
 }
 
+export function toBox(
+  state: StateDescription,
+  description: MachineDescription,
+  reach: number,
+  place: Rectangle,
+): Box {
+  const parentOf = ({ parent }: StateDescription) => description.states.find(({ id }) => id === parent);
+  let depth = 0;
+  for (let above = parentOf(state); above; above = parentOf(above)) depth += 1;
+  return {
+    ...place,
+    id: state.id,
+    parent: state.parent,
+    title: state.key,
+    type: state.type,
+    depth,
+    isRegion: parentOf(state)?.type === 'parallel',
+    tags: state.tags,
+    rows: rowsOf(state, description, reach),
+  };
+}
+
 export function headerSize(state: StateDescription, rows: readonly Row[]): { width: number; height: number } {
   const tags = state.tags.reduce((sum, tag) => sum + tagWidth(tag) + 6, 8);
   return {

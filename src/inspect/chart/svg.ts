@@ -14,10 +14,12 @@ import {
 import { CHART_STYLE } from './style.ts';
 import { textWidth } from './text.ts';
 
-export function toSvg(picture: Picture): string {
+/** @param note a line below the picture */
+export function toSvg(picture: Picture, note = ''): string {
   const legend = drawLegend(picture);
-  const { width } = legend;
-  const height = picture.height + legend.height;
+  const width = Math.max(legend.width, 2 * LEGEND.margin + textWidth(note, SIZE.text));
+  const noteBaseline = picture.height + legend.height + 8;
+  const height = note === '' ? picture.height + legend.height : noteBaseline + 14;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" class="chart" role="img">`,
     `<title>${escapeXml(picture.machine)}: states and transitions</title>`,
@@ -29,6 +31,9 @@ export function toSvg(picture: Picture): string {
     ...picture.dots.map(({ x, y }) => `<circle class="dot" cx="${x}" cy="${y}" r="${SIZE.dot / 2}"/>`),
     ...picture.edges.map(drawPill),
     legend.svg,
+    note === ''
+      ? ''
+      : `<text class="note" x="${LEGEND.margin}" y="${noteBaseline}">${escapeXml(note)}</text>`,
     '</svg>',
     '',
   ].join('\n');
