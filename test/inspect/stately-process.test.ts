@@ -14,4 +14,21 @@ describe('a process with an inspector of Stately', () => {
     `);
     expect(await child.end).toEqual({ exitCode: 0, output: 'started\n' });
   });
+
+  it('is told which package to install when there is none', async () => {
+    const absent = `export async function resolve(name, context, next) {
+      if (name !== '@statelyai/inspect') return next(name, context);
+      throw Object.assign(new Error("Cannot find package '@statelyai/inspect'"), { code: 'ERR_MODULE_NOT_FOUND' });
+    }`;
+    const child = startStoreProcess(`
+      import { register } from 'node:module';
+      register('data:text/javascript,' + encodeURIComponent(${JSON.stringify(absent)}));
+      const { statelyInspector } = await import('${builtUrl('dist/inspect/index.js')}');
+      const { code, remediation } = await statelyInspector({ via: 'webSocket' }).catch((error) => error);
+      console.log(code, remediation);
+    `);
+    expect((await child.end).output).toBe(
+      'MISSING_PACKAGE run: npm install --save-dev @statelyai/inspect@0.7\n',
+    );
+  });
 });
