@@ -16,6 +16,7 @@ import type { Platform } from './platform.ts';
 import { createPorts } from './ports.ts';
 import { QueueNews } from './queue-news.ts';
 
+/** Who hears a client machine that an app starts. */
 export interface ClientInputOptions {
   /** The actor that is sent every {@link ClientFact}: usually the `self` of whoever starts the machine. Default: nobody. */
   readonly parent?: FactListener<ClientFact>;

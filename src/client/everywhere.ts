@@ -14,13 +14,19 @@ export {
   type IotErrorDetails,
   type Recovery,
 } from '../protocol/errors.ts';
-export type { MessageProperties, QoS, SubscriptionOptions, UserProperties } from '../protocol/message.ts';
+export type {
+  IncomingMessage,
+  MessageProperties,
+  QoS,
+  SubscriptionOptions,
+  UserProperties,
+} from '../protocol/message.ts';
 export type { PayloadInput } from '../protocol/payload.ts';
 export type { QueueLimits, RateLimit } from '../protocol/queue-limits.ts';
 export type { MemoryStore, RecoveredMessages } from '../protocol/queue-store.ts';
 export { Message } from '../protocol/received-message.ts';
 export type { ShadowMetadata } from '../protocol/shadow-messages.ts';
-export { ShadowRejectedError } from '../protocol/shadow-rejection.ts';
+export { type Rejection, ShadowRejectedError } from '../protocol/shadow-rejection.ts';
 export type { JsonObject, JsonValue } from '../protocol/shadow-state.ts';
 export type { ClientInputOptions } from './client-input.ts';
 export { clientOf } from './client-of.ts';
@@ -41,7 +47,12 @@ export type { QueueChanges } from './queue-options.ts';
 export type { DehydratedClient, DehydratedShadow, DehydratedSubscription } from './resume.ts';
 export type { SessionOption } from './session.ts';
 export type * from './shadow.ts';
-export { InvalidDocumentError, type SchemaIssue, type StandardSchema } from './standard-schema.ts';
-export type { Status, StatusState } from './status.ts';
+export {
+  InvalidDocumentError,
+  type SchemaIssue,
+  type SchemaResult,
+  type StandardSchema,
+} from './standard-schema.ts';
+export type { SessionFigures, Status, StatusFigures, StatusState } from './status.ts';
 export type { MessageHandler, Subscription } from './subscription.ts';
 export type { WillOptions } from './will.ts';

@@ -4,6 +4,7 @@ import { invalid } from '../protocol/errors.ts';
 export interface InspectedEvent {
   /** `@xstate.actor`, `@xstate.event`, `@xstate.microstep`, `@xstate.snapshot` or `@xstate.action`. */
   readonly type: string;
+  /** The `sessionId` of the root actor of its system. */
   readonly rootId: string;
 }
 
@@ -13,7 +14,12 @@ interface Listening {
 }
 
 /** Hears every step of the machines of a client: what `createActor()` of XState takes as `inspect`. */
-export type InspectionObserver = Listening['listen'] | { next?(event: InspectedEvent): void };
+export type InspectionObserver =
+  | Listening['listen']
+  | {
+      /** Called in the midst of a step. */
+      next?(event: InspectedEvent): void;
+    };
 
 /** @throws IotError `INVALID_ARGUMENT` */
 export function checkObserver(inspect: unknown): void {

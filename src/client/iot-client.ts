@@ -12,6 +12,7 @@ import type { Shadow, ShadowOptions } from './shadow.ts';
 import type { Status, StatusState } from './status.ts';
 import type { MessageHandler, Subscription } from './subscription.ts';
 
+/** How a message is sent, and how long it is of use. */
 export interface PublishOptions extends CallOptions {
   /** Default 0. */
   readonly qos?: QoS;
@@ -43,6 +44,7 @@ export interface MessagesOptions extends SubscriptionOptions {
   readonly overflow?: Overflow;
 }
 
+/** How a planned end goes. */
 export interface EndOptions {
   /** How long to wait for the acknowledgement of what is in flight, in milliseconds. Default 5,000. */
   readonly flushTimeoutMs?: number;
@@ -125,6 +127,7 @@ export interface IotClient extends AsyncDisposable {
    * and may do so before the promise of this call is settled: a handler must not use what it resolves to.
    */
   subscribe(filter: string, handler: MessageHandler): Promise<Subscription>;
+  /** The same, with a QoS and the options of MQTT 5. */
   subscribe(filter: string, options: SubscribeOptions, handler: MessageHandler): Promise<Subscription>;
 
   /** Ends every subscription of this filter. Resolves at UNSUBACK, or at once when there is no line. */

@@ -16,6 +16,7 @@ import { type ResolvedSession, resolveSession, type SessionOption } from './sess
 import { VERSION } from './version.ts';
 import { resolveWill, type WillOptions } from './will.ts';
 
+/** Where a client connects to, who it is, and how it behaves. All but `endpoint` and `auth` have a default. */
 export interface IotClientOptions {
   /** The host name of the broker: for AWS the account's `…-ats.iot.<region>.amazonaws.com`. */
   readonly endpoint: string;

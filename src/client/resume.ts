@@ -15,14 +15,17 @@ export interface DehydratedClient {
   readonly version: 1;
   /** The filters that are wanted; those of shadows come back with `client.shadow()`. */
   readonly subscriptions: readonly DehydratedSubscription[];
+  /** Those of which a delta was handled. */
   readonly shadows: readonly DehydratedShadow[];
 }
 
+/** A filter, as it was asked for. */
 export interface DehydratedSubscription extends SubscriptionOptions {
   readonly filter: string;
   readonly qos: QoS;
 }
 
+/** A shadow whose delta was handled. */
 export interface DehydratedShadow {
   readonly thingName: string;
   /** Left out for the classic shadow. */

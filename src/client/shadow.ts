@@ -46,6 +46,7 @@ export interface AcceptedUpdate<T> {
   readonly metadata?: ShadowMetadata;
   /** Of the document after the update. */
   readonly version: number;
+  /** When AWS sent it, in seconds since the epoch. */
   readonly timestamp?: number;
   readonly clientToken: string;
 }
@@ -55,6 +56,7 @@ export interface ShadowDelta<T> {
   readonly state: ShadowPart<T>;
   readonly metadata?: ShadowMetadata;
   readonly version: number;
+  /** When AWS sent it, in seconds since the epoch. */
   readonly timestamp?: number;
 }
 
@@ -63,6 +65,7 @@ export interface ShadowDocuments<T> {
   /** Null when the update made the shadow. */
   readonly previous: ShadowDocument<T> | null;
   readonly current: ShadowDocument<T>;
+  /** When AWS sent it, in seconds since the epoch. */
   readonly timestamp?: number;
   /** Of the request, when it had one. */
   readonly clientToken?: string;
@@ -79,6 +82,7 @@ export interface ShadowState<T> {
   readonly synced: boolean;
 }
 
+/** What a shadow is like in the app, and which subscriptions it takes. */
 export interface ShadowOptions<T> {
   /** The name of a named shadow. Default: the classic shadow of the thing. */
   readonly name?: string;
@@ -99,6 +103,7 @@ export interface ShadowOptions<T> {
   readonly schema?: StandardSchema<T>;
 }
 
+/** What each request about a shadow takes. */
 export interface ShadowCallOptions {
   /** Ends the call when it aborts: the promise rejects with `signal.reason`. What is on the wire may be done all the same. */
   readonly signal?: AbortSignal;
@@ -110,11 +115,13 @@ export interface ShadowCallOptions {
   readonly clientToken?: string;
 }
 
+/** What an update takes besides. */
 export interface ShadowUpdateOptions extends ShadowCallOptions {
   /** Only if the document still has this version; otherwise AWS rejects with 409. */
   readonly version?: number;
 }
 
+/** What a loop over deltas or documents takes. */
 export interface ShadowStreamOptions {
   /** How many may wait for a slow consumer. Default 100. */
   readonly bufferSize?: number;

@@ -2,20 +2,24 @@ import { describe, IotError, invalid } from '../protocol/errors.ts';
 
 /** The part of Standard Schema v1 that is used here (https://standardschema.dev). zod, valibot, arktype and others have it. */
 export interface StandardSchema<Input = unknown> {
+  /** What the specification asks of every schema. */
   readonly '~standard': {
     readonly version: 1;
     readonly vendor: string;
+    /** Says what is wrong with a value. Here it has to answer at once, not with a promise. */
     readonly validate: (value: unknown) => SchemaResult | Promise<SchemaResult>;
     /** Only for the compiler. */
     readonly types?: { readonly input: Input; readonly output: unknown } | undefined;
   };
 }
 
-type SchemaResult = { readonly issues?: readonly SchemaIssue[] | undefined };
+/** No `issues`: the value is right. */
+export type SchemaResult = { readonly issues?: readonly SchemaIssue[] | undefined };
 
 /** What a schema says against a value. */
 export interface SchemaIssue {
   readonly message: string;
+  /** Where in the value; left out, or empty, for the whole. */
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 

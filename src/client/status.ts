@@ -3,7 +3,7 @@ import type { ConnectionMachine } from '../machines/connection.machine.ts';
 import type { IotError } from '../protocol/errors.ts';
 
 /** What every status tells. */
-interface StatusFigures {
+export interface StatusFigures {
   /** Whether the line has lasted for `reconnect.stableMs`, so that the backoff begins anew. */
   readonly stable: boolean;
   /** Messages that wait for their first write, or to be written again. */
@@ -13,7 +13,7 @@ interface StatusFigures {
 }
 
 /** What the broker told with CONNACK. */
-interface SessionFigures {
+export interface SessionFigures {
   /**
    * Whether it still had this client's session, with subscriptions and messages (MQTT 3.2.2.2). False with a session that
    * should persist: it was lost, or there was none.
@@ -54,6 +54,7 @@ export type Status = StatusFigures &
     | { readonly state: 'closed' }
   );
 
+/** The word for where the connection stands. */
 export type StatusState = Status['state'];
 
 export const STATES = [

@@ -277,4 +277,5 @@ const _clientMachine = setup({
 type _ClientMachine = typeof _clientMachine;
 /** The root of a client: starts the other machines, and routes each fact to those who need it. */
 export interface ClientMachine extends _ClientMachine {}
+/** Started with what `clientInput()` gives; `clientOf()` is the promise API of a running one. Both are in the main entry. */
 export const clientMachine: ClientMachine = _clientMachine;

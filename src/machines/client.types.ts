@@ -22,14 +22,18 @@ export interface ClientPorts extends ConnectionPorts, OfflineQueuePorts, Subscri
 
 /** Carries out what an app asks of the machine about messages. */
 export interface MessageCalls {
+  /** A fact tells how it ended. */
   readonly ask: (command: MessageCommand) => void;
   /** Nobody is told anything any more. */
   readonly free: () => void;
 }
 
+/** What a client machine is started with. `clientInput()` of the main entry makes one out of the options of a client. */
 export interface ClientInput {
   readonly ports: Handle<ClientPorts>;
+  /** What is left out has its default. */
   readonly connection?: Partial<ConnectionPolicy>;
+  /** What is left out has its default: two messages a second, adaptive. */
   readonly drain?: Partial<DrainPolicy>;
   /** How long a SUBACK or UNSUBACK may take. Default 5,000. */
   readonly operationTimeoutMs?: number;
@@ -37,6 +41,7 @@ export interface ClientInput {
   readonly parent?: FactListener<ClientFact>;
 }
 
+/** What a client machine remembers. No secret and no message is in it. */
 export interface ClientContext extends Omit<Required<ClientInput>, 'parent'> {
   readonly parent: FactListener<ClientFact> | undefined;
   /** How many asked for the line and still want it. When the last one withdraws, the line is dropped. */
@@ -83,6 +88,7 @@ export type MessageFact =
   /** This client did not accept a filter, and what was subscribed before stays. What the broker refuses is `filter.refused`. */
   | { readonly type: 'subscription.failed'; readonly filter: string; readonly error: IotError };
 
+/** What an app may ask of it. */
 export type ClientCommand =
   /** One more wants the line. */
   | { readonly type: 'connect' }
@@ -111,6 +117,7 @@ export type ClientCommand =
 /** What the client machine hears of its children. It routes each fact, tells its parent, and emits it. */
 export type ClientFact = ConnectionFact | OfflineQueueFact | SubscriptionsFact | MessageFact;
 
+/** All that it takes: commands, and the facts of its children. */
 export type ClientEvent =
   | ClientCommand
   | ClientFact
