@@ -9,7 +9,7 @@ const SELF_EVIDENT = new Set(
     'delta desired direction document drain duplicate endpoint error event filter from ' +
     'identityPoolId key kind message metadata operation outcome packet parent password payload ' +
     'policy port ports properties protocolVersion qos region reported retain secretAccessKey ' +
-    'sessionPresent state thingName to topic transport type username version versions watched will'
+    'sessionPresent state thingName to topic transport type username version versions via watched will'
   ).split(' '),
 );
 

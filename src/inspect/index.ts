@@ -1,7 +1,7 @@
 /**
  * To see the machines: on a live page of your own, and in Stately's viewer.
  *
- * @module
+ * @module aws-iot-machines/inspect
  */
 
 export type { FaultyCore, LineFaults } from './line-faults.ts';

@@ -5,16 +5,23 @@ import type { FaultName } from './feed.ts';
 
 /** What the page can do to the line: as much of the `faults` of a local core as is there. */
 export interface LineFaults {
+  /** Resets all connections. */
   dropConnections?(): unknown;
+  /** Lets nothing through, and tells nobody. */
   freeze?(): unknown;
+  /** Ends `freeze`. */
   thaw?(): unknown;
+  /** Refuses new connections. */
   stopListening?(): unknown;
+  /** Ends `stopListening`. */
   listen?(): unknown;
+  /** Answers the next CONNECTs with this return code. */
   refuse?(refused: { readonly returnCode: number; readonly times: number }): unknown;
 }
 
 /** Whatever has such faults, such as what `startLocalIotCore()` gives. */
 export interface FaultyCore {
+  /** The page has a button for each that is there. */
   readonly faults: LineFaults;
 }
 

@@ -14,14 +14,18 @@ import { Recorder } from './recorder.ts';
 
 /** A running actor of XState. It shows the whole system that it belongs to, from the root on. */
 export interface InspectableActor {
+  /** As XState numbers the actors of a system. */
   readonly sessionId: string;
+  /** What hears of every step (`system.inspect()`). */
   readonly system: object;
+  /** Its state now. */
   getSnapshot(): unknown;
 }
 
 /** What can be watched: a client, or an actor of an app's own. */
 export type InspectionTarget = IotClient | InspectableActor;
 
+/** Where the page is served, and what it shows and can do. */
 export interface ServeInspectorOptions {
   /** Of 127.0.0.1, the only address that it ever listens on. Default 0: any free one. */
   readonly port?: number;
@@ -48,6 +52,7 @@ export interface Inspector {
   watch(target: InspectionTarget): void;
   /** Watches nothing any more, and ends all pages. */
   close(): Promise<void>;
+  /** As `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 

@@ -9,6 +9,7 @@ import { StatelyHistory, type StatelyMessage } from './stately-history.ts';
 import { StatelyTap } from './stately-tap.ts';
 import { settledWithin } from './stately-wait.ts';
 
+/** What shows running machines in a viewer of Stately. */
 export interface StatelyInspector extends AsyncDisposable {
   /** For `createIotClient({ …, inspect })` or `createActor(machine, { inspect })`; any number of them may share it. */
   readonly inspect: Observer<InspectionEvent>;
