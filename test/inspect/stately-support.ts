@@ -157,7 +157,7 @@ export const lampMachine = createMachine({
 export const signingMachine = createMachine({
   id: 'signing',
   initial: 'asking',
-  context: { input: { meta: 'canary-in-a-context-that-is-none' as unknown } },
+  context: { input: { meta: 'canary-in-a-context-that-is-none' } },
   states: {
     asking: {
       invoke: {
