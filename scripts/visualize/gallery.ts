@@ -10,10 +10,10 @@ resubscribes and drains what has waited, and only after that is the device \`liv
 the reason decides: wait the usual time, wait long because a person must mend something, or give up. \`stability\` runs beside the
 session and forgives earlier failures when a line has held for a while. A planned end (\`flushing\`, \`renewing\`) first finishes
 what is in flight, and \`renewing\` comes back at once, before credentials or the line's 24 hours end.`,
-  deviceShadow: `One shadow of one thing, in three regions that live at the same time. \`copy\` keeps the live copy of the document: it watches the
+  deviceShadow: `One shadow of one thing, in two regions that live at the same time. \`copy\` keeps the live copy of the document: it watches the
 topics, asks for the whole document, and asks again whenever a version shows that it has missed something. \`delta\` offers the
-newest desired state to the app's handler, one at a time, and drops what has meanwhile been overtaken. \`warning\` says once
-when documents grow towards the limit, or answers come that nobody waits for. Versions decide everything: what is older than what
+newest desired state to the app's handler, one at a time, and drops what has meanwhile been overtaken. Requests that others make
+to the shadow are only counted here. Versions decide everything: what is older than what
 is known changes nothing.`,
   offlineQueue: `What waits for a line, and when it may leave. Without a line the queue holds; with one it first drains what has waited, paced, and
 then lets everything pass. The messages themselves are not in the machine: it only opens and closes the gate they go through. A line that

@@ -207,17 +207,28 @@ function toElk(
   };
 }
 
-/** Children that no arrow leads to would all stand side by side: edges that are not drawn put them below each other. */
+/**
+ * What no arrow touches would stand at the top, side by side: edges that are not drawn put leaves into columns, and a box with
+ * children below the one before it.
+ */
 function stacks({ states }: MachineDescription, lines: readonly Line[]): ElkExtendedEdge[] {
-  const ends = new Set(lines.flatMap(({ from, to, kind }) => (kind === 'initial' ? [] : [from, to])));
-  const loose = states.filter(({ id }) => !ends.has(id) && states.every(({ parent }) => parent !== id));
-  return states.flatMap(({ id }) => {
-    const children = loose.filter(({ parent }) => parent === id);
-    return children.slice(COLUMNS).map((below, index) => {
-      const above = children[index]?.id ?? id;
-      return { id: `${above} above ${below.id}`, sources: [above], targets: [below.id] };
+  const ends = new Set(lines.flatMap(({ from, to, kind }) => (kind === 'initial' ? [to] : [from, to])));
+  const isLeaf = ({ id }: StateDescription) => states.every(({ parent }) => parent !== id);
+  const below = (above: StateDescription | undefined, { id }: StateDescription) =>
+    above ? [{ id: `${above.id} above ${id}`, sources: [above.id], targets: [id] }] : [];
+  return states
+    .filter(({ type }) => type === 'compound')
+    .flatMap((state) => {
+      const children = states.filter(({ parent }) => parent === state.id);
+      const loose = children.filter(({ id }) => !ends.has(id));
+      const leaves = loose.filter(isLeaf);
+      return loose.flatMap((child) =>
+        below(
+          isLeaf(child) ? leaves[leaves.indexOf(child) - COLUMNS] : children[children.indexOf(child) - 1],
+          child,
+        ),
+      );
     });
-  });
 }
 
 const COLUMNS = 3;
