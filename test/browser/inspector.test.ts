@@ -77,14 +77,20 @@ describe('the live page', () => {
     await live.press('dropConnections');
     await live.client('kitchen-lamp', 'backingOff');
     await live.shows(witness, 'connection', 'connection.backingOff');
-    for (const payload of ['a', 'b', 'c']) await client.publish('plants/basil', payload, { qos: 1 });
-    await live.page.locator('.stat-queued .figure', { hasText: '3' }).waitFor();
-    await live.page.locator('.client-reason', { hasText: 'CONNECTION_REFUSED' }).waitFor();
-    const before = Number.parseFloat(await live.page.locator('.client-left').innerText());
-    await vi.waitFor(async () => {
-      const left = Number.parseFloat(await live.page.locator('.client-left').innerText());
-      expect(left).toBeLessThan(before - 0.2);
-    });
+    for (const payload of ['a', 'b', 'c', 'd', 'e', 'f'])
+      await client.publish('plants/basil', payload, { qos: 1 });
+    await live.page.locator('.stat-queued .figure', { hasText: '6' }).waitFor();
+    await live.page.locator('.client-reason', { hasText: 'NETWORK_UNREACHABLE' }).waitFor();
+    const left = async () => Number.parseFloat(await live.page.locator('.client-left').innerText());
+    let before = 0;
+    await vi.waitFor(
+      async () => {
+        before = await left();
+        expect(before).toBeGreaterThan(0.8);
+      },
+      { timeout: 10_000, interval: 20 },
+    );
+    await vi.waitFor(async () => expect(await left()).toBeLessThan(before - 0.2));
 
     await live.press('listen');
     await live.shows(witness, 'connection', 'connection.line.connected.session.up.draining');
@@ -121,14 +127,15 @@ describe('the live page', () => {
     await live.press('stopListening');
     await live.press('dropConnections');
     await live.shows(witness, 'connection', 'connection.backingOff');
-    const taken = live.page.locator('#chart-frame .taken');
-    await vi.waitFor(async () => expect(await taken.count()).toBeGreaterThanOrEqual(2));
-    const ids = await taken.evaluateAll((rows) =>
-      rows.map((row) => row.getAttribute('data-transition') ?? row.getAttribute('data-transitions') ?? ''),
-    );
-    for (const id of ids) expect(id).toContain('connection.line');
-    expect(await live.page.locator('#chart-frame .taken[data-transitions]').count()).toBeGreaterThan(0);
-    expect(await live.page.locator('#chart-frame .taken[data-transition]').count()).toBeGreaterThan(0);
+    const taken = (attribute: string) =>
+      live.page
+        .locator(`#chart-frame .taken[${attribute}]`)
+        .evaluateAll((ones, name) => ones.map((one) => one.getAttribute(name)?.split(' ') ?? []), attribute);
+    const steps = ['connection.line|transport.closed|0', 'connection.lost||3'];
+    await vi.waitFor(async () => expect((await taken('data-transition')).flat().sort()).toEqual(steps));
+    const arrows = await taken('data-transitions');
+    expect(arrows).toHaveLength(2);
+    for (const step of steps) expect(arrows.flat()).toContain(step);
   });
 
   it('has a log that can be filtered, stopped, unfolded and gone back in', async () => {
