@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { createIotClient, type IotClient, IotError } from '../index.ts';
+import { type Inspector, serveInspector } from '../inspect/index.ts';
 import { type LocalIotCore, startLocalIotCore } from '../local/index.ts';
 import { DEFAULT_BACKOFF } from '../protocol/backoff.ts';
 import { DEFAULT_DRAIN } from '../protocol/drain.ts';
@@ -19,12 +20,24 @@ const TIMES: Times = {
 const PUBLISH_EVERY_MS = 700;
 const READINGS_BEFORE_THE_CUT = 3;
 const AWAY_MS = 4_000;
+/** For whoever has to open the page first. */
+const BEFORE_THE_STORY_MS = 5_000;
+/** After the story: for those who play with the line. */
+const THEN_PUBLISH_EVERY_MS = 2_000;
 /** A way back that takes longer is a fault. */
 const LIMIT_MS = 25_000;
 
+/** Which story is told. */
+interface LocalStory {
+  readonly clientId: string;
+  readonly topic: string;
+  /** The port of a live page, 0 for any; undefined for none. */
+  readonly inspectPort: number | undefined;
+}
+
 /** Runs the story on a local core. @returns the exit code: 0 when nothing was lost and all came in order */
 export async function runLocalDemo(
-  { clientId, topic }: { readonly clientId: string; readonly topic: string },
+  { clientId, topic, inspectPort }: LocalStory,
   terminal: Terminal,
   interrupt: AbortSignal,
 ): Promise<number> {
@@ -39,7 +52,11 @@ export async function runLocalDemo(
       offlineQueue: { drain: { perSecond: TIMES.drainPerSecond } },
     });
     const device = new DemoDevice(client, topic, timeline, TIMES);
-    const story = await tell({ client, core, device, timeline }, interrupt);
+    const cast = { client, core, device, timeline };
+    const story =
+      inspectPort === undefined
+        ? await tell(cast, interrupt)
+        : await tellOnPage(cast, inspectPort, interrupt);
     printSummary(terminal, device.tally.report, story);
     if (!isFlawless(device.tally.report, story.shadow)) return 1;
   } finally {
@@ -61,7 +78,31 @@ interface Cast {
   readonly timeline: Timeline;
 }
 
-async function tell(cast: Cast, interrupt: AbortSignal): Promise<Story> {
+/** The story with a page beside it, that goes on until somebody has seen enough. */
+async function tellOnPage(cast: Cast, port: number, interrupt: AbortSignal): Promise<Story> {
+  const { client, core, timeline } = cast;
+  // The documents of this story are no secret.
+  const inspector: Inspector = await serveInspector(client, { port, core, payloads: 'truncated' });
+  try {
+    timeline.world('page', `watch its machines at ${inspector.url}`);
+    timeline.event(`the story begins in ${setting(BEFORE_THE_STORY_MS)}`);
+    await sleep(BEFORE_THE_STORY_MS, undefined, { signal: interrupt });
+    return await tell(cast, interrupt, async () => await goOn(cast, inspector, interrupt));
+  } finally {
+    await inspector.close();
+  }
+}
+
+async function goOn({ device, timeline }: Cast, { url }: Inspector, interrupt: AbortSignal): Promise<void> {
+  timeline.world('page', `the story is told, and the lamp goes on: break its line at ${url}`);
+  timeline.event('Ctrl-C ends it');
+  await device.publish(THEN_PUBLISH_EVERY_MS, interrupt);
+  // Interrupted, it still waits for what is on its way, which has a bound of its own.
+  await device.finish(new AbortController().signal);
+}
+
+/** @param then what follows the story, before the device closes */
+async function tell(cast: Cast, interrupt: AbortSignal, then?: () => Promise<void>): Promise<Story> {
   const { client, device } = cast;
   const limit = AbortSignal.timeout(LIMIT_MS);
   const signal = AbortSignal.any([interrupt, limit]);
@@ -75,7 +116,9 @@ async function tell(cast: Cast, interrupt: AbortSignal): Promise<Story> {
     enough.abort();
     await publishing;
     await device.finish(interrupt);
-    return { wayBack, shadow: await tellShadowScene(cast, interrupt) };
+    const shadow = await tellShadowScene(cast, interrupt);
+    await then?.();
+    return { wayBack, shadow };
   } catch (error) {
     if (!limit.aborted || interrupt.aborted) throw error;
     throw new IotError('TIMEOUT', `the device was not back within ${setting(LIMIT_MS)}`, { cause: error });

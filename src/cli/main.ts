@@ -16,6 +16,9 @@ Examples:
   $ aws-iot-machines demo
       the whole story on this computer: no account, nothing leaves the loopback
 
+  $ aws-iot-machines demo --inspect
+      the same with a live page of its statecharts, and buttons that break the line
+
   $ aws-iot-machines demo --endpoint abc123-ats.iot.eu-west-1.amazonaws.com \\
       --cert device.pem.crt --key private.pem.key
       ten messages to your own AWS IoT endpoint and back

@@ -13,11 +13,19 @@ export interface DemoFlags {
   readonly key?: string;
   readonly clientId?: string;
   readonly topic?: string;
+  /** True when no port was given. */
+  readonly inspect?: number | true;
 }
 
 /** Where the demo runs. */
 export type DemoTarget =
-  | { readonly place: 'local'; readonly clientId: string; readonly topic: string }
+  | {
+      readonly place: 'local';
+      readonly clientId: string;
+      readonly topic: string;
+      /** The port of the live page, 0 for any; undefined when none is wanted. */
+      readonly inspectPort: number | undefined;
+    }
   | { readonly place: 'endpoint'; readonly client: IotClientOptions; readonly topic: string };
 
 /** Wrong usage: one line, no stack. */
@@ -37,6 +45,10 @@ export function demoOptions(): readonly Option[] {
     new Option('-p, --port <number>', 'the port of the broker (default: 8883)').argParser(portFrom(1)),
     new Option('-i, --client-id <id>', 'the name of the device').env('IOT_CLIENT_ID'),
     new Option('-t, --topic <topic>', 'where it publishes and subscribes'),
+    new Option(
+      '--inspect [port]',
+      'serve a live page of the machines on the loopback, and go on until Ctrl-C',
+    ).argParser(portFrom(0)),
   ];
 }
 
@@ -45,17 +57,26 @@ export function demoOptions(): readonly Option[] {
  * @throws IotError `INVALID_ARGUMENT` when the topic is none
  */
 export function targetOf(flags: DemoFlags): DemoTarget {
-  const { endpoint, port, ca, cert, key, clientId, topic } = withoutEmpty(flags);
-  if (topic !== undefined) validateTopicName(topic);
-  if (endpoint === undefined) {
-    const alone = Object.entries({ cert, key, ca, port }).find(([, value]) => value !== undefined)?.[0];
-    if (alone !== undefined) {
-      const given = alone === 'port' ? '--port' : `--${alone} (or IOT_${alone.toUpperCase()})`;
-      throw new UsageError(`${given} needs --endpoint (or IOT_ENDPOINT)`);
-    }
-    const device = clientId ?? 'kitchen-lamp';
-    return { place: 'local', clientId: device, topic: topic ?? `${device}/readings` };
+  const given = withoutEmpty(flags);
+  if (given.topic !== undefined) validateTopicName(given.topic);
+  return given.endpoint === undefined ? localTarget(given) : endpointTarget(given, given.endpoint);
+}
+
+function localTarget({ port, ca, cert, key, clientId, topic, inspect }: DemoFlags): DemoTarget {
+  const alone = Object.entries({ cert, key, ca, port }).find(([, value]) => value !== undefined)?.[0];
+  if (alone !== undefined) {
+    const given = alone === 'port' ? '--port' : `--${alone} (or IOT_${alone.toUpperCase()})`;
+    throw new UsageError(`${given} needs --endpoint (or IOT_ENDPOINT)`);
   }
+  const device = clientId ?? 'kitchen-lamp';
+  const inspectPort = inspect === true ? 0 : inspect;
+  return { place: 'local', clientId: device, topic: topic ?? `${device}/readings`, inspectPort };
+}
+
+function endpointTarget(flags: DemoFlags, endpoint: string): DemoTarget {
+  const { port, ca, cert, key, clientId, topic, inspect } = flags;
+  if (inspect !== undefined)
+    throw new UsageError('--inspect shows the story on the local core: leave --endpoint out');
   if (cert === undefined) throw new UsageError('--endpoint needs --cert (or IOT_CERT): a certificate');
   if (key === undefined) throw new UsageError('--endpoint needs --key (or IOT_KEY): its private key');
   return {
