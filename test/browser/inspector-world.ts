@@ -88,6 +88,14 @@ export class LivePage implements AsyncDisposable {
       .evaluateAll((boxes) => boxes.map((box) => box.getAttribute('data-state') ?? '').sort());
   }
 
+  /** The ids of the transitions whose rows (`data-transition`) or arrows (`data-transitions`) are lit. */
+  async taken(attribute: 'data-transition' | 'data-transitions'): Promise<string[]> {
+    const ids = await this.page
+      .locator(`#chart-frame .taken[${attribute}]`)
+      .evaluateAll((ones, name) => ones.map((one) => one.getAttribute(name)?.split(' ') ?? []), attribute);
+    return ids.flat().sort();
+  }
+
   /** Waits until the chosen chart shows what the machine says, state for state. */
   async shows(witness: Witness, name: string, state: string): Promise<void> {
     await this.choose(name);
