@@ -50,6 +50,11 @@ describe.each(machines.map((machine) => [machine.id, machine] as const))('the fi
     expect(sorted(valuesOf(svg, 'data-transition'))).toEqual(sorted(transitions.map((each) => each.id)));
   });
 
+  it('are about as wide as a README', () => {
+    const [, width] = /viewBox="0 0 (\d+) /.exec(svg) ?? [];
+    expect(Number(width)).toBeLessThan(1_150);
+  });
+
   it('draw an arrow from where a transition leaves to where it leads, and name the target where there is none', () => {
     const byId = new Map(transitions.map((transition) => [transition.id, transition]));
     const arrows = [...svg.matchAll(/data-from="([^"]+)" data-to="([^"]+)" data-transitions="([^"]+)"/g)];

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createMachine } from 'xstate';
+import type * as OptionalPeers from '../../src/protocol/optional-peer.ts';
 import { drawMachine } from '../../src/inspect/chart/index.ts';
 
 const machine = createMachine({
@@ -19,7 +20,7 @@ const TRANSITIONS = 4;
 
 describe("the picture of an app's own machine", () => {
   afterEach(() => {
-    vi.doUnmock('elkjs/lib/elk.bundled.js');
+    vi.doUnmock('../../src/protocol/optional-peer.ts');
     vi.resetModules();
   });
 
@@ -34,8 +35,15 @@ describe("the picture of an app's own machine", () => {
   });
 
   it('lists where transitions lead without elkjs, and says what to install', async () => {
-    vi.doMock('elkjs/lib/elk.bundled.js', () => {
-      throw Object.assign(new Error("Cannot find package 'elkjs'"), { code: 'ERR_MODULE_NOT_FOUND' });
+    vi.doMock('../../src/protocol/optional-peer.ts', async (load) => {
+      const { loadOptionalPeer } = await load<typeof OptionalPeers>();
+      const missing = Object.assign(new Error("Cannot find package 'elkjs'"), {
+        code: 'ERR_MODULE_NOT_FOUND',
+      });
+      return {
+        loadOptionalPeer: (peer: OptionalPeers.OptionalPeer) =>
+          loadOptionalPeer(peer, () => Promise.reject(missing)),
+      };
     });
     vi.resetModules();
     const { drawMachine: drawPlain } = await import('../../src/inspect/chart/index.ts');

@@ -14,6 +14,8 @@ const lamp = createMachine({
   },
 });
 
+const ALL = ['README.md', 'lamp.json', 'lamp.md', 'lamp.mmd', 'lamp.svg'];
+
 describe('the generated files', () => {
   let files: ReadonlyMap<string, string>;
   let directory: string;
@@ -27,9 +29,9 @@ describe('the generated files', () => {
     await rm(join(directory, '..'), { recursive: true });
   });
 
-  it('are a description, a table and a picture for each machine', async () => {
-    expect(await writeFiles(directory, files)).toEqual(['lamp.json', 'lamp.md', 'lamp.svg']);
-    expect(await readdir(directory)).toEqual(['lamp.json', 'lamp.md', 'lamp.svg']);
+  it('are a description, a table, Mermaid and a picture for each machine, and a page of all', async () => {
+    expect(await writeFiles(directory, files)).toEqual(ALL);
+    expect(await readdir(directory)).toEqual(ALL);
     expect(await staleFiles(directory, files)).toEqual([]);
     expect(await writeFiles(directory, files)).toEqual([]);
   });
@@ -46,16 +48,17 @@ describe('the generated files', () => {
     expect(table).toContain('| `on` | `look` |  | stays |  |');
   });
 
-  it('are stale when they are missing, were changed, or belong to no machine; a README is left alone', async () => {
+  it('are stale when they are missing, were changed, or belong to no machine', async () => {
     await writeFiles(directory, files);
     await rm(join(directory, 'lamp.json'));
     await appendFile(join(directory, 'lamp.svg'), ' ');
     await writeFile(join(directory, 'candle.svg'), '<svg/>');
     await writeFile(join(directory, 'README.md'), 'written by hand');
-    expect(await staleFiles(directory, files)).toEqual(['candle.svg', 'lamp.json', 'lamp.svg']);
+    await writeFile(join(directory, 'notes.txt'), 'of somebody');
+    expect(await staleFiles(directory, files)).toEqual(['README.md', 'candle.svg', 'lamp.json', 'lamp.svg']);
     await writeFiles(directory, files);
     expect(await staleFiles(directory, files)).toEqual([]);
-    expect(await readdir(directory)).toContain('README.md');
+    expect(await readdir(directory)).toEqual([...ALL, 'notes.txt']);
   });
 
   it('change with the machine', async () => {
@@ -68,6 +71,7 @@ describe('the generated files', () => {
     expect(await staleFiles(directory, (await draw([other])).files)).toEqual([
       'lamp.json',
       'lamp.md',
+      'lamp.mmd',
       'lamp.svg',
     ]);
   });

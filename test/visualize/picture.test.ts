@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createMachine } from 'xstate';
 import { describe as describeMachine } from '../../src/inspect/chart/describe.ts';
-import { bestLayout } from '../../src/inspect/chart/layout.ts';
-import { headerSize, linesOf, type Picture, type Rectangle } from '../../src/inspect/chart/picture.ts';
+import { quickLayout } from '../../src/inspect/chart/layout.ts';
+import { headerSize, type Picture, type Rectangle } from '../../src/inspect/chart/picture.ts';
 import { toSvg } from '../../src/inspect/chart/svg.ts';
 import { sampleMachine } from '../support/sample-machine.ts';
 
@@ -11,8 +11,8 @@ const { description } = describeMachine(sampleMachine);
 describe('the picture of a machine', () => {
   let picture: Picture;
   beforeAll(async () => {
-    picture = await bestLayout(description);
-  }, 120_000);
+    picture = (await quickLayout(description))!;
+  });
 
   it('has a box for each state, inside the box of its parent', () => {
     expect(picture.boxes.map(({ id }) => id)).toEqual(description.states.map(({ id }) => id));
@@ -22,18 +22,24 @@ describe('the picture of a machine', () => {
     }
   });
 
-  it('has an arrow for each two states with a transition between them, and one to each initial state', () => {
+  it('has an arrow to each initial state', () => {
     const initial = description.states.filter((state) => state.initial !== null);
-    expect(picture.edges).toHaveLength(linesOf(description).length + initial.length);
+    expect(picture.edges.filter(({ kind }) => kind === 'initial')).toHaveLength(initial.length);
     expect(picture.dots).toHaveLength(initial.length);
   });
 
-  it('names every event that leads away on the arrow to its target', () => {
-    for (const { from, targets, event } of description.transitions) {
-      for (const to of targets) {
-        const edge = picture.edges.find((candidate) => candidate.from === from && candidate.to === to);
-        expect(edge?.label?.rows.map(({ head }) => head)).toContain(event);
-      }
+  it('names every event on an arrow to its target, or in its box together with the target', () => {
+    for (const { id, from, targets } of description.transitions) {
+      const arrows = picture.edges.filter(({ transitions }) => transitions.includes(id));
+      const rows = [...picture.boxes, ...arrows.flatMap(({ label }) => label ?? [])]
+        .flatMap((place) => place.rows)
+        .filter(({ transition }) => transition === id);
+      expect(rows.length, id).toBeGreaterThan(0);
+      const away = targets.filter((target) => target !== from).map((target) => target.replace('sample.', ''));
+      const text = rows.map((row) => row.text).join(' ');
+      const named = arrows.length > 0 ? arrows.map(({ to }) => to.replace('sample.', '')) : away;
+      expect(named).toEqual(away);
+      for (const target of arrows.length > 0 ? [] : away) expect(text).toContain(`→ ${target}`);
     }
   });
 
@@ -72,7 +78,7 @@ describe('the picture of a machine', () => {
       { states: description.states, boxes: picture.boxes },
       {
         states: describeMachine(narrow).description.states,
-        ...(await bestLayout(describeMachine(narrow).description)),
+        ...(await quickLayout(describeMachine(narrow).description))!,
       },
     ];
     for (const { states, boxes } of pictures) {
@@ -85,13 +91,9 @@ describe('the picture of a machine', () => {
     }
   });
 
-  it('stays about as wide as a README', () => {
-    expect(picture.width).toBeLessThan(1_200);
-  });
-
   it('is the same on each run', async () => {
-    expect(toSvg(await bestLayout(description))).toBe(toSvg(picture));
-  }, 120_000);
+    expect(toSvg((await quickLayout(description))!)).toBe(toSvg(picture));
+  });
 
   it('is an SVG for light and dark that marks regions, final states, delays and errors', () => {
     const svg = toSvg(picture);
@@ -99,7 +101,8 @@ describe('the picture of a machine', () => {
     expect(svg).toContain('class="ground"');
     expect(svg.match(/<g class="state[^"]*region" data-state=/g)).toHaveLength(2);
     expect(svg).toContain('<g class="edge delayed" data-from="sample.line.connected.session.up"');
-    expect(svg).toContain('<g class="edge error" data-from="sample.line.connected.session.up.resubscribing"');
+    expect(svg).toContain('<g class="edge error" data-from="sample.line.connected.session.renewing"');
+    expect(svg).toContain('<tspan class="error">error resubscribe</tspan>');
     expect(svg).not.toMatch(/undefined|NaN/);
   });
 });

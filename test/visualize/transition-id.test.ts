@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { createActor, createMachine } from 'xstate';
 import { describe as describeMachine } from '../../src/inspect/chart/describe.ts';
