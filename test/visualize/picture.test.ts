@@ -101,9 +101,18 @@ describe('the picture of a machine', () => {
     expect(svg).toContain('class="ground"');
     expect(svg.match(/<g class="state[^"]*region" data-state=/g)).toHaveLength(2);
     expect(svg).toContain('<g class="edge delayed" data-from="sample.line.connected.session.up"');
-    expect(svg).toContain('<g class="edge error" data-from="sample.line.connected.session.renewing"');
     expect(svg).toContain('<tspan class="error">error resubscribe</tspan>');
     expect(svg).not.toMatch(/undefined|NaN/);
+  });
+
+  it('has a red arrow for what only a failure takes', async () => {
+    const fragile = createMachine({
+      id: 'fragile',
+      initial: 'busy',
+      states: { busy: { invoke: { src: 'work', onError: 'broken' } }, broken: {} },
+    });
+    const svg = toSvg((await quickLayout(describeMachine(fragile).description))!);
+    expect(svg).toContain('<g class="edge error" data-from="fragile.busy" data-to="fragile.broken"');
   });
 });
 
