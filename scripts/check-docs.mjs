@@ -1,6 +1,6 @@
-// What a document names must be there: linked files and headings, npm scripts, entry points of this package; and the
-// changelog must know the version. Prints each thing that is missing.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+// What a document names must be there: linked files and headings, npm scripts, flags of commands, entry points of this
+// package; each guide must be in the index of guides, and the changelog must know the version. Prints what is missing.
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
@@ -51,6 +51,32 @@ function* missingScripts(text) {
   }
 }
 
+/** Where the flags of a command stand: a file or a folder. */
+const COMMANDS = [
+  [/npx aws-iot-machines((?: +[^\s#`]+)*)/g, 'src/cli'],
+  [/npm start --((?: +[^\s#`]+)*)/g, 'src/cli'],
+  [/npm run chaos --((?: +[^\s#`]+)*)/g, 'test/chaos/run.mjs'],
+  [/node examples\/[\w-]+\/main\.mjs((?: +[^\s#`]+)*)/g, 'examples'],
+];
+
+function sourceOf(path) {
+  if (!statSync(path).isDirectory()) return readFileSync(path, 'utf8');
+  const files = readdirSync(path).filter((name) => name !== 'node_modules' && !name.endsWith('.md'));
+  return files.map((name) => sourceOf(join(path, name))).join('\n');
+}
+
+function* missingFlags(text) {
+  const joined = text.replace(/\\\n\s*/g, ' ');
+  for (const [pattern, where] of COMMANDS) {
+    for (const match of joined.matchAll(pattern)) {
+      const source = sourceOf(join(root, where));
+      for (const [flag] of match[1].matchAll(/(?<= )--[a-z][\w-]*/g)) {
+        if (!source.includes(flag)) yield `flag ${flag} of ${match[0]}`;
+      }
+    }
+  }
+}
+
 function* missingEntryPoints(text) {
   for (const [, entry] of text.matchAll(new RegExp(`from '${name}(/[\\w/]+)?'`, 'g'))) {
     if (!(`.${entry ?? ''}` in exports)) yield `entry point ${name}${entry}`;
@@ -59,9 +85,18 @@ function* missingEntryPoints(text) {
 
 const missing = documentsIn(root).flatMap((path) => {
   const text = readFileSync(path, 'utf8');
-  const all = [...missingLinks(text, path), ...missingScripts(text), ...missingEntryPoints(text)];
+  const all = [
+    ...missingLinks(text, path),
+    ...missingScripts(text),
+    ...missingFlags(text),
+    ...missingEntryPoints(text),
+  ];
   return all.map((what) => `${relative(root, path)}: ${what}`);
 });
+const index = readFileSync(join(root, 'docs/README.md'), 'utf8');
+for (const guide of readdirSync(join(root, 'docs'))) {
+  if (guide !== 'README.md' && !index.includes(`](${guide})`)) missing.push(`docs/README.md: ${guide}`);
+}
 if (!readFileSync(join(root, 'CHANGELOG.md'), 'utf8').includes(`## ${version}`)) {
   missing.push(`CHANGELOG.md: version ${version}`);
 }

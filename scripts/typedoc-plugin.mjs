@@ -14,7 +14,7 @@ const SELF_EVIDENT = new Set(
 );
 
 const OWNERS = ReflectionKind.Interface | ReflectionKind.Class;
-const HEADING = /^# (.+)\n+/;
+const HEADING = /^# (.+)/;
 
 /** @param {import('typedoc').Application} app */
 export function load(app) {
@@ -24,11 +24,8 @@ export function load(app) {
 
 function nameGuides(project) {
   for (const document of project.documents ?? []) {
-    const [first] = document.content;
-    const heading = HEADING.exec(first?.text ?? '');
-    if (heading === null) continue;
-    document.name = heading[1];
-    first.text = first.text.slice(heading[0].length);
+    const [, heading] = HEADING.exec(document.content[0]?.text ?? '') ?? [];
+    if (heading !== undefined) document.name = heading;
   }
 }
 
