@@ -170,6 +170,15 @@ describe('the tree of the live page', () => {
     ]);
   });
 
+  it('keeps those who worked for one that has ended folded, and those that run before those that have ended', () => {
+    const over = actors([
+      ...[actor('a', null), actor('b', 'a', { status: 'done' }), actor('c', 'b', { status: 'stopped' })],
+      actor('d', 'a'),
+    ]);
+    expect(keys(treeRows(over, new Set()))).toEqual(['a', 'd', 'b']);
+    expect(keys(treeRows(over, new Set(['b'])))).toEqual(['a', 'd', 'b', 'c']);
+  });
+
   it('puts an actor whose parent was forgotten at the root', () => {
     expect(keys(treeRows(actors([actor('b', 'gone')]), new Set()))).toEqual(['b']);
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { STATES } from '../../src/client/status.ts';
 import { hint, isBranch, lookOf, outline, wordOf } from '../../src/inspect/page/shown-words.ts';
-import { attemptWords, leaves, shortState, wordsOf } from '../../src/inspect/page/state-words.ts';
+import { attemptWords, leaves, shortState, summary, wordsOf } from '../../src/inspect/page/state-words.ts';
 import { ago, countdown, duration } from '../../src/inspect/page/time-words.ts';
 import { scaleOf, zoomed } from '../../src/inspect/page/zoom.ts';
 
@@ -53,6 +53,15 @@ describe('the words of the live page', () => {
     expect(leaves(['a', 'a.b', 'a.b.c', 'a.bc'])).toEqual(['a.b.c', 'a.bc']);
     expect(shortState('connection.line.connecting')).toBe('line.connecting');
     expect(shortState('connection')).toBe('connection');
+  });
+
+  it('sums up where an actor stands', () => {
+    const at = (...states: string[]) => summary({ kind: 'machine', status: 'active', states });
+    expect(at('c', 'c.waiting', 'c.waiting.long')).toBe('waiting.long');
+    expect(at('c', 'c.a', 'c.a.live', 'c.b', 'c.b.stable')).toBe('live · stable');
+    expect(at('c')).toBe('c');
+    expect(summary({ kind: 'promise', status: 'active', states: [] })).toBe('promise');
+    expect(summary({ kind: 'machine', status: 'error', states: ['c'] })).toBe('failed');
   });
 
   it('tells text from numbers, and from what was hidden', () => {

@@ -70,9 +70,10 @@ export class ChartView {
   }
 
   /** In words what the picture shows. */
-  #showStates({ name, status }: ActorView, { states }: Moment): void {
+  #showStates({ name, status }: ActorView, { states, isPast }: Moment): void {
     const words = leaves(states).map(shortState);
-    if (status !== 'active') words.push(status === 'error' ? 'has failed' : status);
+    const end = status === 'error' ? 'has failed' : status;
+    if (status !== 'active' && !isPast && !words.includes(end)) words.push(end);
     if (this.#states.dataset['words'] === words.join('\n')) return;
     this.#states.dataset['words'] = words.join('\n');
     this.#states.replaceChildren(...words.map((word) => element('li', 'chip', word)));

@@ -7,10 +7,11 @@ export interface Moment {
   readonly transitions: readonly string[];
   /** When those transitions were taken. */
   readonly at: number;
+  readonly isPast: boolean;
 }
 
 export function presentOf({ states, last, since }: ActorView): Moment {
-  return { states, transitions: last?.transitions ?? [], at: last?.at ?? since };
+  return { states, transitions: last?.transitions ?? [], at: last?.at ?? since, isPast: false };
 }
 
 /** How its actor stood right after an entry of the log; undefined when the page was never told. */
@@ -19,5 +20,5 @@ export function momentOf(log: readonly KeptEntry[], kept: KeptEntry): Moment | u
   const states = log.findLast(
     ({ entry }) => entry.actor === actor && entry.sequence <= sequence && entry.states !== null,
   )?.entry.states;
-  return states === undefined || states === null ? undefined : { states, transitions, at };
+  return states === undefined || states === null ? undefined : { states, transitions, at, isPast: true };
 }

@@ -43,11 +43,11 @@ export function shortState(state: string): string {
   return dot < 0 ? state : state.slice(dot + 1);
 }
 
-/** Where an actor stands, in as few words as tell it: the last name of each active leaf. */
-export function summary({ kind, status, states }: ActorView): string {
+/** Where an actor stands, in as few words as tell it: the last two names of a leaf, or of several the last one of each. */
+export function summary({ kind, status, states }: Pick<ActorView, 'kind' | 'status' | 'states'>): string {
   if (status !== 'active') return status === 'error' ? 'failed' : status;
   if (kind !== 'machine') return kind;
-  return leaves(states)
-    .map((state) => state.slice(state.lastIndexOf('.') + 1))
-    .join(' · ');
+  const active = leaves(states).map(shortState);
+  const count = active.length === 1 ? 2 : 1;
+  return active.map((state) => state.split('.').slice(-count).join('.')).join(' · ');
 }

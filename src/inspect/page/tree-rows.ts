@@ -31,10 +31,12 @@ export function treeRows(
     const early = endedEarlier(all);
     const key = `${parent ?? ''}+ended`;
     const isOpen = flipped.has(key);
-    const seen = isOpen ? all : all.filter((actor) => !early.has(actor));
+    const seen = runningFirst(isOpen ? all : all.filter((actor) => !early.has(actor)));
     const siblings = seen.length + Math.sign(early.size);
     const rows = seen.flatMap((actor, index): TreeRow[] => {
-      const isOpenActor = children.has(actor.key) ? !flipped.has(actor.key) : undefined;
+      // Who worked for an actor that has ended is of no interest at first.
+      const isOpenFirst = actor.status === 'active';
+      const isOpenActor = children.has(actor.key) ? isOpenFirst !== flipped.has(actor.key) : undefined;
       const place = { key: actor.key, level, position: index + 1, siblings, parent };
       const row: TreeRow = { kind: 'actor', ...place, actor, isOpen: isOpenActor };
       return isOpenActor === true ? [row, ...below(actor.key, level + 1)] : [row];
@@ -44,6 +46,11 @@ export function treeRows(
     return [...rows, { kind: 'ended', ...place, count: early.size, isOpen }];
   };
   return below(null, 1);
+}
+
+function runningFirst(actors: readonly ActorView[]): readonly ActorView[] {
+  const isRunning = ({ status }: ActorView): boolean => status === 'active';
+  return [...actors.filter(isRunning), ...actors.filter((actor) => !isRunning(actor))];
 }
 
 /** Those that have ended, but for the last few. */

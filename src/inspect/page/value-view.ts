@@ -3,7 +3,7 @@ import { element, flash, mark, write } from './element.ts';
 import { type Branch, hint, isBranch, lookOf, outline, partsOf, wordOf } from './shown-words.ts';
 
 /** Deeper than this, what has parts is folded at first. */
-const UNFOLDED_DEPTH = 2;
+const UNFOLDED_DEPTH = 1;
 const UNFOLDED_PARTS = 12;
 
 /** One value of a context or an event, with its name. It is changed in place, so that what a reader has unfolded stays so. */
