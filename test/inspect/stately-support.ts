@@ -157,7 +157,6 @@ export const lampMachine = createMachine({
 export const signingMachine = createMachine({
   id: 'signing',
   initial: 'asking',
-  context: { input: { meta: 'canary-in-a-context-that-is-none' } },
   states: {
     asking: {
       invoke: {
