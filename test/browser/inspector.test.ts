@@ -81,7 +81,7 @@ describe('the live page', () => {
       await client.publish('plants/basil', payload, { qos: 1 });
     await live.page.locator('.stat-queued .figure', { hasText: '6' }).waitFor();
     await live.page.locator('.client-reason', { hasText: 'NETWORK_UNREACHABLE' }).waitFor();
-    const left = async () => Number.parseFloat(await live.page.locator('.client-left').innerText());
+    const left = async () => Number.parseFloat((await live.page.locator('.client-left').textContent()) ?? '');
     let before = 0;
     await vi.waitFor(
       async () => {
@@ -102,7 +102,7 @@ describe('the live page', () => {
     const shadow = client.shadow('kitchen-lamp');
     await shadow.update({ reported: { on: true } });
     await live.shows(witness, 'shadow/kitchen-lamp', witness.statesOf('shadow/kitchen-lamp').at(-1) ?? '');
-    const ends = [];
+    const ends: string[][] = [];
     core.faults.failShadows({ code: 409, times: 1 });
     await expect(shadow.update({ reported: { on: false } })).rejects.toMatchObject({
       code: 'SHADOW_REJECTED',
@@ -151,7 +151,7 @@ describe('the live page', () => {
     await page.locator('#log-body .entry-type').click();
     const details = page.locator('.details');
     await details.getByText('sessionPresent').first().waitFor();
-    expect(await details.innerText()).toMatch(/got by\s+.*connection/);
+    expect(await details.textContent()).toMatch(/got by.*connection/);
 
     await page.getByRole('button', { name: 'Show this moment in the chart' }).click();
     await page.locator('#past').waitFor();
@@ -190,6 +190,19 @@ describe('the live page', () => {
     await second.page.locator('#chart-title', { hasText: 'subscriptions' }).waitFor();
     await second.page.reload();
     await second.page.locator('#chart-title', { hasText: 'subscriptions' }).waitFor();
+  });
+
+  it('hears nothing while nobody sees it, and is told everything when somebody does', async () => {
+    const client = await openLive();
+    await using live = await LivePage.open(browser, inspector.url);
+    await using other = await LivePage.open(browser, inspector.url);
+    await live.setHidden(true);
+    await client.disconnect();
+    await other.client('kitchen-lamp', 'idle');
+    expect(await live.page.locator('.client').getAttribute('data-connection')).toBe('live');
+    await live.setHidden(false);
+    await live.client('kitchen-lamp', 'idle');
+    await live.logs('connect', 'transport.connected', 'disconnect');
   });
 
   it('shows several clients beside each other', async () => {
@@ -285,7 +298,6 @@ describe('the live page', () => {
       () => (globalThis as unknown as { measured: { frames: number; longestGapMs: number } }).measured,
     );
     actor.stop();
-    console.log({ frames, longestGapMs });
     expect(frames).toBeGreaterThan(60);
     expect(longestGapMs).toBeLessThan(400);
     expect(await live.page.locator('#log-body .entry').count()).toBe(300);
