@@ -1,6 +1,6 @@
 // @ts-check
-// The machine of an app: a greenhouse that waters when it is dry. It owns its client as it owns everything else, and talks
-// to it by events alone: commands go to the actor, and each fact comes back as an event.
+// The machine of an app: a greenhouse that waters when it is dry, or when somebody tells it to. It owns its client and talks to
+// it by events alone: commands go to the actor, and each fact comes back as an event.
 
 import { clientInput } from 'aws-iot-machines';
 import { clientMachine } from 'aws-iot-machines/machines';
@@ -41,6 +41,10 @@ export const greenhouseMachine = setup({
       assertEvent(event, 'message.delivered');
       context.tell('sent', `moisture ${event.id}`);
     },
+    tellUndelivered: ({ context, event }) => {
+      assertEvent(event, 'message.undelivered');
+      context.tell('lost', `moisture ${event.id}: ${event.error.code}`);
+    },
     tellState: ({ context }, /** @type {{ text: string }} */ { text }) => context.tell('app', text),
   },
 }).createMachine({
@@ -52,13 +56,15 @@ export const greenhouseMachine = setup({
     src: 'client',
     input: ({ context, self }) => clientInput(context.options, { parent: self }),
   },
+  // It listens to all that the client tells and takes what it needs: other facts, such as those of the line, pass.
   on: {
-    'connection.ended': { actions: ['listen', 'connect'] },
     'message.queued': { actions: 'tellQueued' },
     'message.delivered': { actions: 'tellDelivered' },
+    'message.undelivered': { actions: 'tellUndelivered' },
     measured: { actions: 'report' },
   },
-  initial: 'resting',
+  // Once, when the client is there to hear it. It keeps both for good: over each line that breaks.
+  initial: { target: 'resting', actions: ['listen', 'connect'] },
   states: {
     resting: {
       entry: { type: 'tellState', params: { text: 'rests' } },

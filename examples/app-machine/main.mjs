@@ -1,6 +1,6 @@
 // @ts-check
-// An app that is a machine (greenhouse.mjs) with the client machine inside, by events alone; and, for what is easier to write
-// with promises, the promise API on the same actor.
+// An app that is a machine (greenhouse.mjs) with the client machine inside, by events alone. And the promise API on that same
+// client, for what is easier to write with promises: here the story.
 
 import { clientOf } from 'aws-iot-machines';
 import { createActor, waitFor } from 'xstate';
@@ -18,15 +18,21 @@ await runExample(command, async ({ flags, core, signal }) => {
   const { client: clientActor } = app.getSnapshot().children;
   if (clientActor === undefined) throw new Error('the greenhouse has no client');
   const client = clientOf(clientActor);
+  const measure = (/** @type {number} */ moisture) => {
+    tell('sensor', `moisture ${moisture}`);
+    app.send({ type: 'measured', moisture });
+  };
   try {
-    app.send({ type: 'measured', moisture: 0.5 });
+    // Before there is a line: the client keeps it.
+    measure(0.5);
     await client.when('live', { signal });
 
-    app.send({ type: 'measured', moisture: 0.2 });
+    measure(0.2);
     await waitFor(app, (snapshot) => snapshot.matches('watering'), { signal });
     app.send({ type: 'watered' });
 
-    // Whoever may publish to it waters from afar. Here it is the device itself, by the promise API.
+    // Whoever may publish to this topic waters from afar. Here it is the device itself, by the promise API.
+    tell('story', 'somebody says: water');
     await client.publish('greenhouse/command', 'water', { qos: 1, signal });
     await waitFor(app, (snapshot) => snapshot.matches('watering'), { signal });
     app.send({ type: 'watered' });

@@ -2,17 +2,14 @@
 // The story of --local: a device loses its line, is killed while it publishes, and starts again on the same directory. At the
 // end the broker must have every number that was accepted, in order.
 
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { certificateFlags } from '../support/local-device.mjs';
+import { deviceOf, runProcess } from '../support/device-process.mjs';
 
 /** @typedef {import('aws-iot-machines/local').LocalIotCore} LocalIotCore */
 /** @typedef {{ topic: string, clientId: string, memory?: boolean, websocket?: boolean }} Flags */
-/** @typedef {{ words: readonly string[], env: NodeJS.ProcessEnv }} Device */
+/** @typedef {import('../support/device-process.mjs').Device} Device */
 
 const MAIN = join(import.meta.dirname, 'main.mjs');
 const CUT_AFTER = 5;
@@ -26,7 +23,7 @@ const KILL_AFTER = 12;
 export async function tellStory(core, flags, signal) {
   const folder = await mkdtemp(join(tmpdir(), 'durable-queue-'));
   try {
-    const device = { words: await commandLine(core, folder, flags), env: environment(core, flags) };
+    const device = await startable(core, folder, flags);
     // Rejects when the core stops.
     showArrivals(core).catch(() => {});
 
@@ -36,7 +33,7 @@ export async function tellStory(core, flags, signal) {
     tell('story', 'the line is back, and the device starts again, as before');
     await core.faults.listen();
     const again = { ...device, words: [...device.words, '--count', '0'] };
-    const exitCode = await runDevice(again, signal);
+    const exitCode = await runProcess(again, signal, (line) => tell('device', line));
     if (exitCode !== 0) throw new Error('the device failed when it was started again');
 
     const received = core.received.map(({ payload }) => Number(payload));
@@ -50,6 +47,18 @@ export async function tellStory(core, flags, signal) {
 }
 
 /**
+ * @param {LocalIotCore} core
+ * @param {string} folder
+ * @param {Flags} flags
+ * @returns {Promise<Device>}
+ */
+async function startable(core, folder, { topic, clientId, memory, websocket }) {
+  const device = await deviceOf(MAIN, { core, folder, clientId, websocket });
+  const kept = memory ? ['--memory'] : ['--directory', join(folder, 'queue')];
+  return { ...device, words: [...device.words, '-t', topic, ...kept] };
+}
+
+/**
  * The first life of the device: its line is cut after some numbers, and after some more it is killed.
  *
  * @param {LocalIotCore} core
@@ -59,7 +68,8 @@ export async function tellStory(core, flags, signal) {
 async function acceptUntilKilled(core, device, signal) {
   /** @type {number[]} */
   const accepted = [];
-  const exitCode = await runDevice(device, signal, async (line, child) => {
+  const exitCode = await runProcess(device, signal, async (line, child) => {
+    tell('device', line);
     const number = /^accepted (\d+)/.exec(line)?.[1];
     if (number === undefined) return;
     accepted.push(Number(number));
@@ -89,68 +99,6 @@ export function compare(accepted, received) {
   const lost = accepted.filter((number) => !arrived.includes(number));
   const isInOrder = arrived.every((number, place) => place === 0 || number > Number(arrived[place - 1]));
   return { lost, isInOrder };
-}
-
-/**
- * The command line of a device of this core, as it would be with AWS.
- *
- * @param {LocalIotCore} core
- * @param {string} folder
- * @param {Flags} flags
- */
-async function commandLine(core, folder, { topic, clientId, memory, websocket }) {
-  const name = ['--client-id', clientId, '-t', topic];
-  const device = [...name, ...(memory ? ['--memory'] : ['--directory', join(folder, 'queue')])];
-  if (!websocket) return [...(await certificateFlags(core, folder, clientId)), ...device];
-  const ca = join(folder, 'ca');
-  await writeFile(ca, core.ca);
-  const place = ['-e', core.endpoint, '-p', `${core.webSocketPort}`, '-r', ca];
-  return [...place, '-w', '--region', core.region, ...device];
-}
-
-/**
- * The environment of that command line. The keys that -w needs are here: other users can read the words of a command.
- *
- * @param {LocalIotCore} core
- * @param {Flags} flags
- */
-function environment(core, { websocket }) {
-  if (!websocket) return process.env;
-  const { accessKeyId, secretAccessKey, sessionToken = '' } = core.issueCredentials();
-  return {
-    ...process.env,
-    AWS_ACCESS_KEY_ID: accessKeyId,
-    AWS_SECRET_ACCESS_KEY: secretAccessKey,
-    AWS_SESSION_TOKEN: sessionToken,
-  };
-}
-
-/**
- * Runs the device in a process of its own until that ends. Gives its exit code: null when it was killed.
- *
- * @param {Device} device
- * @param {AbortSignal} signal
- * @param {(line: string, child: import('node:child_process').ChildProcess) => Promise<void>} [onLine]
- */
-async function runDevice({ words, env }, signal, onLine) {
-  signal.throwIfAborted();
-  const child = spawn(process.execPath, [MAIN, ...words], { env, stdio: ['ignore', 'pipe', 'inherit'] });
-  const kill = () => child.kill('SIGKILL');
-  signal.addEventListener('abort', kill);
-  const showLines = async () => {
-    for await (const line of createInterface({ input: child.stdout })) {
-      tell('device', line);
-      await onLine?.(line, child);
-    }
-  };
-  try {
-    const [[exitCode]] = await Promise.all([once(child, 'close'), showLines()]);
-    signal.throwIfAborted();
-    return /** @type {number | null} */ (exitCode);
-  } finally {
-    kill();
-    signal.removeEventListener('abort', kill);
-  }
 }
 
 /** @param {LocalIotCore} core */

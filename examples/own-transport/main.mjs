@@ -1,6 +1,6 @@
 // @ts-check
-// The connection machine of this package, with its backoff, in a machine of the app, over a line that has nothing to do
-// with MQTT: a modem (modem.mjs) behind a transport of 30 lines (transport.mjs). No broker, no client, no account.
+// The connection machine of this package, with its backoff, inside a machine of the app, over a line that has nothing to do
+// with MQTT: to a modem (modem.mjs), behind a transport of 30 lines (transport.mjs). No broker, no client, no account.
 
 import { connectionMachine, Handle } from 'aws-iot-machines/machines';
 import { createActor, sendTo, setup, waitFor } from 'xstate';
@@ -23,7 +23,7 @@ const appMachine = setup({
   initial: 'off',
   states: {
     off: { on: { switch: 'on' } },
-    // Leaving this state frees the line, whatever it is doing.
+    // As long as the app is here it has a line, or is trying to. Leaving frees the line, whatever that is doing.
     on: {
       invoke: {
         id: 'line',
@@ -36,14 +36,15 @@ const appMachine = setup({
           parent: self,
         }),
       },
-      initial: 'waiting',
+      // An initial transition is taken once, when the line is there to hear it.
+      initial: { target: 'waiting', actions: 'connect' },
       states: {
         waiting: { on: { 'connection.live': { target: 'working', actions: 'tell' } } },
         working: { on: { 'connection.lost': { target: 'waiting', actions: 'tell' } } },
       },
       on: {
-        // What it says at its start: it is idle until somebody wants a line.
-        'connection.ended': { actions: 'connect' },
+        // It says so at its start: it is idle until somebody wants a line.
+        'connection.ended': {},
         'connection.*': { actions: 'tell' },
         switch: 'off',
       },

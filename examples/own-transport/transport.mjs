@@ -1,6 +1,6 @@
 // @ts-check
-// One attempt at a line to the modem, as the connection machine wants it: it tells facts, in their order, and can be freed at
-// any time. It keeps no deadline and tries nothing again: the machine does.
+// One attempt at a line to the modem, as the connection machine wants it: it tells what happens, in this order, and can be
+// freed at any time. It keeps no deadline and tries nothing again: that is what the machine is for.
 
 import { IotError } from 'aws-iot-machines';
 import { connect } from 'node:net';
@@ -13,17 +13,26 @@ export function modemTransport(port) {
   return (report) => {
     const socket = connect(port, '127.0.0.1');
     let isReady = false;
+    // This modem asks nobody who he is.
     report({ type: 'transport.signedIn' });
-    socket.on('data', () => {
-      if (isReady) return;
+    socket.once('data', () => {
       isReady = true;
       report({ type: 'transport.connected', session: { sessionPresent: false, receiveMaximum: 100 } });
     });
-    // Its reason comes with `close`.
-    socket.on('error', () => undefined);
+    /** @type {Error | undefined} */
+    let cause;
+    socket.on('error', (error) => {
+      cause = error;
+    });
+    // The code decides what follows: the usual backoff, a slow one, or none.
     socket.on('close', () => {
-      const error = new IotError('CONNECTION_LOST', 'the modem has hung up');
-      report({ type: isReady ? 'transport.closed' : 'transport.failed', error });
+      if (isReady) {
+        const error = new IotError('CONNECTION_LOST', 'the modem has hung up', { cause });
+        report({ type: 'transport.closed', error });
+      } else {
+        const error = new IotError('NETWORK_UNREACHABLE', 'the modem does not answer', { cause });
+        report({ type: 'transport.failed', error });
+      }
     });
     return {
       disconnect: () => void socket.end('BYE\n'),

@@ -1,7 +1,7 @@
 // @ts-check
-// One request and its answer, as a machine of its own: `shadowOperationMachine` alone, without a client, a broker or a line.
-// Everything that it needs of the world is a port; here each is a stub that answers as it is told. So it can be read, tested,
-// and used for whatever else answers on topics with a token.
+// One request and its answer: `shadowOperationMachine` alone, without a client, a broker or a line. All that it needs of the
+// world are ports; here they are stubs. So it can be read, tested, and used for whatever else answers on topics with a token.
+// It is shown what may become of a request: it is answered, stays without an answer, may not listen to one, or its line ends.
 
 import { IotError } from 'aws-iot-machines';
 import { Handle, shadowOperationMachine } from 'aws-iot-machines/machines';
@@ -15,9 +15,10 @@ import { createActor, toPromise } from 'xstate';
 const nothing = () => undefined;
 
 /**
- * A service that grants its topics at once, and answers each request as it is told.
+ * Ports of a line that is up, and of a service that grants the topics of its answers at once. Each port calls back, and
+ * returns how to stop that.
  *
- * @param {(answer: (fact: ListeningFact) => void) => void} respond
+ * @param {(answer: (fact: ListeningFact) => void) => void} respond is called when the request is on the wire
  * @returns {Ports}
  */
 function stub(respond) {
