@@ -1,10 +1,10 @@
 /** What a page of pictures cannot say by itself: five sentences for each machine, by its id. */
 const EXPLAINED: Readonly<Record<string, string>> = {
   client: `One device, from the first call to \`close\`. While it is \`open\` it runs the connection, the queue and the
-subscriptions as actors of its own, and one more for each shadow that somebody opens. It decides little itself: what an app asks
-for goes to the actor concerned, and what the actors tell goes on to the app and to the other actors. It counts who still waits
-for a line, so that the line is given up only when the last has withdrawn. \`closing\` lets the line end in good manners, but
-only for as long as \`closeTimeout\`.`,
+subscriptions as actors of its own, one more for each shadow that somebody opens, and one that publishes and subscribes for an app that speaks by
+events alone. It decides little itself: what is asked for goes to the actor concerned, and what the actors tell goes on to the app and
+to the other actors. It counts who still waits for a line, so that the line is given up only when the last has withdrawn. \`closing\`
+lets the line end in good manners, but only for as long as \`closeTimeout\`.`,
   connection: `The life of a line, and the machine to read first. It is \`idle\` until somebody wants a line; \`line\` then signs in, dials,
 resubscribes and drains what has waited, and only after that is the device \`live\`. Whatever breaks the line leads to \`lost\`, where
 the reason decides: wait the usual time, wait long because a person must mend something, or give up. \`stability\` runs beside the
