@@ -179,6 +179,16 @@ describe('the tree of the live page', () => {
     expect(keys(treeRows(over, new Set(['b'])))).toEqual(['a', 'd', 'b', 'c']);
   });
 
+  it('shows of what ran for a machine and has ended only what failed', () => {
+    const over = actors([
+      actor('a', null),
+      actor('b', 'a', { kind: 'callback', status: 'stopped' }),
+      actor('c', 'a', { kind: 'promise', status: 'error' }),
+      actor('d', 'a', { kind: 'promise' }),
+    ]);
+    expect(keys(treeRows(over, new Set()))).toEqual(['a', 'd', 'c', 'a+ended']);
+  });
+
   it('puts an actor whose parent was forgotten at the root', () => {
     expect(keys(treeRows(actors([actor('b', 'gone')]), new Set()))).toEqual(['b']);
   });

@@ -53,10 +53,12 @@ function runningFirst(actors: readonly ActorView[]): readonly ActorView[] {
   return [...actors.filter(isRunning), ...actors.filter((actor) => !isRunning(actor))];
 }
 
-/** Those that have ended, but for the last few. */
+/** Those that have ended, but for the last few machines. Of what a machine had begun and ended only a failure tells anything. */
 function endedEarlier(actors: readonly ActorView[]): ReadonlySet<ActorView> {
   const ended = actors.filter(({ status }) => status !== 'active');
-  return new Set(ended.slice(0, Math.max(0, ended.length - SHOWN_ENDED)));
+  const telling = ended.filter(({ kind, status }) => kind === 'machine' || status === 'error');
+  const shown = new Set(telling.slice(-SHOWN_ENDED));
+  return new Set(ended.filter((actor) => !shown.has(actor)));
 }
 
 /** Whose parent has been forgotten stands as a root. */

@@ -66,7 +66,14 @@ export class TreeView {
       'data-kind': row.kind,
     });
     if (row.kind === 'ended') {
-      write(line.name, row.isOpen ? 'hide those ended earlier' : `${row.count} more have ended`);
+      write(
+        line.name,
+        row.isOpen
+          ? 'hide those that have ended'
+          : row.count === 1
+            ? '1 has ended'
+            : `${row.count} have ended`,
+      );
       return;
     }
     const { actor } = row;
