@@ -1,18 +1,15 @@
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { describe, IotError } from '../protocol/errors.ts';
 import { CHART_STYLE } from './chart/index.ts';
 import type { Charts } from './charts.ts';
 import type { FaultName } from './feed.ts';
 import { FeedStream } from './feed-stream.ts';
 import { type FaultyCore, faultsOf, injectFault, isInvalid } from './line-faults.ts';
 import type { LiveFeed } from './live-feed.ts';
+import { isOwnOrigin, LOOPBACK_HOST, listenOnLoopback, strangerIn } from './loopback-door.ts';
 import { cut, withoutControls, withoutSecrets } from './secret-text.ts';
 
-/** There is no way to listen anywhere else. */
-const HOST = '127.0.0.1';
 const MAX_STREAMS = 32;
 const MAX_BODY_BYTES = 1_024;
 const PAGE = new URL('./page/', import.meta.url);
@@ -61,28 +58,15 @@ export class PageServer {
     this.#ports = ports;
     this.#faults = new Set(faultsOf(ports.core));
     this.#server.on('request', (request, response) => void this.#serve(request, response));
-    // What is looked at decides how long the process lives, not who looks.
-    this.#server.on('connection', (socket) => socket.unref());
   }
 
   get url(): string {
-    return `http://${HOST}:${this.#port}/`;
+    return `http://${LOOPBACK_HOST}:${this.#port}/`;
   }
 
-  /** @throws IotError `INVALID_ARGUMENT` when the port cannot be had */
+  /** @throws IotError `INVALID_ARGUMENT` when another program has the port */
   async listen(port: number): Promise<void> {
-    this.#server.listen({ port, host: HOST, exclusive: true });
-    this.#server.unref();
-    try {
-      await once(this.#server, 'listening');
-    } catch (cause) {
-      const { code = 'unknown' } = cause as NodeJS.ErrnoException;
-      throw new IotError('INVALID_ARGUMENT', `port ${port} of ${HOST} cannot be listened on: ${code}`, {
-        remediation: 'Choose another port, or leave it out: then any free one is taken.',
-        cause,
-      });
-    }
-    this.#port = (this.#server.address() as AddressInfo).port;
+    this.#port = await listenOnLoopback(this.#server, port);
   }
 
   async close(): Promise<void> {
@@ -96,7 +80,8 @@ export class PageServer {
     response.on('error', () => {});
     for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
     try {
-      this.#checkComesFromHere(request);
+      const stranger = strangerIn(request, this.#port);
+      if (stranger !== undefined) throw new Refusal(403, `refused: it ${stranger}`);
       await this.#answer(request, response);
     } catch (error) {
       const status = error instanceof Refusal ? error.status : 500;
@@ -105,20 +90,10 @@ export class PageServer {
     }
   }
 
-  /** A page of a stranger may send requests here, by a name of its own that leads to the loopback or by ours. */
-  #checkComesFromHere({ headers: { host, origin } }: IncomingMessage): void {
-    const hosts = [HOST, 'localhost', '[::1]'].map((name) => `${name}:${this.#port}`);
-    if (this.#port === 80) hosts.push(HOST, 'localhost', '[::1]');
-    if (host === undefined || !hosts.includes(host))
-      throw new Refusal(403, `it is not served as ${describe(host)}`);
-    if (origin !== undefined && origin !== `http://${host}`)
-      throw new Refusal(403, `it is not served to ${describe(origin)}`);
-  }
-
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = '', url = '' } = request;
-    const [, folder = '', name = '', ...more] = url.split('/');
-    if (more.length > 0) throw new Refusal(404, 'there is no such page');
+    const [start, folder = '', name = '', ...more] = url.split('/');
+    if (start !== '' || more.length > 0) throw new Refusal(404, 'there is no such page');
     if (folder === 'faults') {
       allow(method, 'POST', response);
       await this.#inject(name, request);
@@ -154,7 +129,7 @@ export class PageServer {
     const { core } = this.#ports;
     const { origin, 'content-type': type = '' } = request.headers;
     // Every browser says where a POST comes from; whoever says nothing is none.
-    if (origin === undefined) throw new Refusal(403, 'a POST must come from the page');
+    if (!isOwnOrigin(origin, this.#port)) throw new Refusal(403, 'a POST must come from the page');
     if (core === undefined || !this.#faults.has(name)) throw new Refusal(404, 'there is no such fault');
     if (!/^application\/json\s*(;|$)/i.test(type))
       throw new Refusal(415, 'the body must be application/json');

@@ -1,3 +1,5 @@
+import { utf8Bytes } from '../protocol/utf8.ts';
+
 /** What is shown of payloads: that there is one; how large it is; or how it begins. */
 export type PayloadMode = 'none' | 'size' | 'truncated';
 
@@ -9,7 +11,7 @@ const MAX_COUNTED_VALUES = 10_000;
 /** How many bytes a payload has; of a value that is no bytes yet, as JSON. `?` when that cannot be told. */
 export function payloadSize(value: unknown): number | '?' {
   if (value instanceof Uint8Array) return value.byteLength;
-  if (typeof value === 'string') return Buffer.byteLength(value);
+  if (typeof value === 'string') return utf8Bytes(value);
   let counted = 0;
   try {
     const json = JSON.stringify(value, (_key, item: unknown) => {
@@ -17,7 +19,7 @@ export function payloadSize(value: unknown): number | '?' {
       if (counted > MAX_COUNTED_VALUES) throw new RangeError('too large to be counted');
       return item;
     }) as string | undefined;
-    return json === undefined ? '?' : Buffer.byteLength(json);
+    return json === undefined ? '?' : utf8Bytes(json);
   } catch {
     return '?';
   }

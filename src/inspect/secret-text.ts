@@ -24,41 +24,56 @@ export const isSecretName = (text: unknown): boolean =>
 /** A value in quotes; in quotes inside of quotes it goes to the end of the line. */
 const QUOTED = `(?:\\\\+["'].*|"(?:[^"\\\\]|\\\\.)*"?|'(?:[^'\\\\]|\\\\.)*'?)`;
 
+interface Shape {
+  /** What every text with this shape has: looked for first, because most texts have nothing of it. */
+  readonly needs: RegExp;
+  readonly shape: RegExp;
+  readonly instead: string;
+}
+
+const shapeOf = (needs: RegExp, shape: RegExp, instead = REDACTED): Shape => ({ needs, shape, instead });
+
 /** What is replaced, in this order: a shape that may hold others stands before them. No shape has a repetition in a repetition. */
-const SHAPES: readonly (readonly [shape: RegExp, instead: string])[] = [
-  [/-----BEGIN [A-Z0-9 ]{0,64}-----(?:[\s\S]*?-----END [A-Z0-9 ]{0,64}-----|[\s\S]*)/g, REDACTED],
+const SHAPES: readonly Shape[] = [
+  shapeOf(/-----B/, /-----BEGIN [A-Z0-9 ]{0,64}-----(?:[\s\S]*?-----END [A-Z0-9 ]{0,64}-----|[\s\S]*)/g),
   // Of a URL its host and path stay. Userinfo ends at the last @ before the query, as no honest path has one.
-  [/\b([a-z][a-z0-9+.-]{0,31}:\/\/)[^\s"<>?#]*@/gi, `$1${REDACTED}@`],
-  [/\b([a-z][a-z0-9+.-]{0,31}:\/\/[^\s"<>?#]*)[?#][^\s"<>]+/gi, `$1?${REDACTED}`],
+  shapeOf(/:\/\//, /\b([a-z][a-z0-9+.-]{0,31}:\/\/)[^\s"<>?#]*@/gi, `$1${REDACTED}@`),
+  shapeOf(/:\/\//, /\b([a-z][a-z0-9+.-]{0,31}:\/\/[^\s"<>?#]*)[?#][^\s"<>]+/gi, `$1?${REDACTED}`),
   // The same of a path, a host and a user name of a custom authorizer, which have no scheme.
-  [/(\/[^\s"<>?]{0,512})\?[^\s"<>]+/g, `$1?${REDACTED}`],
-  [/[^\s:@/"'<>]{1,256}:[^\s@/"'<>]{1,256}@(?=[\w[])/g, `${REDACTED}@`],
-  [/\?[^\s?"<>]{0,512}x-amz-\S*/gi, `?${REDACTED}`],
+  shapeOf(/\?/, /(\/[^\s"<>?]{0,512})\?[^\s"<>]+/g, `$1?${REDACTED}`),
+  shapeOf(/@/, /[^\s:@/"'<>]{1,256}:[^\s@/"'<>]{1,256}@(?=[\w[])/g, `${REDACTED}@`),
+  shapeOf(/\?/, /\?[^\s?"<>]{0,512}x-amz-\S*/gi, `?${REDACTED}`),
   // A header goes to the end of its line.
-  [/(authorization|cookie|passphrase)(["'\\]{0,8}\s{0,8}[=:]).*/gi, `$1$2 ${REDACTED}`],
-  [/\b(bearer|basic|digest)\s{1,8}(?=[\w+/=~.-]{8})\S+/gi, `$1 ${REDACTED}`],
+  shapeOf(/[=:]/, /(authorization|cookie|passphrase)(["'\\]{0,8}\s{0,8}[=:]).*/gi, `$1$2 ${REDACTED}`),
+  shapeOf(/\s/, /\b(bearer|basic|digest)\s{1,8}(?=[\w+/=~.-]{8})\S+/gi, `$1 ${REDACTED}`),
   // A name and its value: in quotes, after a colon up to the end of the line, after = up to a blank.
-  [
+  shapeOf(
+    /[=:]/,
     new RegExp(
       `(${SECRET_WORDS})([\\w.-]{0,64})(["'\\\\]{0,8}\\s{0,8}[=:]\\s{0,8})` +
         `(?:${QUOTED}|(?<==\\s{0,8})\\S+|(?<=:\\s{0,8}).+)`,
       'gi',
     ),
     `$1$2$3${REDACTED}`,
-  ],
+  ),
   // A pair, or a name beside a value.
-  [
+  shapeOf(
+    /["']\s*,/,
     new RegExp(
-      `(["'](?:[\\w.-]{0,64})(?:${SECRET_WORDS})[\\w.-]{0,64}\\\\*["']\\s{0,8},\\s{0,8}(?:\\\\*["']value\\\\*["']\\s{0,8}:\\s{0,8})?)${QUOTED}`,
+      `(["'](?:[\\w.-]{0,64})(?:${SECRET_WORDS})[\\w.-]{0,64}\\\\*["']\\s{0,8},\\s{0,8}` +
+        `(?:\\\\*["']value\\\\*["']\\s{0,8}:\\s{0,8})?)${QUOTED}`,
       'gi',
     ),
     `$1${REDACTED}`,
-  ],
-  [/eyJ[\w-]{8,}\.[\w.-]*/g, REDACTED],
-  [/(?:AKIA|ASIA|AROA|AIDA|ABIA|ACCA|AGPA|AIPA|ANPA|ANVA)[A-Z0-9]{12,}/g, REDACTED],
+  ),
+  shapeOf(/eyJ/, /eyJ[\w-]{8,}\.[\w.-]*/g),
+  shapeOf(/A[A-Z]{3}[A-Z0-9]{12}/, /(?:AKIA|ASIA|AROA|AIDA|ABIA|ACCA|AGPA|AIPA|ANPA|ANVA)[A-Z0-9]{12,}/g),
   // Longer than a client token, which is no secret.
-  [/[0-9a-f]{40,}/gi, REDACTED],
+  shapeOf(/[0-9a-f]{40}/i, /[0-9a-f]{40,}/gi),
 ];
+
+/** Nothing of so few letters and dots is any of these. */
+const PLAIN_WORD = /^[\w.-]{1,15}$/;
 
 const LONG_RUN = /[A-Za-z0-9+/_-]{32,}={0,2}/g;
 const CLASSES = [/[a-z]/, /[A-Z]/, /[0-9]/];
@@ -67,9 +82,12 @@ const CHANGES_OF_CHANCE = 0.35;
 
 /** A text without what looks like a secret in it, and not much longer than what is ever shown. Never throws. */
 export function withoutSecrets(text: string): string {
+  if (PLAIN_WORD.test(text)) return text;
   const isCut = text.length > SCANNED_CHARACTERS;
   let shown = isCut ? text.slice(0, SCANNED_CHARACTERS) : text;
-  for (const [shape, instead] of SHAPES) shown = shown.replace(shape, instead);
+  for (const { needs, shape, instead } of SHAPES) {
+    if (needs.test(shown)) shown = shown.replace(shape, instead);
+  }
   shown = shown.replace(LONG_RUN, (run) => (looksRandom(run) ? REDACTED : run));
   if (!isCut) return shown;
   return shown.endsWith(REDACTED) ? `${shown}…` : `${shown.slice(0, -BEGINNING_OF_A_SECRET)}…`;
