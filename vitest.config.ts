@@ -9,6 +9,9 @@ const interopTests = ['test/interop/**/*.test.ts'];
 /** Tests that need the registry and Chromium: `npm run test:browser`. */
 const browserTests = ['test/browser/**/*.test.ts'];
 
+/** Tests that nobody waits for at each step: `npm run test:long`. */
+const longTests = ['test/model/**/*.test.ts'];
+
 /** Tests of what users start, and of what only another process can show: they need the package as it is built. */
 const builtTests = [
   'test/cli/**/*.test.ts',
@@ -37,7 +40,7 @@ export default defineConfig({
         test: {
           name: 'source',
           include: ['test/**/*.test.ts'],
-          exclude: [...builtTests, ...packageTests, ...interopTests, ...browserTests],
+          exclude: [...builtTests, ...packageTests, ...interopTests, ...browserTests, ...longTests],
           // By itself the runner leaves a core free, which of two is half. Some tests wait more than they work.
           maxWorkers: 4,
         },

@@ -5,11 +5,13 @@ import { type IotClient, IotError, type Subscription } from '../../src/index.ts'
 import type { LocalIotCore } from '../../src/local/index.ts';
 import { checkHistory, cleanHistory, type HistoryLine } from '../../src/testing/history-checker.ts';
 import { emittedAfterClosed } from '../support/invariants.ts';
+import { runs } from '../support/runs.ts';
 import { seeded } from '../support/seeded.ts';
 import { Scene } from './every-state-support.ts';
 import { clientOf, freshId, settled, useCore } from './support.ts';
 
 const theCore = useCore();
+const seeds = Array.from({ length: runs(6, 64) }, (_, index) => index + 1);
 
 /** One app that calls whatever comes to its mind, and remembers what it was promised. */
 class App {
@@ -165,7 +167,7 @@ class Caller {
 }
 
 describe('fault:G-2 fault:G-5 several callers of one client, over random faults and random times', () => {
-  it.each(Array.from({ length: 16 }, (_, index) => index + 1))('seed %i', async (seed) => {
+  it.each(seeds)('seed %i', async (seed) => {
     const core = theCore();
     const random = seeded(1_000 + seed);
     const scene = new Scene(core, { session: seed % 2 === 0 ? 'persistent' : 'clean', random });
@@ -208,7 +210,7 @@ describe('fault:G-2 fault:G-5 several callers of one client, over random faults 
 });
 
 describe('random calls, with cuts in between', () => {
-  it.each(Array.from({ length: 16 }, (_, index) => index + 1))('seed %i', async (seed) => {
+  it.each(seeds)('seed %i', async (seed) => {
     const core = theCore();
     const clientId = freshId();
     const session = seed % 3 === 0 ? 'persistent' : 'clean';

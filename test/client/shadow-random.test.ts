@@ -8,6 +8,7 @@ import {
   type JsonObject,
   type SectionsChange,
 } from '../../src/protocol/shadow-state.ts';
+import { runs } from '../support/runs.ts';
 import { sectionsChange } from '../unit/protocol/shadow-arbitraries.ts';
 import { whenState } from './shadow-support.ts';
 import { cutLine, freshId, liveClient, settled, useCore } from './support.ts';
@@ -40,10 +41,10 @@ function ifItMayBe(error: unknown): void {
 test('fault:H-17 sec:S-10 shadow.state is what the core has, the delta is what is desired and not reported, and no key escapes', async () => {
   const clientId = freshId();
   const client = await liveClient(core(), { clientId });
-  let runs = 0;
+  let shadows = 0;
   const property = fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), async (steps) => {
-    const address = { thingName: `random-${runs++}` };
-    const shadow = client.shadow(address.thingName, { persistent: runs % 2 === 0 });
+    const address = { thingName: `random-${shadows++}` };
+    const shadow = client.shadow(address.thingName, { persistent: shadows % 2 === 0 });
     let newest: JsonObject | undefined;
     shadow.onDelta(({ state }) => {
       newest = state as JsonObject;
@@ -90,5 +91,5 @@ test('fault:H-17 sec:S-10 shadow.state is what the core has, the delta is what i
     if (delta !== undefined) expect(isSameJson(newest, delta)).toBe(true);
     await shadow.close();
   });
-  await fc.assert(property, { numRuns: 30 });
+  await fc.assert(property, { numRuns: runs(30, 300) });
 });

@@ -1,9 +1,10 @@
 // At 3 a.m. nobody is there: with default options a device survives a line that is half open, and every kind of refusal
-// for an hour. Only time and chance are given, and where the broker is.
+// for ten minutes, and for an hour in `npm run test:long`. Only time and chance are given, and where the broker is.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { IotClient } from '../../src/index.ts';
 import { type LocalIotCore, NO_RATE_LIMITS, startLocalIotCore } from '../../src/local/index.ts';
 import { FaultProxy } from '../../src/testing/index.ts';
+import { runs } from '../support/runs.ts';
 import { FATAL_REFUSALS, type Outage, type Refusal, REFUSALS, TLS_REFUSALS } from './support/refusals.ts';
 import { inWorld, inWorldOf, type World } from './support/world.ts';
 
@@ -167,14 +168,11 @@ function expectLawful(waits: readonly Wait[], law: Refusal['law'], lastsMs: numb
   expect(waits.length).toBeLessThan(lastsMs / (LONGEST_DELAY_MS / 2) + 10);
 }
 
-// Ten minutes are twenty attempts, three times as many as the delays grow. What only shows later does not depend on words.
-describe.each([
-  ['an hour', HOUR_MS, false],
-  ['ten minutes, of a kind that lasts for an hour above', 10 * MINUTE_MS, true],
-] as const)('a refusal that lasts for %s, and is mended', (_duration, lastsMs, areVariants) => {
-  const refusals = [...REFUSALS, ...TLS_REFUSALS].filter(
-    ({ isVariant = false }) => isVariant === areVariants,
-  );
+// Ten minutes are twenty attempts, three times as many as the delays grow.
+const lastsMs = runs(10 * MINUTE_MS, HOUR_MS);
+
+describe(`a refusal that lasts for ${lastsMs / MINUTE_MS} minutes, and is mended`, () => {
+  const refusals = [...REFUSALS, ...TLS_REFUSALS];
 
   it.each(refusals.map((refusal) => [refusal.name, refusal] as const))(
     '%s: it comes back unaided',

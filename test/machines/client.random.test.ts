@@ -2,9 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { checkHistory, cleanHistory } from '../../src/testing/history-checker.ts';
 import { ClientWorld, type ClientWorldOptions, type Reception } from './client-world.ts';
 import { error } from './support.ts';
+import { runs } from '../support/runs.ts';
 import { seeded } from '../support/seeded.ts';
 
-const RUNS = 600;
+const RUNS = runs(100, 2_000);
 const BATCH = 100;
 const STEPS = 45;
 const FILTERS = Array.from({ length: 12 }, (_, n) => `f${n}`);
@@ -209,11 +210,7 @@ describe(`the composed client under ${RUNS.toLocaleString('en')} random runs`, (
   const batches =
     only === undefined ? Array.from({ length: RUNS / BATCH }, (_, n) => n * BATCH) : [Number(only)];
 
-  test.each(batches)(
-    'seeds from %i: 0 lost, in order, at rest in the end',
-    { timeout: 30_000 },
-    async (from) => {
-      for (let seed = from; seed < from + (only === undefined ? BATCH : 1); seed++) await run(seed);
-    },
-  );
+  test.each(batches)('seeds from %i: 0 lost, in order, at rest in the end', async (from) => {
+    for (let seed = from; seed < from + (only === undefined ? BATCH : 1); seed++) await run(seed);
+  });
 });

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { runs } from '../support/runs.ts';
 import { seeded } from '../support/seeded.ts';
 import { deltaOf, opened, type Rebirth, ShadowWorld } from './shadow-world.ts';
 
-const RUNS = 300;
-const BATCH = 150;
+const RUNS = runs(100, 2_000);
+const BATCH = 100;
 const STEPS = 50;
 const HOUR_MS = 3_600_000;
 type Random = () => number;
@@ -153,7 +154,6 @@ describe(`a shadow under ${RUNS.toLocaleString('en')} random runs, fault:H-3 fau
 
   test.each(batches)(
     'seeds from %i: the copy is true, no delta is lost, at rest in the end',
-    { timeout: 30_000 },
     async (from) => {
       for (let seed = from; seed < from + (only === undefined ? BATCH : 1); seed++) await run(seed);
     },

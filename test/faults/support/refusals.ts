@@ -30,8 +30,6 @@ export interface Refusal {
   readonly law: 'retry' | 'reauthenticate' | 'slow';
   /** A line comes up each time, and ends. */
   readonly isUp?: boolean;
-  /** Ends an attempt at the place and by the law of one before it, with other words. */
-  readonly isVariant?: boolean;
   readonly begin: (scene: Scene) => Outage | Promise<Outage>;
 }
 
@@ -42,9 +40,6 @@ export interface FatalRefusal {
   readonly isMendable?: boolean;
   readonly begin: Refusal['begin'];
 }
-
-/** Of the same kind as one before it. */
-const variant = (refusal: Refusal): Refusal => ({ ...refusal, isVariant: true });
 
 const nothingElse = async (): Promise<void> => {};
 
@@ -96,7 +91,7 @@ export const REFUSALS: readonly Refusal[] = [
   ...(['ENOTFOUND', 'EAI_AGAIN'] as const).map(
     (code): Refusal => ({
       name: `fault:E-1 a name that is not resolved, ${code}`,
-      ...{ codes: ['DNS_FAILED'], law: 'retry', isVariant: code === 'EAI_AGAIN' },
+      ...{ codes: ['DNS_FAILED'], law: 'retry' },
       begin: () => {
         const names = resolver(code);
         return {
@@ -151,28 +146,28 @@ export const REFUSALS: readonly Refusal[] = [
   },
   {
     name: 'fault:A-22 a page of HTML from a captive portal',
-    ...{ codes: ['PROTOCOL_ERROR'], law: 'retry', isVariant: true },
+    ...{ codes: ['PROTOCOL_ERROR'], law: 'retry' },
     begin: scripted({ packet: 'connect' }, [bytes(PORTAL), answer.close()]),
   },
   connack(4, 3, 'SERVER_UNAVAILABLE', 'retry'),
   connack(4, 4, 'BAD_CREDENTIALS', 'reauthenticate'),
   connack(4, 5, 'NOT_AUTHORIZED'),
-  variant(connack(4, 7, 'NOT_AUTHORIZED')),
+  connack(4, 7, 'NOT_AUTHORIZED'),
   connack(5, 134, 'BAD_CREDENTIALS', 'reauthenticate'),
   connack(5, 135, 'NOT_AUTHORIZED'),
   connack(5, 136, 'SERVER_UNAVAILABLE', 'retry'),
-  variant(connack(5, 137, 'SERVER_UNAVAILABLE', 'retry')),
-  variant(connack(5, 138, 'NOT_AUTHORIZED')),
-  variant(connack(5, 140, 'CONNECTION_REFUSED')),
-  variant(connack(5, 151, 'QUOTA_EXCEEDED')),
-  variant(connack(5, 156, 'SERVER_MOVED')),
-  variant(connack(5, 157, 'SERVER_MOVED')),
-  variant(connack(5, 159, 'SERVER_UNAVAILABLE', 'retry')),
+  connack(5, 137, 'SERVER_UNAVAILABLE', 'retry'),
+  connack(5, 138, 'NOT_AUTHORIZED'),
+  connack(5, 140, 'CONNECTION_REFUSED'),
+  connack(5, 151, 'QUOTA_EXCEEDED'),
+  connack(5, 156, 'SERVER_MOVED'),
+  connack(5, 157, 'SERVER_MOVED'),
+  connack(5, 159, 'SERVER_UNAVAILABLE', 'retry'),
   disconnect(139, 'SERVER_UNAVAILABLE', 'retry'),
   disconnect(142, 'DUPLICATE_CLIENT_ID'),
-  variant(disconnect(151, 'QUOTA_EXCEEDED')),
-  variant(disconnect(152, 'CONNECTION_LOST', 'retry')),
-  variant(disconnect(160, 'CONNECTION_LOST', 'retry')),
+  disconnect(151, 'QUOTA_EXCEEDED'),
+  disconnect(152, 'CONNECTION_LOST', 'retry'),
+  disconnect(160, 'CONNECTION_LOST', 'retry'),
 ];
 
 const DAY_MS = 86_400_000;
@@ -272,26 +267,20 @@ const tls = (name: string, code: IotErrorCode, begin: Refusal['begin']): Refusal
 /** With mutual TLS. */
 export const TLS_REFUSALS: readonly Refusal[] = [
   tls('fault:D-1 the certificate of another authority', 'SERVER_CERTIFICATE_UNTRUSTED', showing({}, true)),
-  variant(
-    tls(
-      'fault:D-2 a certificate for another host',
-      'SERVER_NAME_MISMATCH',
-      showing({ name: 'other', altNames: [{ type: 2, value: 'other.example' }] }),
-    ),
+  tls(
+    'fault:D-2 a certificate for another host',
+    'SERVER_NAME_MISMATCH',
+    showing({ name: 'other', altNames: [{ type: 2, value: 'other.example' }] }),
   ),
-  variant(
-    tls(
-      'fault:D-3 an expired certificate of the broker',
-      'SERVER_CERTIFICATE_EXPIRED',
-      showing({ notBefore: daysFromNow(-9), notAfter: daysFromNow(-2) }),
-    ),
+  tls(
+    'fault:D-3 an expired certificate of the broker',
+    'SERVER_CERTIFICATE_EXPIRED',
+    showing({ notBefore: daysFromNow(-9), notAfter: daysFromNow(-2) }),
   ),
-  variant(
-    tls(
-      'fault:D-4 a certificate of the broker that is not valid yet',
-      'SERVER_CERTIFICATE_NOT_YET_VALID',
-      showing({ notBefore: daysFromNow(2), notAfter: daysFromNow(9) }),
-    ),
+  tls(
+    'fault:D-4 a certificate of the broker that is not valid yet',
+    'SERVER_CERTIFICATE_NOT_YET_VALID',
+    showing({ notBefore: daysFromNow(2), notAfter: daysFromNow(9) }),
   ),
   {
     name: 'fault:D-6 a broker of TLS 1.1 alone',
@@ -303,7 +292,7 @@ export const TLS_REFUSALS: readonly Refusal[] = [
     },
   },
   tls('fault:D-5 the alert unknown_ca', 'CLIENT_CERTIFICATE_REFUSED', alerting(48)),
-  variant(tls('fault:D-5 the alert certificate_revoked', 'CLIENT_CERTIFICATE_REFUSED', alerting(44))),
+  tls('fault:D-5 the alert certificate_revoked', 'CLIENT_CERTIFICATE_REFUSED', alerting(44)),
   {
     name: 'fault:D-7 a handshake that hangs',
     ...{ codes: ['ATTEMPT_TIMEOUT'], law: 'retry' },
@@ -327,27 +316,23 @@ export const TLS_REFUSALS: readonly Refusal[] = [
     'CREDENTIAL_UNREADABLE',
     withFiles(({ cert }) => rm(cert)),
   ),
-  variant(
-    tls(
-      'fault:D-8 the file of the certificate cannot be read',
-      'CREDENTIAL_UNREADABLE',
-      withFiles(async ({ cert }) => {
-        // A folder, because root may read every file.
-        await rm(cert);
-        await mkdir(cert);
-      }),
-    ),
+  tls(
+    'fault:D-8 the file of the certificate cannot be read',
+    'CREDENTIAL_UNREADABLE',
+    withFiles(async ({ cert }) => {
+      // A folder, because root may read every file.
+      await rm(cert);
+      await mkdir(cert);
+    }),
   ),
-  variant(
-    tls(
-      'fault:D-8 the key in the file is encrypted, and there is no passphrase',
-      'CREDENTIAL_UNREADABLE',
-      withFiles(async ({ cert, key }, { authority }) => {
-        const encrypted = await makeLeaf(authority, { name: 'lamp', passphrase: 'canary-passphrase' });
-        await writeFile(cert, encrypted.cert);
-        await writeFile(key, encrypted.key);
-      }),
-    ),
+  tls(
+    'fault:D-8 the key in the file is encrypted, and there is no passphrase',
+    'CREDENTIAL_UNREADABLE',
+    withFiles(async ({ cert, key }, { authority }) => {
+      const encrypted = await makeLeaf(authority, { name: 'lamp', passphrase: 'canary-passphrase' });
+      await writeFile(cert, encrypted.cert);
+      await writeFile(key, encrypted.key);
+    }),
   ),
   tls(
     'fault:D-14 a rotation that is half done: the key is new and the certificate old',

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { JournalWorld, type JournalStep } from '../../support/journal-world.ts';
+import { runs } from '../../support/runs.ts';
 
 /** Another seed: JOURNAL_SEED=… npx vitest run test/unit/delivery/journal. fast-check prints the one that failed. */
 const seed = Number(process.env['JOURNAL_SEED'] ?? 20_261_124);
-const numRuns = Number(process.env['JOURNAL_RUNS'] ?? 800);
+const numRuns = runs(250, 5_000);
 
 const landed = fc.oneof(fc.constantFrom('none' as const, 'all' as const), fc.nat(4));
 const number = fc.nat(99);

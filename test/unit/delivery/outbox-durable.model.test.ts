@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type DurableStep, OutboxDurableWorld } from '../../support/outbox-durable-world.ts';
+import { runs } from '../../support/runs.ts';
 
 /** Another seed: OUTBOX_SEED=… npx vitest run test/unit/delivery/outbox. fast-check prints the one that failed. */
 const seed = Number(process.env['OUTBOX_SEED'] ?? 20_261_123);
-const numRuns = Number(process.env['OUTBOX_RUNS'] ?? 400);
+const numRuns = runs(150, 3_000);
 
 const few = fc.nat(4);
 const which = fc.nat(99);

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkHistory, cleanHistory } from '../../../src/testing/history-checker.ts';
 import type { ModelOptions } from '../../support/outbox-model.ts';
+import { runs } from '../../support/runs.ts';
 import {
   BOUNDS,
   COMMAND_WEIGHTS,
@@ -70,7 +71,7 @@ describe('the outbox, in random interleavings', () => {
         world.compare();
         expectCleanEnd(world);
       }),
-      { seed, numRuns: 1_200 },
+      { seed, numRuns: runs(400, 8_000) },
     );
   });
 
@@ -88,7 +89,7 @@ describe('the outbox, in random interleavings', () => {
         world.close();
         expectCleanEnd(world);
       }),
-      { seed, numRuns: 600 },
+      { seed, numRuns: runs(200, 4_000) },
     );
   });
 
@@ -104,7 +105,7 @@ describe('the outbox, in random interleavings', () => {
           expect(calls).toBe(world.model.isFlushed ? 1 : 0);
         }
       }),
-      { seed, numRuns: 300 },
+      { seed, numRuns: runs(100, 2_000) },
     );
   });
 });
