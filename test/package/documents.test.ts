@@ -9,6 +9,8 @@ import { PRELUDE } from './documents-prelude.ts';
 
 const TSC = join(import.meta.dirname, '../../node_modules/typescript/bin/tsc');
 const NOT_COMPILED = 'not compiled: ';
+/** A block with this mark is compiled with what bundlers for browsers take. */
+const IN_A_PAGE = 'in a page';
 
 /** Which languages are compiled, with the ending of the file. */
 const COMPILED: Readonly<Record<string, string>> = { js: 'js', mjs: 'js', jsx: 'jsx', ts: 'ts', tsx: 'tsx' };
@@ -79,13 +81,17 @@ describe('the code in the documents', () => {
 
   beforeAll(async () => {
     const isScript = ({ language }: Block) => COMPILED[language]?.startsWith('js') === true;
-    const folder = (name: string) => join(inject('fullFolder'), name);
+    const isOfPage = ({ mark }: Block) => mark === IN_A_PAGE;
+    const inFull = (name: string) => join(inject('fullFolder'), name);
     const inScript = { allowJs: true, checkJs: true, noImplicitAny: false };
+    const inPage = { ...inScript, customConditions: ['browser'] };
+    const rest = compiled.filter((block) => !isOfPage(block));
     const found = await Promise.all([
-      compile(folder('scripts'), compiled.filter(isScript), inScript),
+      compile(inFull('pages'), compiled.filter(isOfPage), inPage),
+      compile(inFull('scripts'), rest.filter(isScript), inScript),
       compile(
-        folder('types'),
-        compiled.filter((block) => !isScript(block)),
+        inFull('types'),
+        rest.filter((block) => !isScript(block)),
         {},
       ),
     ]);
