@@ -73,8 +73,8 @@ async function compile({ compiler, xstate, module }: Row): Promise<string> {
     module: module === 'Bundler' ? 'ESNext' : module,
     moduleResolution: module,
     strict: true,
-    // Once the declarations themselves are looked at too.
-    skipLibCheck: module === 'Bundler',
+    // The declarations themselves, which take most of the time, are looked at by one compiler.
+    skipLibCheck: !(compiler === '6.0.3' && module === 'NodeNext'),
     noEmit: true,
   };
   const project = join(folder, xstate, `tsconfig.${compiler}.${module}.json`);
@@ -100,7 +100,11 @@ describe('the machines of the packed package', () => {
     });
     expect(stderr).toBe('');
     expect(stdout.split(/ *\n/).map((line) => line.replace(/ +/, ' '))).toEqual([
-      'client live 1 connection,queue,subscriptions,shadow/lamp',
+      'client live 1',
+      'child connection active',
+      'child queue active',
+      'child subscriptions active',
+      'child shadow/lamp active',
       'client closed',
       'connection {"line":{"connected":{"session":{"up":"live"},"stability":"settling"}}}',
       'queue paced',

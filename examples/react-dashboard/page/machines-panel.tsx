@@ -11,11 +11,16 @@ export function MachinesPanel({ client }: { readonly client: IotClient }) {
       <h2 id="machines">The machines themselves</h2>
       <dl>
         {Object.entries<AnyActorRef | undefined>(children).map(
-          ([id, actor]) => actor && <Machine key={id} id={id} actor={actor} />,
+          ([id, actor]) => isMachine(actor) && <Machine key={id} id={id} actor={actor} />,
         )}
       </dl>
     </section>
   );
+}
+
+/** Other actors have no state to show. */
+function isMachine(actor: AnyActorRef | undefined): actor is AnyActorRef {
+  return actor !== undefined && 'value' in (actor.getSnapshot() as object);
 }
 
 function Machine({ id, actor }: { readonly id: string; readonly actor: AnyActorRef }) {

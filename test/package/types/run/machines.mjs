@@ -14,7 +14,10 @@ const { version } = await shadow.update({ reported: { on: true } });
 shadow.onState(() => {});
 await shadow.whenSynced();
 const { children } = actorOf(client).getSnapshot();
-console.log('client     ', client.status.state, version, Object.keys(children).join());
+console.log('client     ', client.status.state, version);
+for (const id of ['connection', 'queue', 'subscriptions', 'shadow/lamp']) {
+  console.log('child      ', id, children[id].getSnapshot().status);
+}
 await core.faults.dropConnections();
 await client.when('backingOff');
 await client.when('live');
@@ -30,11 +33,18 @@ const openTransport = (report) => {
 const connection = createActor(connectionMachine, { input: { ports: new Handle({ openTransport }) } });
 connection.start();
 connection.send({ type: 'connect' });
-await waitFor(connection, (snapshot) => snapshot.matches({ line: { connected: { session: { up: 'live' } } } }));
+await waitFor(connection, (snapshot) =>
+  snapshot.matches({ line: { connected: { session: { up: 'live' } } } }),
+);
 console.log('connection ', JSON.stringify(connection.getSnapshot().value));
 connection.stop();
 
-const outbox = { setFlow: (flow) => console.log('queue      ', flow), release: () => {}, backlog: 0, joined: 0 };
+const outbox = {
+  setFlow: (flow) => console.log('queue      ', flow),
+  release: () => {},
+  backlog: 0,
+  joined: 0,
+};
 const queue = createActor(offlineQueueMachine, { input: { ports: new Handle({ outbox }) } });
 queue.start();
 queue.send({ type: 'drain' });
