@@ -1,7 +1,7 @@
 import type { ActorView } from '../feed.ts';
 
 /** How many ended actors of one parent are shown before somebody asks for all. */
-export const SHOWN_ENDED = 3;
+const SHOWN_ENDED = 3;
 
 /** One line of the tree. */
 export type TreeRow = Placed &
