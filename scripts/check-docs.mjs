@@ -95,7 +95,8 @@ const missing = documentsIn(root).flatMap((path) => {
 });
 const index = readFileSync(join(root, 'docs/README.md'), 'utf8');
 for (const guide of readdirSync(join(root, 'docs'))) {
-  if (guide !== 'README.md' && !index.includes(`](${guide})`)) missing.push(`docs/README.md: ${guide}`);
+  if (guide.endsWith('.md') && guide !== 'README.md' && !index.includes(`](${guide})`))
+    missing.push(`docs/README.md: ${guide}`);
 }
 if (!readFileSync(join(root, 'CHANGELOG.md'), 'utf8').includes(`## ${version}`)) {
   missing.push(`CHANGELOG.md: version ${version}`);
