@@ -1,5 +1,5 @@
 // Measures everything, or the named cases, and prints a table for each:
-//   node run.mjs [--installed] [publish] [receive] [outbox] [durable] [routing] [heap] [shadow] [reconnect] [import] [footprint]
+//   node run.mjs [--installed] [publish] [receive] [outbox] [durable] [routing] [heap] [shadow] [inspect] [reconnect] [import] [footprint]
 // Builds, packs and installs the checkout first; `--installed` takes what the last run installed.
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -15,6 +15,7 @@ const CASES = {
   routing: async () => (await import('./cases/routing.mjs')).routing(),
   heap: async () => (await import('./cases/heap.mjs')).heap(),
   shadow: async () => (await import('./cases/shadow.mjs')).shadow(),
+  inspect: async () => (await import('./cases/inspect.mjs')).inspect(),
   reconnect: async () => (await import('./cases/reconnect.mjs')).reconnect(),
   import: async () => (await import('./cases/import-time.mjs')).importTime(),
   footprint: async () => (await import('./cases/footprint.mjs')).footprint(),

@@ -22,13 +22,12 @@ export function packTo(folder) {
   const stage = join(folder, 'stage');
   const { files } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   for (const name of ['package.json', 'README.md', 'LICENSE', ...files]) {
-    if (name !== 'dist') cpSync(join(root, name), join(stage, name), { recursive: true });
+    if (name === 'dist') continue;
+    // Of a pattern the whole folder: npm takes from it what is meant.
+    const path = name.replace(/\/\*.*$/, '');
+    cpSync(join(root, path), join(stage, path), { recursive: true });
   }
-  const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', join(stage, 'dist')], {
-    cwd: root,
-    stdio: 'inherit',
-  });
+  execFileSync(process.execPath, ['scripts/build.mjs', join(stage, 'dist')], { cwd: root, stdio: 'inherit' });
   const [{ filename }] = JSON.parse(
     npm(['pack', '--ignore-scripts', '--json', '--pack-destination', folder], stage),
   );

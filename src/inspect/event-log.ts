@@ -15,6 +15,8 @@ export interface LoggedEvent {
   nodes: readonly LiveNode[] | undefined;
 }
 
+const NONE: readonly never[] = [];
+
 /** The newest events, in a ring. */
 export class EventLog {
   readonly #ring: LoggedEvent[] = [];
@@ -25,19 +27,11 @@ export class EventLog {
     return this.#logged;
   }
 
-  add(event: Pick<LoggedEvent, 'at' | 'actor' | 'source' | 'event'>): LoggedEvent {
-    const { at, actor, source } = event;
+  add(at: number, actor: string, source: string | null, event: { readonly type: string }): LoggedEvent {
     const index = this.#logged % MAX_LOGGED;
     this.#logged += 1;
-    const entry: LoggedEvent = {
-      sequence: this.#logged,
-      at,
-      actor,
-      source,
-      event: event.event,
-      transitions: [],
-      nodes: undefined,
-    };
+    const sequence = this.#logged;
+    const entry = { sequence, at, actor, source, event, transitions: NONE, nodes: undefined };
     this.#ring[index] = entry;
     return entry;
   }

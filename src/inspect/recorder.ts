@@ -9,6 +9,9 @@ export const MAX_ENDED = 500;
 /** Events of one actor that nothing followed yet: more have only those that an ended actor gets. */
 const MAX_UNANSWERED = 100;
 
+/** One for all: an array for each event would be garbage. */
+const NONE: readonly never[] = [];
+
 /** What is remembered of one actor: what it is can be read from it when somebody wants to see it. */
 export interface ActorRecord {
   readonly key: string;
@@ -126,12 +129,7 @@ export class Recorder {
   #gotEvent({ actorRef, sourceRef, event }: Extract<Inspected, { type: '@xstate.event' }>): void {
     const record = this.#recordOf(actorRef);
     const source = sourceRef === undefined ? undefined : this.#recordOf(sourceRef);
-    const entry = this.log.add({
-      at: this.#clock.now(),
-      actor: record.key,
-      source: source?.key ?? null,
-      event,
-    });
+    const entry = this.log.add(this.#clock.now(), record.key, source?.key ?? null, event);
     record.unanswered.push(entry);
     if (record.unanswered.length > MAX_UNANSWERED) record.unanswered.shift();
     this.#changed.add(record);
@@ -140,22 +138,21 @@ export class Recorder {
   }
 
   #stepped(record: ActorRecord, transitions: readonly object[] = []): void {
-    if (transitions.length > 0) record.taking = [...record.taking, ...transitions];
+    if (transitions.length === 0) return;
+    record.taking = record.taking.length === 0 ? transitions : [...record.taking, ...transitions];
   }
 
   /** An actor is done with an event. */
   #settled(record: ActorRecord, event: object, snapshot: LiveSnapshot): void {
-    const index = record.unanswered.findIndex((each) => each.event === event);
-    const entry = record.unanswered[index];
-    record.unanswered.splice(0, index + 1);
+    const entry = takeUpTo(event, record.unanswered);
     if (entry !== undefined) {
       entry.transitions = record.taking;
       entry.nodes = sameNodes(record.nodes, snapshot._nodes) ? undefined : snapshot._nodes;
     }
-    record.nodes = snapshot._nodes ?? [];
+    record.nodes = snapshot._nodes ?? NONE;
     if (record.taking.length > 0) {
       record.last = { transitions: record.taking, at: entry?.at ?? this.#clock.now() };
-      record.taking = [];
+      record.taking = NONE;
     }
     this.#changed.add(record);
     this.#noticeEnd(record, snapshot);
@@ -205,8 +202,8 @@ export class Recorder {
       status: 'active',
       isTold: false,
       children: 0,
-      nodes: [],
-      taking: [],
+      nodes: NONE,
+      taking: NONE,
       last: undefined,
       unanswered: [],
     };
@@ -220,12 +217,19 @@ export class Recorder {
   #discover(actor: LiveActor): void {
     const record = this.#recordOf(actor);
     const snapshot = actor.getSnapshot();
-    record.nodes = snapshot._nodes ?? [];
+    record.nodes = snapshot._nodes ?? NONE;
     this.#noticeEnd(record, snapshot);
     for (const child of Object.values(snapshot.children ?? {})) {
       if (child !== undefined) this.#discover(child);
     }
   }
+}
+
+/** The entry of an event; those before it were answered by nothing. */
+function takeUpTo(event: object, unanswered: LoggedEvent[]): LoggedEvent | undefined {
+  const index = unanswered[0]?.event === event ? 0 : unanswered.findIndex((each) => each.event === event);
+  if (index > 0) unanswered.splice(0, index);
+  return index === -1 ? undefined : unanswered.shift();
 }
 
 function sameNodes(before: readonly LiveNode[], after: readonly LiveNode[] = []): boolean {

@@ -242,6 +242,25 @@ describe('the live page is told of any actor', () => {
     expect(tab.actor('broken')?.error).toMatchObject({ name: 'Error' });
   });
 
+  it('and of all that belong together, whichever of them was given', async () => {
+    const machine = setup({ actors: { lamp } }).createMachine({
+      id: 'house',
+      invoke: [
+        { src: 'lamp', id: 'lamp' },
+        { src: 'lamp', id: 'other' },
+      ],
+    });
+    const house = createActor(machine).start();
+    const { lamp: child } = house.getSnapshot().children;
+    const tab = await tabOf(await served(child as never));
+    expect([...tab.actors.values()].map((actor) => tab.pathOf(actor))).toEqual([
+      'house',
+      'house/lamp',
+      'house/other',
+    ]);
+    house.stop();
+  });
+
   it('before it is started, too', async () => {
     const actor = createActor(lamp, { id: 'later' });
     const tab = await tabOf(await served(actor));
@@ -419,5 +438,7 @@ describe('what is remembered', () => {
     const tab = await tabOf(inspector);
     expect(tab.actors.size).toBe(500);
     expect(tab.actors.has('1')).toBe(false);
+    first.send({ type: 'too late' });
+    expect((await tabOf(inspector)).logged).toBe(0);
   });
 });
