@@ -22,8 +22,8 @@ export function packTo(folder) {
   const stage = join(folder, 'stage');
   const { files } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   for (const name of ['package.json', 'README.md', 'LICENSE', ...files]) {
-    if (name === 'dist') continue;
-    // Of a pattern the whole folder: npm takes from it what is meant.
+    // Of a pattern the whole folder: npm takes from it what is meant, and leaves out what begins with `!`.
+    if (name === 'dist' || name.startsWith('!')) continue;
     const path = name.replace(/\/\*.*$/, '');
     cpSync(join(root, path), join(stage, path), { recursive: true });
   }
