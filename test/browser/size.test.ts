@@ -52,9 +52,9 @@ async function sizeOf(entry: string): Promise<number> {
 describe('our part of the bundle, minified and gzipped, without mqtt and xstate', () => {
   // What it was when this was written, and 3 % more.
   it.each([
-    ['everything', 59_400],
-    ['a client with sigV4 and Cognito', 58_400],
-    ['a client with a custom authorizer', 55_300],
+    ['everything', 61_300],
+    ['a client with sigV4 and Cognito', 60_100],
+    ['a client with a custom authorizer', 57_000],
   ] as const)('%s takes at most %i bytes', async (name, budget) => {
     const bytes = await sizeOf(ENTRIES[name]);
     expect(bytes).toBeLessThanOrEqual(budget);
