@@ -1,7 +1,7 @@
 import type { LiveNode } from './live-actor.ts';
 
 /** So many events are remembered. */
-export const MAX_LOGGED = 2_000;
+const MAX_LOGGED = 2_000;
 
 /** One event, and what it made its actor do, as far as that is known. */
 export interface LoggedEvent {

@@ -5,7 +5,7 @@ import { EventLog, type LoggedEvent } from './event-log.ts';
 import { kindOf, type LiveActor, type LiveNode, type LiveSnapshot, rootOf } from './live-actor.ts';
 
 /** Of actors that have ended so many are remembered. */
-export const MAX_ENDED = 500;
+const MAX_ENDED = 500;
 /** Events of one actor that nothing followed yet: more have only those that an ended actor gets. */
 const MAX_UNANSWERED = 100;
 
