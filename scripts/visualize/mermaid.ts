@@ -20,7 +20,7 @@ export function toMermaid(description: MachineDescription): string {
 }
 
 /** Mermaid knows states by names without dots; two ids that differ keep two names. */
-export function aliasOf(id: string): string {
+function aliasOf(id: string): string {
   return `s_${id.replaceAll(/[^A-Za-z0-9]/g, (character) => (character === '.' ? '__' : `_${character.charCodeAt(0)}_`))}`;
 }
 
@@ -66,13 +66,13 @@ function transitionLines(transition: TransitionDescription): string[] {
 }
 
 /** `event [guard] / actions`, as in every statechart. */
-export function labelOf({ event, guard, actions, targets, reenter }: TransitionDescription): string {
+function labelOf({ event, guard, actions, targets, reenter }: TransitionDescription): string {
   const again = reenter && targets.length > 0 ? ' (enters again)' : '';
   const condition = guard === null ? '' : ` [${guard}]`;
   return `${event}${again}${condition}${actions.length === 0 ? '' : ` / ${actions.join(', ')}`}`;
 }
 
 /** By entities, as Mermaid wants what has a meaning in its own language. */
-export function escaped(text: string): string {
+function escaped(text: string): string {
   return text.replaceAll(/[#;:"<>{}%\r\n]/g, (character) => `#${character.charCodeAt(0)};`);
 }

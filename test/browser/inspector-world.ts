@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -7,9 +6,9 @@ import { expect, inject, vi } from 'vitest';
 import type { InspectionEvent } from 'xstate';
 import type * as Sdk from '../../src/index.ts';
 import type * as Inspect from '../../src/inspect/index.ts';
+import { seriousFaults } from './axe.ts';
 
 const require = createRequire(join(inject('installedApp'), 'package.json'));
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /** An entry of the package as it is installed: its page and its pictures come from there too. */
 async function installed<T>(entry: string): Promise<T> {
@@ -134,17 +133,9 @@ export class LivePage implements AsyncDisposable {
     await this.page.locator('#fault-outcome', { hasText: `${await pressed.textContent()}: done` }).waitFor();
   }
 
-  /** What axe holds to be a serious fault. Needs a context that bypasses CSP: the page itself runs no scripts but its own. */
-  async faults(): Promise<string[]> {
-    await this.page.addScriptTag({ content: axe });
-    return await this.page.evaluate(async () => {
-      const { violations } = await (globalThis as unknown as { readonly axe: AxeRunner }).axe.run();
-      return violations
-        .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-        .flatMap(({ id, nodes }) =>
-          nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
-        );
-    });
+  /** Needs a context that bypasses CSP: the page itself runs no scripts but its own. */
+  faults(): Promise<string[]> {
+    return seriousFaults(this.page);
   }
 
   /** Has the page believe that nobody, or somebody, sees it: a headless browser shows all tabs at once. */
@@ -155,14 +146,4 @@ export class LivePage implements AsyncDisposable {
       document.dispatchEvent(new Event('visibilitychange'));
     }, isHidden);
   }
-}
-
-interface AxeRunner {
-  run(): Promise<{
-    readonly violations: readonly {
-      readonly id: string;
-      readonly impact: string;
-      readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
-    }[];
-  }>;
 }

@@ -1,10 +1,9 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { seriousFaults } from './axe.ts';
 import { launchChromium } from './chromium.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -172,26 +171,10 @@ describe('the React page over WSS', () => {
 async function looksRight(name: string, colorScheme: 'light' | 'dark', width: number): Promise<void> {
   await page.emulateMedia({ colorScheme });
   await page.setViewportSize({ width, height: 900 });
-  expect(await seriousFaults()).toEqual([]);
+  expect(await seriousFaults(page)).toEqual([]);
   // Nothing stands out to the side.
   expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
   const { REACT_SCREENSHOTS: folder } = process.env;
   if (folder === undefined) return;
   await page.screenshot({ path: join(folder, `${name}-${colorScheme}-${width}.png`), fullPage: true });
-}
-
-/** Of every kind that axe knows, those that it calls serious or critical. */
-async function seriousFaults(): Promise<string[]> {
-  await page.addScriptTag({
-    content: await readFile(createRequire(import.meta.url).resolve('axe-core'), 'utf8'),
-  });
-  const { violations } = await page.evaluate(async () => {
-    const { axe } = globalThis as unknown as {
-      axe: { run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }> };
-    };
-    return await axe.run();
-  });
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join()}`);
 }

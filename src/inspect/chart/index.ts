@@ -1,3 +1,3 @@
-export { drawMachine, fileStem } from './draw-machine.ts';
+export { drawMachine } from './draw-machine.ts';
 export { CHART_STYLE } from './style.ts';
 export { transitionId } from './transition-id.ts';
