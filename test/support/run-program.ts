@@ -20,6 +20,9 @@ export interface Program {
   readonly end: Promise<ProgramEnd>;
 }
 
+/** Most programs end within a second: compiling their code well takes longer than it saves. */
+export const QUICK_START = '--no-opt';
+
 /** Starts a program of the built package, with its output in a pipe and an environment without our own settings. */
 export function startProgram(
   path: string,
@@ -27,7 +30,7 @@ export function startProgram(
   env: Readonly<Record<string, string>> = {},
 ): Program {
   const folder = inject('builtPackage');
-  const child = spawn(process.execPath, [join(folder, path), ...parameters], {
+  const child = spawn(process.execPath, [QUICK_START, join(folder, path), ...parameters], {
     cwd: folder,
     env: { PATH: process.env['PATH'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { inject, onTestFinished } from 'vitest';
+import { QUICK_START } from './run-program.ts';
 
 export interface StoreProcess {
   readonly pid: number;
@@ -24,7 +25,7 @@ export function startStoreProcess(code: string): StoreProcess {
     "import { systemClock } from './dist/protocol/clock.js';",
   ];
   const program = [...imports, code].join('\n');
-  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+  const child = spawn(process.execPath, [QUICK_START, '--input-type=module', '-e', program], {
     cwd: inject('builtPackage'),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
