@@ -13,7 +13,7 @@ import {
 import { bounded } from './bounded.ts';
 import { messages } from './client.actors.ts';
 import type { ClientContext, ClientEvent, ClientFact, ClientInput } from './client.types.ts';
-import { connectionMachine, DEFAULT_POLICY } from './connection.machine.ts';
+import { type ConnectionMachine, connectionMachine, DEFAULT_POLICY } from './connection.machine.ts';
 import { deviceShadowMachine } from './device-shadow.machine.ts';
 import { asIotError } from './guarded-actor.ts';
 import { offlineQueueMachine } from './offline-queue.machine.ts';
@@ -23,8 +23,10 @@ import { tell } from './tell.ts';
 /** Here the children report: the connection waits for what the client machine routes to it. */
 const waits = fromCallback<EventObject>(() => undefined);
 
-// Once per process: providing costs 32 kB.
-const connection = connectionMachine.provide({ actors: { resubscription: waits, drain: waits } });
+// Once per process: providing costs 32 kB. By its name, or the declarations of this machine would write all of that one out.
+const connection: ConnectionMachine = connectionMachine.provide({
+  actors: { resubscription: waits, drain: waits },
+});
 
 const FACTS = [
   'connection.connected',
