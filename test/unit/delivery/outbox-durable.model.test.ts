@@ -5,7 +5,7 @@ import { runs } from '../../support/runs.ts';
 
 /** Another seed: OUTBOX_SEED=… npx vitest run test/unit/delivery/outbox. fast-check prints the one that failed. */
 const seed = Number(process.env['OUTBOX_SEED'] ?? 20_261_123);
-const numRuns = runs(150, 3_000);
+const numRuns = runs(400, 4_000);
 
 const few = fc.nat(4);
 const which = fc.nat(99);
