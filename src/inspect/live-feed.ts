@@ -5,6 +5,7 @@ import type { ActorView, FaultName, Feed, FeedChange, LogEntry } from './feed.ts
 import type { FeedStream } from './feed-stream.ts';
 import type { ActorRecord, Recorder } from './recorder.ts';
 import type { PayloadMode } from './redact.ts';
+import { unlessItThrows } from './unless-it-throws.ts';
 import { Views } from './views.ts';
 
 /** Ten times a second: more than anybody sees. */
@@ -122,9 +123,10 @@ export class LiveFeed {
   }
 
   #updated(records: readonly ActorRecord[]): ActorView[] {
-    return records.map((record) => {
+    return records.flatMap((record) => {
       this.#clients.found(record);
-      const view = this.#views.actor(record, this.#clients.nameOf(record.key));
+      const view = unlessItThrows(() => this.#views.actor(record, this.#clients.nameOf(record.key)));
+      if (view === undefined) return [];
       this.#actors.set(record.key, view);
       return view;
     });
@@ -140,6 +142,7 @@ export class LiveFeed {
   }
 
   #entriesAfter(sequence: number, most?: number): LogEntry[] {
-    return this.#ports.recorder.log.after(sequence, most).map((logged) => this.#views.entry(logged));
+    const logged = this.#ports.recorder.log.after(sequence, most);
+    return logged.flatMap((each) => unlessItThrows(() => this.#views.entry(each)) ?? []);
   }
 }

@@ -3,6 +3,7 @@ import type { Clock } from '../protocol/clock.ts';
 import type { ActorKind, ActorStatus } from './feed.ts';
 import { EventLog, type LoggedEvent } from './event-log.ts';
 import { kindOf, type LiveActor, type LiveNode, type LiveSnapshot, rootOf } from './live-actor.ts';
+import { unlessItThrows } from './unless-it-throws.ts';
 
 /** Of actors that have ended so many are remembered. */
 const MAX_ENDED = 500;
@@ -57,6 +58,7 @@ export class Recorder {
   readonly #changed = new Set<ActorRecord>();
   #forgotten: string[] = [];
   #made = 0;
+  #isClosed = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -67,10 +69,10 @@ export class Recorder {
     return this.#records.values();
   }
 
-  /** Watches the whole system of an actor, from its root on. */
+  /** Watches the whole system of an actor, from its root on; nothing any more once it is closed. */
   watch(actor: LiveActor): void {
     const { system } = actor;
-    if (this.#systems.has(system)) return;
+    if (this.#isClosed || this.#systems.has(system)) return;
     const observer = (event: Inspected): void => {
       try {
         this.#inspected(event);
@@ -84,6 +86,7 @@ export class Recorder {
   }
 
   close(): void {
+    this.#isClosed = true;
     for (const subscription of this.#systems.values()) subscription.unsubscribe();
     this.#systems.clear();
   }
@@ -93,7 +96,7 @@ export class Recorder {
     const taken: ActorRecord[] = [];
     for (const record of this.#changed) {
       if (taken.length === most) break;
-      this.#noticeEnd(record, record.actor.getSnapshot());
+      unlessItThrows(() => this.#noticeEnd(record, record.actor.getSnapshot().status));
       this.#changed.delete(record);
       record.isTold = true;
       taken.push(record);
@@ -134,7 +137,8 @@ export class Recorder {
     if (record.unanswered.length > MAX_UNANSWERED) record.unanswered.shift();
     this.#changed.add(record);
     // XState shows no snapshot of an actor that has failed: its parent gets an event about it.
-    if (source?.status === 'active' && source !== record) this.#noticeEnd(source, source.actor.getSnapshot());
+    if (source?.status === 'active' && source !== record)
+      this.#noticeEnd(source, source.actor.getSnapshot().status);
   }
 
   #stepped(record: ActorRecord, transitions: readonly object[] = []): void {
@@ -143,7 +147,7 @@ export class Recorder {
   }
 
   /** An actor is done with an event. */
-  #settled(record: ActorRecord, event: object, snapshot: LiveSnapshot): void {
+  #settled(record: ActorRecord, event: { readonly type: string }, snapshot: LiveSnapshot): void {
     const entry = takeUpTo(event, record.unanswered);
     if (entry !== undefined) {
       entry.transitions = record.taking;
@@ -155,13 +159,14 @@ export class Recorder {
       record.taking = NONE;
     }
     this.#changed.add(record);
-    this.#noticeEnd(record, snapshot);
+    // Of some kinds of actors the snapshot says active for ever.
+    const isStopped = event.type === 'xstate.stop' && snapshot.status === 'active';
+    this.#noticeEnd(record, isStopped ? 'stopped' : snapshot.status);
   }
 
-  #noticeEnd(record: ActorRecord, snapshot: LiveSnapshot | undefined): void {
-    // An actor shows no snapshot while it is being made.
-    if (record.status !== 'active' || snapshot === undefined || snapshot.status === 'active') return;
-    record.status = snapshot.status;
+  #noticeEnd(record: ActorRecord, status: ActorStatus): void {
+    if (record.status !== 'active' || status === 'active') return;
+    record.status = status;
     this.#changed.add(record);
     this.#ended.add(record);
     if (this.#ended.size > MAX_ENDED) this.#forgetOne();
@@ -218,7 +223,7 @@ export class Recorder {
     const record = this.#recordOf(actor);
     const snapshot = actor.getSnapshot();
     record.nodes = snapshot._nodes ?? NONE;
-    this.#noticeEnd(record, snapshot);
+    this.#noticeEnd(record, snapshot.status);
     for (const child of Object.values(snapshot.children ?? {})) {
       if (child !== undefined) this.#discover(child);
     }

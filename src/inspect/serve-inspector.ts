@@ -45,7 +45,7 @@ export interface Inspector {
   /** Where the page is: `http://127.0.0.1:<port>/`. */
   readonly url: string;
   /**
-   * Shows one more.
+   * Shows one more; nothing once it is closed.
    *
    * @throws IotError `INVALID_ARGUMENT`
    */
@@ -73,7 +73,6 @@ export async function serveInspector(
   const feed = new LiveFeed({ recorder, charts, clock, payloads, faults: faultsOf(core) });
   const server = new PageServer({ feed, charts, core });
   await server.listen(port);
-  for (const actor of actors) recorder.watch(actor);
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => {
     if (closing === undefined) {
@@ -83,6 +82,12 @@ export async function serveInspector(
     }
     return closing;
   };
+  try {
+    for (const actor of actors) recorder.watch(actor);
+  } catch (error) {
+    await close();
+    throw error;
+  }
   return {
     url: server.url,
     watch: (target) => recorder.watch(liveActor(target)),

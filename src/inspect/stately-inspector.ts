@@ -8,6 +8,7 @@ import { StatelyRedaction } from './stately-event.ts';
 import { StatelyHistory, type StatelyMessage } from './stately-history.ts';
 import { StatelyTap } from './stately-tap.ts';
 import { settledWithin } from './stately-wait.ts';
+import { unlessItThrows } from './unless-it-throws.ts';
 
 /** What shows running machines in a viewer of Stately. */
 export interface StatelyInspector extends AsyncDisposable {
@@ -80,13 +81,4 @@ export async function inspectorOf(
   let ending: Promise<void> | undefined;
   const close = (): Promise<void> => (ending ??= end());
   return { inspect: tap.observer, url: outlet.url, close, [Symbol.asyncDispose]: close };
-}
-
-/** An actor may be of any logic, with a snapshot that throws when it is read. Not seeing it is better than ending the process. */
-function unlessItThrows<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
 }
