@@ -34,7 +34,9 @@ export function checkedClientInput(
 ): ClientInput {
   checkFields('options', more, ['parent']);
   const { parent } = more;
-  if (parent !== undefined && !hasMethods(parent, ['send'])) throw invalid('parent', 'an actor', parent);
+  // XState sends to actors only, and knows them by this.
+  if (parent !== undefined && !(hasMethods(parent, ['send']) && typeof parent.sessionId === 'string'))
+    throw invalid('parent', 'an actor of XState', parent);
   if (options.inspect !== undefined)
     throw invalid('inspect', 'left out: give it to the createActor() of the app', options.inspect);
   return makeClientInput(options, platform, more);

@@ -3,6 +3,8 @@ import type { ShadowDelta } from './shadow.ts';
 
 interface DeltaHandler<T> {
   readonly handle: (delta: ShadowDelta<T>) => unknown;
+  /** It only keeps the delta for somebody: when that one has handled it nobody knows. */
+  readonly isBuffer: boolean;
   /** The newest version that it has taken. */
   handled: number | undefined;
   /** Nobody waits any longer until it has done with the delta that it has. */
@@ -28,8 +30,8 @@ export class DeltaOffers<T> {
     return this.#handlers.size === 0;
   }
 
-  add(handle: (delta: ShadowDelta<T>) => unknown): () => void {
-    const handler: DeltaHandler<T> = { handle, handled: this.#resumed, letGo: undefined };
+  add(handle: (delta: ShadowDelta<T>) => unknown, isBuffer: boolean): () => void {
+    const handler: DeltaHandler<T> = { handle, isBuffer, handled: this.#resumed, letGo: undefined };
     this.#handlers.add(handler);
     return () => {
       this.#handlers.delete(handler);
@@ -50,7 +52,9 @@ export class DeltaOffers<T> {
 
   /** The version that every handler has handled last; undefined when one of them has not, or nothing is known. */
   get handled(): number | undefined {
-    const [first, ...others] = [...this.#handlers].map(({ handled }) => handled);
+    const [first, ...others] = [...this.#handlers].map(({ isBuffer, handled }) =>
+      isBuffer ? undefined : handled,
+    );
     if (this.#handlers.size === 0) return this.#resumed;
     return others.every((version) => version === first) ? first : undefined;
   }

@@ -150,7 +150,8 @@ export interface IotClient extends AsyncDisposable {
 
   /**
    * What the next process needs to carry on, as plain JSON without secrets: its option `resume` takes it back. It is a picture of now:
-   * take it anew when a subscription has changed or a delta was handled. Messages are not in it: those that wait are kept by a
+   * take it anew when a subscription has changed or a delta was handled, and before `close()`: a closed client wants nothing. A delta
+   * that `deltas()` gave is told again, because nobody knows when its loop has done with it. Messages are not in it: those that wait are kept by a
    * durable store.
    */
   dehydrate(): DehydratedClient;

@@ -13,8 +13,8 @@ const WANTED_ENDS: readonly IotErrorCode[] = ['ABORTED', 'CLOSED'];
 export class MessageEvents implements MessageCalls {
   readonly #client: IotClient;
   readonly #tell: (fact: MessageFact) => void;
-  /** What was subscribed by an event, by filter. */
-  readonly #subscriptions = new Map<string, Promise<Subscription>>();
+  /** What was subscribed by events, by filter, the newest last: it takes the place of the others once it is accepted. */
+  readonly #subscriptions = new Map<string, Promise<Subscription>[]>();
 
   constructor(client: IotClient, tell: (fact: MessageFact) => void) {
     this.#client = client;
@@ -38,6 +38,7 @@ export class MessageEvents implements MessageCalls {
   };
 
   free = (): void => {
+    for (const asked of this.#subscriptions.values()) asked.length = 0;
     this.#subscriptions.clear();
   };
 
@@ -53,43 +54,40 @@ export class MessageEvents implements MessageCalls {
   }
 
   #subscribe({ type: _, filter, ...options }: Subscribe): void {
-    const before = this.#subscriptions.get(filter);
+    const asked = this.#subscriptions.get(filter) ?? [];
     const subscribing = this.#client.subscribe(filter, options, (message) => {
       // While one takes the place of another, both are there.
-      if (this.#subscriptions.get(filter) === subscribing)
-        this.#tell({ type: 'message.received', filter, message });
+      if (asked.at(-1) === subscribing) this.#tell({ type: 'message.received', filter, message });
     });
-    this.#subscriptions.set(filter, subscribing);
+    asked.push(subscribing);
+    this.#subscriptions.set(filter, asked);
     subscribing.then(
-      () => this.#end(before),
-      (error: unknown) => this.#failed(filter, subscribing, before, asError(error)),
+      () => endAll(asked.splice(0, Math.max(0, asked.indexOf(subscribing)))),
+      (error: unknown) => this.#failed(filter, subscribing, asError(error)),
     );
   }
 
-  #failed(
-    filter: string,
-    subscribing: Promise<Subscription>,
-    before: Promise<Subscription> | undefined,
-    error: IotError,
-  ): void {
-    if (this.#subscriptions.get(filter) === subscribing) {
-      if (before === undefined || isRefusal(error)) this.#subscriptions.delete(filter);
-      else this.#subscriptions.set(filter, before);
-    }
+  #failed(filter: string, subscribing: Promise<Subscription>, error: IotError): void {
+    const asked = this.#subscriptions.get(filter) ?? [];
+    const at = asked.indexOf(subscribing);
+    if (at >= 0) void asked.splice(at, 1);
+    if (asked.length === 0) this.#subscriptions.delete(filter);
     // What the broker refuses the machine tells by itself.
     if (isRefusal(error) || WANTED_ENDS.includes(error.code)) return;
     this.#tell({ type: 'subscription.failed', filter, error });
   }
 
   #unsubscribe(filter: string): void {
-    this.#end(this.#subscriptions.get(filter));
+    const asked = this.#subscriptions.get(filter) ?? [];
+    endAll(asked.splice(0));
     this.#subscriptions.delete(filter);
   }
+}
 
-  /** What comes of it is a fact of the machine. */
-  #end(subscribing: Promise<Subscription> | undefined): void {
-    subscribing?.then((subscription) => subscription.unsubscribe()).catch(() => undefined);
-  }
+/** What comes of it is a fact of the machine. */
+function endAll(subscriptions: readonly Promise<Subscription>[]): void {
+  for (const one of subscriptions)
+    void one.then((subscription) => subscription.unsubscribe()).catch(() => undefined);
 }
 
 function asError(thrown: unknown): IotError {

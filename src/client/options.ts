@@ -226,7 +226,7 @@ export function resolveOptions(options: IotClientOptions): ResolvedOptions {
     maximumPacketBytes: checkMaximumPacket(options.maximumPacketBytes, isAws),
     userNameSuffix: resolveMetrics(options.metrics, isAws),
     will: options.will === undefined ? undefined : resolveWill(options.will, { isAws, protocolVersion }),
-    resume: resolveResume(options.resume, { protocolVersion, maxSubscriptions }),
+    resume: resolveResume(options.resume, { isAws, protocolVersion, maxSubscriptions }),
     inspect: options.inspect,
     clock,
     random,

@@ -2,7 +2,7 @@ import { IotError, invalid } from '../protocol/errors.ts';
 import { checkFields } from '../protocol/fields.ts';
 import type { QoS, SubscriptionOptions } from '../protocol/message.ts';
 import { shadowTitle, validateShadowAddress } from '../protocol/shadow-topics.ts';
-import { validateTopicFilter } from '../protocol/topics.ts';
+import { validateAwsTopic, validateTopicFilter } from '../protocol/topics.ts';
 import { qosOf, wholeNumber } from './checks.ts';
 import { SUBSCRIPTION_FIELDS, subscriptionOptions } from './subscription-options.ts';
 
@@ -55,15 +55,13 @@ export interface ResolvedResume {
  */
 export function resolveResume(
   given: unknown,
-  limits: { readonly protocolVersion: 4 | 5; readonly maxSubscriptions: number },
+  limits: { readonly isAws: boolean; readonly protocolVersion: 4 | 5; readonly maxSubscriptions: number },
 ): ResolvedResume {
   if (given === undefined) return { filters: [], shadows: new Map() };
   checkFields('resume', given, ['version', 'subscriptions', 'shadows']);
   const { version, subscriptions, shadows } = given as Partial<Record<keyof DehydratedClient, unknown>>;
   if (version !== 1) throw invalid('resume.version', '1', version);
-  const filters = listOf('resume.subscriptions', subscriptions).map((one) =>
-    resumedFilter(one, limits.protocolVersion),
-  );
+  const filters = listOf('resume.subscriptions', subscriptions).map((one) => resumedFilter(one, limits));
   if (new Set(filters.map(({ filter }) => filter)).size > limits.maxSubscriptions) {
     throw new IotError(
       'INVALID_ARGUMENT',
@@ -79,10 +77,14 @@ function listOf(field: string, value: unknown): readonly unknown[] {
   return value;
 }
 
-function resumedFilter(given: unknown, protocolVersion: 4 | 5): ResumedFilter {
+function resumedFilter(
+  given: unknown,
+  { isAws, protocolVersion }: { readonly isAws: boolean; readonly protocolVersion: 4 | 5 },
+): ResumedFilter {
   checkFields('resume.subscriptions[]', given, ['filter', 'qos', ...SUBSCRIPTION_FIELDS]);
   const { filter, qos, ...options } = given as DehydratedSubscription;
   validateTopicFilter(filter);
+  if (isAws) validateAwsTopic(filter, 'filter');
   return {
     filter,
     qos: qosOf('resume.subscriptions[].qos', qos),

@@ -60,9 +60,9 @@ export class ShadowWatch<T> {
     return this.#deltas.handled;
   }
 
-  onDelta(handler: (delta: ShadowDelta<T>) => unknown): () => void {
+  onDelta(handler: (delta: ShadowDelta<T>) => unknown, isBuffer = false): () => void {
     functionOf('handler', handler);
-    const remove = this.#deltas.add(handler);
+    const remove = this.#deltas.add(handler, isBuffer);
     this.#tellWatched({ isAnew: true });
     this.#context.handlerAdded();
     return () => {
@@ -83,7 +83,7 @@ export class ShadowWatch<T> {
 
   /** @param begin throws when the shadow is closed */
   deltas(options: ShadowStreamOptions, begin: () => void): AsyncIterable<ShadowDelta<T>, undefined> {
-    return this.#stream('update/delta', options, begin, (push) => this.onDelta(push));
+    return this.#stream('update/delta', options, begin, (push) => this.onDelta(push, true));
   }
 
   documents(options: ShadowStreamOptions, begin: () => void): AsyncIterable<ShadowDocuments<T>, undefined> {

@@ -29,13 +29,19 @@ function harmless(
   report: (error: unknown) => void,
 ): (event: InspectionEvent) => void {
   let isReported = false;
+  const failed = (error: unknown): void => {
+    if (!isReported) report(error);
+    isReported = true;
+  };
+  const listen: (event: InspectionEvent) => unknown =
+    typeof inspect === 'function' ? inspect : (event) => inspect.next?.(event);
   return (event) => {
     try {
-      if (typeof inspect === 'function') inspect(event);
-      else inspect.next?.(event);
+      const listened = listen(event);
+      // Of an async function: what it rejects with must not end the process.
+      if (listened instanceof Promise) listened.catch(failed);
     } catch (error) {
-      if (!isReported) report(error);
-      isReported = true;
+      failed(error);
     }
   };
 }

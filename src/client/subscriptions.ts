@@ -59,7 +59,8 @@ export class Subscriptions {
     this.#want(request);
     const { filter } = request;
     // The app has come for it: its own hold counts from now on.
-    if (this.#resumed.delete(filter)) this.#context.send({ type: 'filter.unwanted', filter });
+    if (request.isInternal !== true && this.#resumed.delete(filter))
+      this.#context.send({ type: 'filter.unwanted', filter });
     this.#context.held(filter);
     if (!this.#context.isUp()) held.recorded();
     return held;
@@ -117,7 +118,7 @@ export class Subscriptions {
   async unsubscribe(filter: string, options: CallOptions): Promise<void> {
     const all = [...(this.#byFilter.get(filter) ?? [])];
     for (const held of all) this.#drop(held, unsubscribed(filter));
-    this.#resumed.delete(filter);
+    if (this.#resumed.delete(filter)) this.#context.left(filter);
     if (all.length === 0) this.#context.send({ type: 'filter.unwanted', filter });
     await this.#released(filter, options);
   }

@@ -71,6 +71,8 @@ export type FaultName = 'dropConnections' | 'freeze' | 'thaw' | 'stopListening' 
 
 export interface Feed {
   readonly type: 'feed';
+  /** Of the server: another one has other actors by the same keys, and other pictures by the same names. */
+  readonly run: string;
   /** The time of the server, in epoch milliseconds: a page counts down by this, not by its own clock. */
   readonly now: number;
   readonly payloads: 'none' | 'size' | 'truncated';

@@ -26,6 +26,7 @@ interface FeedPorts {
 /** Tells all pages what has changed. While nobody looks it does nothing. */
 export class LiveFeed {
   readonly #ports: FeedPorts;
+  readonly #run: string;
   readonly #views: Views;
   readonly #clients = new ClientViews();
   readonly #streams = new Set<FeedStream>();
@@ -36,6 +37,7 @@ export class LiveFeed {
 
   constructor(ports: FeedPorts) {
     this.#ports = ports;
+    this.#run = String(ports.clock.now());
     this.#views = new Views(ports.payloads, ports.charts);
   }
 
@@ -112,6 +114,7 @@ export class LiveFeed {
     this.#forget();
     return {
       type: 'feed',
+      run: this.#run,
       now: clock.now(),
       payloads,
       actors: [...this.#actors.values()],

@@ -17,6 +17,8 @@ export function payloadSize(value: unknown): number | '?' {
     const json = JSON.stringify(value, (_key, item: unknown) => {
       counted += 1;
       if (counted > MAX_COUNTED_VALUES) throw new RangeError('too large to be counted');
+      // As JSON each byte would be a field, all of which are listed before the first is counted.
+      if (ArrayBuffer.isView(item)) throw new RangeError('bytes are no JSON');
       return item;
     }) as string | undefined;
     return json === undefined ? '?' : utf8Bytes(json);

@@ -185,7 +185,7 @@ class Walk {
 
   #field(key: string, value: unknown, kind: Kind, place: Place): Shown {
     if (value !== null && typeof value !== 'boolean') {
-      if (namesSecret(key) || (key === 'value' && kind.isOfSecret)) return REDACTED;
+      if (namesSecret(key) || (key.toLowerCase() === 'value' && kind.isOfSecret)) return REDACTED;
       if (!place.inPayload && isPayload(key, value, kind)) return this.#payload(key, value, place);
     }
     if (/^user-?name$/i.test(key) && typeof value === 'string') return this.#show(value.split('?')[0], place);
@@ -220,7 +220,7 @@ function kindOf(fields: readonly (readonly [key: string, value: unknown])[]): Ki
   let isOfSecret = false;
   let isResult = false;
   for (const [key, value] of fields) {
-    if (NAMING_KEYS.has(key)) isOfSecret ||= isSecretName(value);
+    if (NAMING_KEYS.has(key.toLowerCase())) isOfSecret ||= isSecretName(value);
     if (key === 'type') isResult = typeof value === 'string' && value.startsWith('xstate.');
   }
   return { isOfSecret, isResult };

@@ -11,10 +11,12 @@ const SECRET_WORDS =
   'password|passwd|passphrase|passcode|pwd|secret|private[-_ .]?key|(?<!client[-_ .]?)token|credential|' +
   'access[-_ .]?key|api[-_ .]?key|signature|authorization|cookie|x-amz-';
 const SECRET_WORD = new RegExp(SECRET_WORDS, 'i');
+/** Too short to be looked for inside of other words. */
+const SECRET_KEY = /^(auth|pass|psk|otp|pfx|priv-?key)$/i;
 
 /** Whether what stands under this key is a secret, whatever it looks like. */
 export function namesSecret(key: string): boolean {
-  return SECRET_WORD.test(key.slice(0, SCANNED_CHARACTERS));
+  return SECRET_KEY.test(key) || SECRET_WORD.test(key.slice(0, SCANNED_CHARACTERS));
 }
 
 /** The same for a text that may be no key at all, such as the first one of a pair. */

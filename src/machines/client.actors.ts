@@ -17,13 +17,18 @@ export const messages = guardedActor<MessageCommand, MessagesInput, ClientEvent>
   ({ input, send, receive, onEnd }) => {
     const { client, parent } = input;
     const calls = Handle.open(input.ports).open(client, (fact) => {
-      const { status } = client.getSnapshot() as { readonly status: string };
-      if (status === 'active') send(fact);
+      if (isActive(client)) send(fact);
       // What ends with the client is known when its machine has ended, and nobody but the parent can hear it then.
-      else if (status === 'done') parent?.send(fact);
+      else if (parent !== undefined && isActive(parent)) parent.send(fact);
     });
     onEnd(calls.free);
     receive(calls.ask);
   },
   (error: IotError) => ({ type: 'actor.failed', error }),
 );
+
+/** XState warns of what is sent to an actor that has ended. */
+function isActive(actor: object): boolean {
+  const { getSnapshot } = actor as { readonly getSnapshot?: () => { readonly status?: unknown } };
+  return getSnapshot === undefined || getSnapshot.call(actor).status === 'active';
+}

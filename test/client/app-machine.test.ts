@@ -122,6 +122,24 @@ describe('a client that an app machine spawns, by events alone', () => {
     await heard('message.received', 4);
   });
 
+  it('keeps what there is when several in a row are wrong, and ends it by unsubscribe at once after a wrong one', async () => {
+    const { client, facts, heard } = appOf(theCore().plainOptions(freshId()));
+    client.send({ type: 'connect' });
+    client.send({ type: 'subscribe', filter: 'kept' });
+    await heard('filter.granted');
+    client.send({ type: 'subscribe', filter: 'kept', qos: 7 as never });
+    client.send({ type: 'subscribe', filter: 'kept', qos: 8 as never });
+    await heard('subscription.failed', 2);
+    await heard('connection.live');
+    await promiseApi(client).publish('kept', 'still', { qos: 1 });
+    await heard('message.received');
+    client.send({ type: 'subscribe', filter: 'kept', qos: 7 as never });
+    client.send({ type: 'unsubscribe', filter: 'kept' });
+    await heard('filter.released');
+    expect(promiseApi(client).dehydrate().subscriptions).toEqual([]);
+    expect(facts.filter(({ type }) => type === 'message.received')).toHaveLength(1);
+  });
+
   it('tells the parent what becomes of a message that the end of the client took', async () => {
     const { client, heard } = appOf(theCore().plainOptions(freshId()));
     client.send({ type: 'publish', id: 'late', topic: 'a', payload: 'b', qos: 1 });
@@ -189,6 +207,7 @@ describe('clientInput', () => {
     expect(refused({ endpoint: '' })).toContain('endpoint');
     expect(refused({ inspect: () => undefined })).toContain('createActor()');
     expect(refused({}, { parent: 1 })).toContain('parent');
+    expect(refused({}, { parent: { send: () => undefined } })).toContain('parent');
     expect(refused({}, { other: 1 })).toContain('other');
   });
 
@@ -234,6 +253,16 @@ describe('the option inspect', () => {
     await client.connect();
     await client.when('live');
     expect(errors).toMatchObject([{ message: 'observer' }]);
+  });
+
+  it('that rejects is reported once too', async () => {
+    const rejecting: () => unknown = () => Promise.reject(new Error('later'));
+    const errors: unknown[] = [];
+    const client = clientOf(theCore(), { inspect: rejecting });
+    client.on('handlerError', ({ error }) => errors.push(error));
+    await client.connect();
+    await client.when('live');
+    expect(errors).toMatchObject([{ message: 'later' }]);
   });
 
   it('is refused when it is no observer', () => {

@@ -154,6 +154,33 @@ describe('resume', () => {
     expect(before.dehydrate().shadows).toEqual([]);
   });
 
+  it('says nothing of a delta that a loop has not done with', async () => {
+    const core = theCore();
+    const clientId = freshId();
+    core.shadows.update({ thingName: clientId }, { state: { desired: { n: 1 } } });
+    const client = await liveClient(core, { clientId });
+    const loop = client.shadow(clientId).deltas()[Symbol.asyncIterator]();
+    expect(await loop.next()).toMatchObject({ value: { version: 1 } });
+    await settled();
+    expect(client.dehydrate().shadows).toEqual([]);
+    await loop.return?.();
+  });
+
+  it('keeps a filter that a shadow uses too for the app', async () => {
+    const core = theCore();
+    const clientId = freshId();
+    const filter = `$aws/things/${clientId}/shadow/update/delta`;
+    const resume: DehydratedClient = { version: 1, subscriptions: [{ filter, qos: 0 }], shadows: [] };
+    const client = await liveClient(core, { clientId, resume });
+    const shadow = client.shadow(clientId);
+    shadow.onDelta(() => undefined);
+    await shadow.whenSynced();
+    await shadow.close();
+    expect(client.dehydrate().subscriptions).toEqual([{ filter, qos: 0 }]);
+    const unsubscribed = core.tap.packets({ packet: 'unsubscribe', clientId });
+    expect(unsubscribed.flatMap(({ filters = [] }) => filters)).not.toContain(filter);
+  });
+
   it('tells a delta of a shadow that was made anew, whatever its version', async () => {
     const core = theCore();
     const clientId = freshId();

@@ -47,6 +47,7 @@ const entry = (sequence: number, more: Partial<LogEntry> = {}): LogEntry => ({
 
 const feed = (more: Partial<Feed> = {}): Feed => ({
   type: 'feed',
+  run: 'first',
   now: 1_000,
   payloads: 'none',
   actors: [actor('client', null), actor('line', 'client', { name: 'connection' })],

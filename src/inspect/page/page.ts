@@ -29,6 +29,8 @@ export class Page {
   readonly #log: LogView;
   readonly #past = byId('past');
   #view: View | undefined;
+  /** Of the server that this page shows. */
+  #run: string | undefined;
   #chosen: string | undefined;
   /** The entry whose moment is shown in place of the present. */
   #remembered: KeptEntry | undefined;
@@ -51,6 +53,14 @@ export class Page {
 
   readonly tell = (news: Feed | FeedChange): void => {
     this.#toldAt = performance.now();
+    if (news.type === 'feed') {
+      this.#run ??= news.run;
+      // Another process: nothing of what is kept here, pictures included, is known by its names.
+      if (this.#run !== news.run) {
+        location.reload();
+        return;
+      }
+    }
     if (news.type === 'feed') this.#view = started(news, this.#view);
     else if (this.#view !== undefined) this.#view = changed(this.#view, news);
     this.#frame.ask();
