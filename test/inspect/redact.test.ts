@@ -151,6 +151,17 @@ describe('sec:S-7 sec:S-8 what an inspector shows has no secret in it', () => {
     }
   });
 
+  it('under a short key that names one, and beside the name of one, however that is written', () => {
+    const show = redactor({ payloads: 'none' });
+    expect(show({ psk: 'x1', pass: 'x2', privKey: 'x3', pin: 13 })).toEqual({
+      psk: '[redacted]',
+      pass: '[redacted]',
+      privKey: '[redacted]',
+      pin: 13,
+    });
+    expect(show({ Key: 'password', Value: 'x4' })).toEqual({ Key: 'password', Value: '[redacted]' });
+  });
+
   it('when it is random base64 or long hexadecimal, and no id is taken for one', () => {
     const random = fc.uint8Array({ minLength: 33, maxLength: 300 }).filter((all) => new Set(all).size > 24);
     fc.assert(
@@ -231,6 +242,11 @@ describe('sec:S-16 payloads', () => {
       state: '[payload: 23 bytes]',
       reported: '[payload: 11 bytes]',
     });
+  });
+
+  it('have a size that nobody knows when bytes are among them: they are not counted one by one', () => {
+    const payload = { bytes: new Uint8Array(5_000_000) };
+    expect(redactor({ payloads: 'size' })({ payload })).toEqual({ payload: '[payload: ? bytes]' });
   });
 
   it('are shown as they begin, without the secrets in them', () => {
