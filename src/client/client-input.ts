@@ -58,12 +58,12 @@ export function makeClientInput(
   const { outbox, journal, ports } = createPorts(options, platform, {
     onMessage: (incoming) => started().received(incoming),
     warn: (message) => emitter.emit('warning', { message }),
-    onPoisonFilter: (filter, error) => started().poisoned(filter, error),
+    onPoisonFilter: (filter, error) => started().send({ type: 'filter.poisoned', filter, error }),
     reportError: (error) => emitter.report(error),
     clientId: () => started().clientId,
     queueNews: news,
     slots,
-    onRecovered: () => started().recovered(),
+    onRecovered: () => started().send({ type: 'backlog.recovered' }),
   });
   const { reconnect, attemptTimeoutMs, operationTimeoutMs, drain } = options;
   return {

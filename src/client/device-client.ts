@@ -2,7 +2,6 @@ import type { ActorRefFrom } from 'xstate';
 import type { Entry } from '../delivery/entry.ts';
 import type { Journal } from '../delivery/journal.ts';
 import type { Outbox } from '../delivery/outbox.ts';
-import type { RequestSlots } from '../delivery/request-slots.ts';
 import { ACTOR, type ClientActorRef } from '../machines/actor-of.ts';
 import type { ClientCommand, ClientFact } from '../machines/client.types.ts';
 import type { ConnectionMachine } from '../machines/connection.machine.ts';
@@ -16,6 +15,7 @@ import type { JsonObject } from '../protocol/shadow-state.ts';
 import { validateAwsTopic, validateTopicFilter } from '../protocol/topics.ts';
 import { CALL_FIELDS, checkEnd, checkOptions } from './call-checks.ts';
 import { functionOf, oneOf, qosOf, wholeNumber } from './checks.ts';
+import type { ClientParts } from './client-parts.ts';
 import { ClientShadows } from './client-shadows.ts';
 import { ConnectionCalls, isUp } from './connection-calls.ts';
 import { type CallOptions, watchCall } from './deadline.ts';
@@ -54,16 +54,6 @@ const LINE_IS_OVER: ReadonlySet<ClientFact['type']> = new Set([
 ]);
 const SUBSCRIBE_FIELDS = [...CALL_FIELDS, 'qos', ...SUBSCRIPTION_FIELDS];
 const MESSAGES_FIELDS = ['qos', 'bufferSize', 'overflow', ...SUBSCRIPTION_FIELDS];
-
-/** What of a client is there before its machine starts. */
-export interface ClientParts {
-  readonly options: ResolvedOptions;
-  readonly emitter: Emitter;
-  readonly outbox: Outbox;
-  readonly journal: Journal | undefined;
-  readonly news: QueueNews;
-  readonly slots: RequestSlots;
-}
 
 /** Turns calls into commands of the machines, and their facts into promises. Decides nothing. */
 export class DeviceClient implements IotClient {
@@ -115,13 +105,13 @@ export class DeviceClient implements IotClient {
       slots,
       subscriptions: this.#subscriptions,
       actor,
-      send: (command) => this.#send(command),
+      send: (command) => this.send(command),
     });
     this.#queue = new QueueView({
       outbox,
       recovered: () => news.opening.promise,
       drain: () => queue.getSnapshot().context.drain,
-      pace: (drain) => this.#send({ type: 'pace', drain }),
+      pace: (drain) => this.send({ type: 'pace', drain }),
     });
     if (journal === undefined) news.opening.resolve({ messages: 0, missing: 0 });
     this.#closed = this.#run(actor, journal);
@@ -152,7 +142,7 @@ export class DeviceClient implements IotClient {
   #connectionCalls(connection: ConnectionRef): ConnectionCalls {
     return new ConnectionCalls({
       clock: this.#options.clock,
-      send: (command) => this.#send(command),
+      send: (command) => this.send(command),
       status: () => this.status,
       isRunning: () => this.#isRunning,
       isRefused: () => {
@@ -167,7 +157,7 @@ export class DeviceClient implements IotClient {
     return new Subscriptions({
       clock: this.#options.clock,
       emitter: this.#emitter,
-      send: (command) => this.#send(command),
+      send: (command) => this.send(command),
       isUp: () => isUp(this.status) && !connection.getSnapshot().matches(QUIET),
       isWanted: (filter) => subscriptions.getSnapshot().context.wanted.has(filter),
       room: () => {
@@ -223,7 +213,7 @@ export class DeviceClient implements IotClient {
 
   async close(options: EndOptions = {}): Promise<void> {
     checkEnd(options);
-    this.#send({ type: 'close', ...options });
+    this.send({ type: 'close', ...options });
     await this.#closed;
   }
 
@@ -232,7 +222,7 @@ export class DeviceClient implements IotClient {
   }
 
   networkOnline(): void {
-    this.#send({ type: 'network.online' });
+    this.send({ type: 'network.online' });
   }
 
   publish(topic: string, payload: PayloadInput, options?: PublishOptions): Promise<PublishReceipt> {
@@ -302,21 +292,16 @@ export class DeviceClient implements IotClient {
     };
   }
 
+  /** Tells the machine. XState warns of events for an actor that has stopped; what comes too late is nothing to warn of. */
+  send(command: ClientCommand): void {
+    if (this[ACTOR].getSnapshot().status === 'active') this[ACTOR].send(command);
+  }
+
   /** A message came in. */
   received(incoming: IncomingMessage): void {
     const message = new Message(incoming);
     this.#held?.deliverDue();
     if (!this.#deliver(message)) this.#held?.hold(message);
-  }
-
-  /** The broker closes the line over this filter. */
-  poisoned(filter: string, error: IotError): void {
-    this.#send({ type: 'filter.poisoned', filter, error });
-  }
-
-  /** What an earlier process left waits now. */
-  recovered(): void {
-    this.#send({ type: 'backlog.recovered' });
   }
 
   on<K extends keyof ClientEvents>(event: K, listener: (event: ClientEvents[K]) => unknown): () => void {
@@ -396,11 +381,6 @@ export class DeviceClient implements IotClient {
   #checkFilter(filter: string): void {
     validateTopicFilter(filter);
     if (this.#options.isAws) validateAwsTopic(filter, 'filter');
-  }
-
-  /** XState warns of events for an actor that has stopped; a call that comes too late is nothing to warn of. */
-  #send(command: ClientCommand): void {
-    if (this[ACTOR].getSnapshot().status === 'active') this[ACTOR].send(command);
   }
 
   #throwIfClosed(): void {
