@@ -154,6 +154,26 @@ describe('resume', () => {
     expect(before.dehydrate().shadows).toEqual([]);
   });
 
+  it('forgets what was handled once a newer delta has come, also when nobody is left who handles it', async () => {
+    const core = theCore();
+    const clientId = freshId();
+    core.shadows.update({ thingName: clientId }, { state: { desired: { n: 1 } } });
+    core.shadows.update({ thingName: clientId }, { state: { desired: { n: 2 } } });
+    const resume: DehydratedClient = {
+      version: 1,
+      subscriptions: [],
+      shadows: [{ thingName: clientId, handledDelta: 1 }],
+    };
+    const client = await liveClient(core, { clientId, resume });
+    const shadow = client.shadow(clientId);
+    shadow.onState(() => undefined);
+    const told = new Promise<() => void>((resolve) => {
+      const remove = shadow.onDelta(() => resolve(remove));
+    });
+    (await told)();
+    expect(client.dehydrate().shadows).toEqual([]);
+  });
+
   it('says nothing of a delta that a loop has not done with', async () => {
     const core = theCore();
     const clientId = freshId();
