@@ -1,5 +1,6 @@
 // Sums what the suites of .ci/run report. Usage: node .ci/sum.mjs results.tsv, with `name, exit code, report` a line.
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
 
 /** A command without a report is one thing that passed or failed. */
 function ofCommand(exitCode) {
@@ -9,21 +10,38 @@ function ofCommand(exitCode) {
 }
 
 /** A suite counts its tests, but may not pass by counting: no report, no test or a crash beside them is a failure. */
-function ofSuite(exitCode, path) {
+function ofSuite(exitCode, reportPath) {
   let report;
   try {
-    report = JSON.parse(readFileSync(path, 'utf8'));
+    report = JSON.parse(readFileSync(reportPath, 'utf8'));
   } catch {
     return { passed: 0, failed: 1, note: `no report, exit code ${exitCode}` };
   }
   const passed = report.numPassedTests ?? 0;
   const failed = report.numFailedTests ?? 0;
   const skipped = (report.numPendingTests ?? 0) + (report.numTodoTests ?? 0);
+  const names = (report.testResults ?? []).flatMap(namesOfFailed);
   if (passed + failed === 0) return { passed, failed: 1, note: 'no test ran' };
   if (exitCode !== 0 && failed === 0) {
-    return { passed, failed: 1, note: `no test failed, but the exit code is ${exitCode}` };
+    return { passed, failed: 1, note: `no test failed, but the exit code is ${exitCode}`, names };
   }
-  return { passed, failed, note: `${skipped} skipped` };
+  return { passed, failed, note: `${skipped} skipped`, names };
+}
+
+/** What failed, where, and the first lines of why: who has only the end of what CI printed must be able to begin. */
+function namesOfFailed({ name, status, message, assertionResults }) {
+  const failed = assertionResults.filter((test) => test.status === 'failed');
+  const file = path.relative(process.cwd(), name);
+  if (failed.length === 0 && status === 'failed') return [`${file}\n${firstLines(message)}`];
+  return failed.map((test) => `${file}: ${test.fullName}\n${firstLines(test.failureMessages.join('\n'))}`);
+}
+
+function firstLines(message = '') {
+  return message
+    .split('\n')
+    .slice(0, 8)
+    .map((line) => `    ${line}`)
+    .join('\n');
 }
 
 const results = readFileSync(process.argv[2], 'utf8')
@@ -35,6 +53,7 @@ const results = readFileSync(process.argv[2], 'utf8')
     ...(report === '-' ? ofCommand(Number(exitCode)) : ofSuite(Number(exitCode), report)),
   }));
 
+for (const { names = [] } of results) for (const name of names) console.log(`failed: ${name}`);
 for (const { name, passed, failed, note } of results) {
   console.log(`${name}: ${passed} passed, ${failed} failed (${note})`);
 }
