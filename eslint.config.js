@@ -3,7 +3,7 @@ import { builtinModules } from 'node:module';
 import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
-const TIME = 'Time comes from the Clock that was passed in, so that a virtual clock drives everything.';
+const TIME = 'Time comes from the Clock that was passed in, so that a simulated clock drives everything.';
 const CHANCE = 'Randomness comes from the `random` that was passed in, so that a seed repeats every run.';
 const clockGlobals = [
   'setTimeout',

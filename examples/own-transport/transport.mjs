@@ -2,8 +2,8 @@
 // One attempt at a line to the modem, as the connection machine wants it: it tells what happens, in this order, and can be
 // freed at any time. It keeps no deadline and tries nothing again: that is what the machine is for.
 
-import { IotError } from 'aws-iot-machines';
 import { connect } from 'node:net';
+import { IotError } from 'aws-iot-machines';
 
 /**
  * @param {number} port

@@ -4,6 +4,7 @@
  * @module aws-iot-machines/adapters
  */
 
+export type { Will } from '../protocol/message.ts';
 export type {
   Authentication,
   ConnectTarget,
@@ -13,7 +14,6 @@ export type {
   SignInContext,
 } from './authentication.ts';
 export { type ConnectFields, type CredentialOptions, Credentials } from './credentials.ts';
-export type { Will } from '../protocol/message.ts';
 export type { MqttTransportOptions } from './mqtt-options.ts';
 export { createMqttTransport } from './mqtt-transport.ts';
 export { type MutualTlsOptions, mutualTls } from './mutual-tls.ts';

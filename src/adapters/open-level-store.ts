@@ -5,7 +5,7 @@ import type { LevelDatabase } from './level-database.ts';
 import type { LevelDirectory } from './level-directory.ts';
 import { levelCodeOf, shown, storeError } from './level-errors.ts';
 import { keyOf, toOperation, toRecord } from './level-records.ts';
-import { type SyncPolicy, Syncing } from './level-syncing.ts';
+import { Syncing, type SyncPolicy } from './level-syncing.ts';
 
 export interface OpenLevelStorePorts {
   readonly directory: LevelDirectory;

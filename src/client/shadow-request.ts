@@ -7,8 +7,8 @@ import {
   type JsonValue,
   levelsOf,
   mergeSections,
-  SHADOW_SECTIONS,
   type SectionsChange,
+  SHADOW_SECTIONS,
   sectionsBytes,
 } from '../protocol/shadow-state.ts';
 import { type ShadowAddress, type ShadowOperationKind, shadowPrefix } from '../protocol/shadow-topics.ts';

@@ -2,8 +2,8 @@ import type { Clock, Timer } from '../protocol/clock.ts';
 import { IotError } from '../protocol/errors.ts';
 import type { OutgoingMessage } from '../protocol/message.ts';
 import type { DurableMessage, DurableStore, OpenStore, StoreChange } from '../protocol/queue-store.ts';
-import { withOutcome } from './endings.ts';
 import { EndedRanges } from './ended-ranges.ts';
+import { withOutcome } from './endings.ts';
 import { encodeMessage } from './record.ts';
 import { StoreSurvey } from './store-survey.ts';
 

@@ -1,5 +1,5 @@
-import type { Flow } from '../protocol/flow.ts';
 import type { IotError } from '../protocol/errors.ts';
+import type { Flow } from '../protocol/flow.ts';
 import type { OutgoingMessage, QoS } from '../protocol/message.ts';
 import type { Wire } from '../protocol/transport.ts';
 import { requestLostError } from './endings.ts';

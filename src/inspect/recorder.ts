@@ -1,7 +1,7 @@
 import type { InspectionEvent } from 'xstate';
 import type { Clock } from '../protocol/clock.ts';
-import type { ActorKind, ActorStatus } from './feed.ts';
 import { EventLog, type LoggedEvent } from './event-log.ts';
+import type { ActorKind, ActorStatus } from './feed.ts';
 import { kindOf, type LiveActor, type LiveNode, type LiveSnapshot, rootOf } from './live-actor.ts';
 import { unlessItThrows } from './unless-it-throws.ts';
 

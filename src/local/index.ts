@@ -22,7 +22,6 @@ export type { OpenConnection } from './lines.ts';
 export type { LocalIotCoreOptions } from './options.ts';
 export type { Direction, PacketKind, TappedPacket } from './packet.ts';
 export type { AuthorizeRequest } from './policy.ts';
-export type { Hold, PacketMatch, Tap, TapRecord } from './tap.ts';
 export type {
   LocalShadowAccepted,
   LocalShadowAddress,
@@ -32,4 +31,5 @@ export type {
   LocalShadowUpdate,
 } from './shadow-calls.ts';
 export { startLocalIotCore } from './start.ts';
+export type { Hold, PacketMatch, Tap, TapRecord } from './tap.ts';
 export type { LocalIotCoreWarning } from './warning.ts';

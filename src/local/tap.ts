@@ -1,6 +1,6 @@
 import type { Changes } from '../protocol/changes.ts';
-import type { Gate, Rule, Verdict } from './gate.ts';
 import { BoundedLog } from './bounded-log.ts';
+import type { Gate, Rule, Verdict } from './gate.ts';
 import type { Direction, PacketKind, TappedPacket } from './packet.ts';
 
 /** Which packets are meant. A field that is left out matches all. */

@@ -6,8 +6,8 @@ import {
   isJsonObject,
   type JsonObject,
   type JsonValue,
-  SHADOW_SECTIONS,
   type SectionsChange,
+  SHADOW_SECTIONS,
   type ShadowSections,
 } from './shadow-state.ts';
 import type { ShadowMessageKind } from './shadow-topics.ts';

@@ -32,4 +32,4 @@ export {
   type ScriptedBrokerOptions,
   type TakenMessage,
 } from './scripted-broker.ts';
-export { VirtualClock } from './virtual-clock.ts';
+export { SimulatedClock } from './simulated-clock.ts';

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { connack } from '../../src/testing/broker-connection.ts';
 import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { liveLine, turn, turns } from './live-line.ts';
 import { openTestLine } from './test-line.ts';
 
@@ -39,7 +39,7 @@ describe('fault:A-4 RST after k bytes of CONNECT', () => {
 describe.each([4, 5] as const)('CONNACK, version %i', (protocolVersion) => {
   test('fault:A-7 fault:A-8 may come at any time: the transport has no deadline, the machine has', async () => {
     await using peer = await ScriptedBroker.start({ automatic: false });
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     using line = openTestLine({ port: peer.port, protocolVersion, clock });
     const there = await peer.connection();
     await there.next('connect');

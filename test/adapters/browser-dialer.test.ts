@@ -5,7 +5,7 @@ import type { SignInContext } from '../../src/adapters/authentication.ts';
 import { browserDialer } from '../../src/adapters/browser-dialer.ts';
 import type { BrowserSocketEvent } from '../../src/adapters/browser-socket.ts';
 import type { BrowserStream } from '../../src/adapters/browser-stream.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 
 const PATH = '/mqtt?X-Amz-Signature=canary';
 
@@ -56,14 +56,14 @@ class FakeSocket {
   }
 }
 
-let clock: VirtualClock;
+let clock: SimulatedClock;
 let context: SignInContext;
 let dialing: AbortController;
 
 beforeEach(() => {
   FakeSocket.fails = false;
   vi.stubGlobal('WebSocket', FakeSocket);
-  clock = new VirtualClock();
+  clock = new SimulatedClock();
   dialing = new AbortController();
   context = {
     endpoint: 'Broker.example',

@@ -6,7 +6,7 @@ import { systemClock } from '../../src/protocol/clock.ts';
 import type { Will } from '../../src/protocol/message.ts';
 import { type ConnackAnswer, connack } from '../../src/testing/broker-connection.ts';
 import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { makeAuthority, makeLeaf } from '../support/certificates.ts';
 import { liveLine, turns } from './live-line.ts';
 import { openTestLine, type TestOptions, testTransport } from './test-line.ts';
@@ -193,7 +193,7 @@ describe('CONNACK', () => {
     ['of 0 changes nothing', 30, 0, 30],
     ['stands when we asked for none', 0, 7, 7],
   ])("fault:B-18 the broker's keep-alive: one %s", async (_, keepAliveSeconds, serverKeepAlive, seconds) => {
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     await using connection = await liveLine(
       { protocolVersion: 5, clock, keepAliveSeconds },
       { properties: { serverKeepAlive } },
@@ -208,7 +208,7 @@ describe('CONNACK', () => {
   });
 
   test('without a keep-alive on either side there are no pings', async () => {
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     await using _ = await liveLine(
       { protocolVersion: 5, clock, keepAliveSeconds: 0 },
       { properties: { serverKeepAlive: 0 } },

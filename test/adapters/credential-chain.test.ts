@@ -6,7 +6,7 @@ import { fromNodeProviderChain } from '@aws-sdk/credential-providers';
 import { describe, expect, test, vi } from 'vitest';
 import type { AwsCredentials, CredentialProvider } from '../../src/adapters/aws-credentials.ts';
 import { nodeCredentialSource } from '../../src/adapters/credential-chain.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import {
   failureOf,
   keysOf,
@@ -275,7 +275,7 @@ describe('what the AWS SDK adds', () => {
     // Without a home there is no file to wait for: the AWS SDK is asked within the call.
     vi.stubEnv('HOME', '');
     const source = nodeCredentialSource(undefined);
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const get = () => source.get(question({ clock, forceRefresh: true }));
     const hangs = async (): Promise<void> => {
       const failure = failureOf(get());

@@ -3,7 +3,7 @@ import { describe, expect, expectTypeOf, test, vi } from 'vitest';
 import type { AwsCredentials, CredentialProvider } from '../../src/adapters/aws-credentials.ts';
 import { credentialSource } from '../../src/adapters/credential-source.ts';
 import { IotError } from '../../src/protocol/errors.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { failureOf, inMs, keysOf, NOW, question, shown, withToken } from '../support/credential-world.ts';
 
 const CANARY = 'wJalrXUtnFEMIK7MDENGbPxRfiCYCANARY';
@@ -292,7 +292,7 @@ describe('a provider', () => {
   test('fault:D-10 that hangs is given up after 10 s, and asked again at the next attempt', async () => {
     const asked = vi.fn<() => unknown>().mockImplementationOnce(never).mockReturnValueOnce(keysOf('x'));
     const source = provider(asked);
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const hung = failureOf(source.get(question({ clock })));
     clock.advance(9_999);
     expect(clock.pending).toBe(1);
@@ -311,7 +311,7 @@ describe('a provider', () => {
     const late = new Promise((_, rejects) => {
       reject = rejects;
     });
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const hung = failureOf(provider(() => late).get(question({ clock })));
     clock.advance(10_000);
     await hung;

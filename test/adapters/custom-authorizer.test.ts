@@ -6,8 +6,8 @@ import { customAuthorizer } from '../../src/adapters/custom-authorizer.ts';
 import {
   type AuthorizerProvider,
   type CredentialRequest,
-  createIotClient,
   type CustomAuthorizerOptions,
+  createIotClient,
   type IotClient,
   IotError,
 } from '../../src/index.ts';
@@ -18,7 +18,7 @@ import {
   startLocalIotCore,
 } from '../../src/local/index.ts';
 import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { makeAuthority, makeLeaf, type Pair } from '../support/certificates.ts';
 import { openTestLine, type TestOptions } from './test-line.ts';
 
@@ -179,7 +179,7 @@ describe('fault:D-13 an authorizer that takes 9 s', () => {
     for (const client of clients.splice(0)) await client.close({ flushTimeoutMs: 0 });
   });
 
-  function clientOf(peer: ScriptedBroker, clock: VirtualClock, attemptTimeoutMs?: number): IotClient {
+  function clientOf(peer: ScriptedBroker, clock: SimulatedClock, attemptTimeoutMs?: number): IotClient {
     const client = createIotClient({
       ...{ endpoint: 'localhost', port: peer.port, clientId: 'lamp', ca: authority.cert, clock },
       auth: customAuthorizer(SIGNED),
@@ -192,7 +192,7 @@ describe('fault:D-13 an authorizer that takes 9 s', () => {
 
   test('is in time for the deadline of an attempt', async () => {
     await using peer = await serve();
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const client = clientOf(peer, clock);
     const connected = client.connect();
     const there = await peer.connection();
@@ -207,7 +207,7 @@ describe('fault:D-13 an authorizer that takes 9 s', () => {
 
   test('is too late for a shorter one: then the attempt ends, and another is made', async () => {
     await using peer = await serve();
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const client = clientOf(peer, clock, 5_000);
     const connected = client.connect();
     const first = await peer.connection();

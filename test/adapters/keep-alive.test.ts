@@ -3,13 +3,13 @@ import { describe, expect, test, vi } from 'vitest';
 import { KeepAlive, type SentForAnswer } from '../../src/adapters/keep-alive.ts';
 import type { IotError } from '../../src/protocol/errors.ts';
 import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { turn, turns } from './live-line.ts';
 import { openTestLine, type TestOptions } from './test-line.ts';
 
 /** A line that only counts: 30 s keep-alive, 5 s for a ping, 5 s for a PUBACK. */
 class FakeLine {
-  readonly clock = new VirtualClock(1_000);
+  readonly clock = new SimulatedClock(1_000);
   bytes = 0;
   oldest: SentForAnswer | undefined;
   underWayBytes = 0;
@@ -448,7 +448,7 @@ describe('fault:A-15 a slow uplink', () => {
 
 describe('on a real socket', () => {
   async function connected(peer: ScriptedBroker, options: Partial<TestOptions> = {}) {
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const line = openTestLine({ port: peer.port, clock, ...options });
     const there = await peer.connection();
     const connect = await there.accept();

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 
 import { levelStore } from '../../src/adapters/level-store.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import {
   everythingIn,
   freshPath,
@@ -218,7 +218,7 @@ describe('the holder of a level store', () => {
 
   it('writes its number and the time into a file, and takes it away again', async () => {
     const path = await freshPath();
-    const store = await openAt(path, 'never', new VirtualClock(Date.UTC(2024, 1, 29)));
+    const store = await openAt(path, 'never', new SimulatedClock(Date.UTC(2024, 1, 29)));
     const holder: unknown = JSON.parse(await readFile(join(path, 'holder.json'), 'utf8'));
     expect(holder).toEqual({ pid: process.pid, since: '2024-02-29T00:00:00.000Z' });
     await store.close();
@@ -254,7 +254,7 @@ describe('the holder of a level store', () => {
     const path = await freshPath();
     const store = levelStore({ directory: path });
     for (let number = 1; number <= 3; number++) {
-      const open = await store.open(new VirtualClock());
+      const open = await store.open(new SimulatedClock());
       await open.write([put(number, 'a')]);
       await open.close();
     }

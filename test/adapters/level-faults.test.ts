@@ -5,7 +5,7 @@ import { Level } from 'level';
 import { describe, expect, it, vi } from 'vitest';
 
 import { levelStore } from '../../src/adapters/level-store.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import {
   cutCopy,
   freshPath,
@@ -298,7 +298,7 @@ describe('a damaged level store', () => {
     const refused: unknown[] = [];
     // Each opening makes a table, and a handful of tables makes LevelDB read them all.
     for (let times = 1; times <= 12; times++) {
-      const open = await store.open(new VirtualClock());
+      const open = await store.open(new SimulatedClock());
       const texts = (await textsOf(open)).filter(([number]) => number <= 900);
       expect(countGenuine(texts, 900)).toBeGreaterThan(800);
       expect(texts.at(-1)?.[0]).toBe(900);

@@ -4,7 +4,7 @@ import { Level } from 'level';
 import { describe, expect, it, type MockInstance, vi } from 'vitest';
 
 import { levelStore } from '../../src/adapters/level-store.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import {
   cutCopy,
   drop,
@@ -41,7 +41,7 @@ describe('the options of a level store', () => {
     vi.spyOn(process, 'cwd').mockReturnValue(dirname(path));
     const store = levelStore({ directory: 'queue' });
     vi.spyOn(process, 'cwd').mockReturnValue('/nowhere');
-    const open = await store.open(new VirtualClock());
+    const open = await store.open(new SimulatedClock());
     await open.write([put(1, 'a')]);
     await open.close();
     expect(await textsAt(path)).toEqual([[1, 'a']]);
@@ -197,7 +197,7 @@ describe('fault:F-4 when the disk is waited for', () => {
 
   it('always is what is done by itself', async () => {
     const batch = spyOnBatches();
-    const store = await levelStore({ directory: await freshPath() }).open(new VirtualClock());
+    const store = await levelStore({ directory: await freshPath() }).open(new SimulatedClock());
     await store.write([put(1, 'a')]);
     await store.close();
     expect(syncsOf(batch)).toEqual([true]);
@@ -205,7 +205,7 @@ describe('fault:F-4 when the disk is waited for', () => {
 
   it('never: no write is, and none is made at the end', async () => {
     const batch = spyOnBatches();
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const store = await openAt(await freshPath(), 'never', clock);
     for (let number = 1; number <= 5; number++) await store.write([put(number, 'a')]);
     expect(clock.pending).toBe(0);
@@ -215,7 +215,7 @@ describe('fault:F-4 when the disk is waited for', () => {
 
   it('everySecond: the first write is, then one a second, then one after the last', async () => {
     const batch = spyOnBatches();
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const store = await openAt(await freshPath(), 'everySecond', clock);
     const syncedAt: number[] = [];
     batch.mockImplementation(async (_, { sync }) => {
@@ -236,7 +236,7 @@ describe('fault:F-4 when the disk is waited for', () => {
 
   it('everySecond: closing brings the rest to the disk and leaves no timer', async () => {
     const batch = spyOnBatches();
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const path = await freshPath();
     const store = await openAt(path, 'everySecond', clock);
     await store.write([put(1, 'a')]);
@@ -253,7 +253,7 @@ describe('fault:F-4 when the disk is waited for', () => {
 
   it('everySecond: what the trailing write failed of is told by the next one, and nothing is written any more', async () => {
     const batch = spyOnBatches();
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const store = await openAt(await freshPath(), 'everySecond', clock);
     await store.write([put(1, 'a')]);
     await store.write([put(2, 'b')]);

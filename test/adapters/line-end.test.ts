@@ -5,7 +5,7 @@ import { IotError } from '../../src/protocol/errors.ts';
 import type { LineEnd } from '../../src/protocol/transport.ts';
 import type { BrokerConnection } from '../../src/testing/broker-connection.ts';
 import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { makeAuthority, makeLeaf, type Pair } from '../support/certificates.ts';
 import { turn } from './live-line.ts';
 import { openTestLine, type TestLine, type TestOptions } from './test-line.ts';
@@ -26,14 +26,14 @@ type Way = (typeof WAYS)[number];
 interface Live extends AsyncDisposable {
   readonly line: TestLine;
   readonly there: BrokerConnection;
-  readonly clock: VirtualClock;
+  readonly clock: SimulatedClock;
 }
 
 async function live(way: Way, options: Partial<TestOptions> = {}): Promise<Live> {
   const maxVersion = way === 'TLS 1.2' ? 'TLSv1.2' : 'TLSv1.3';
   const withTls: tls.TlsOptions = { ...server, ca: authority.cert, requestCert: true, maxVersion };
   const peer = await ScriptedBroker.start({ automatic: false, ...(way === 'TCP' ? {} : { tls: withTls }) });
-  const clock = new VirtualClock();
+  const clock = new SimulatedClock();
   const signIn = { endpoint: 'localhost', ca: authority.cert, authentication: mutualTls(device) };
   const line = openTestLine({ port: peer.port, clock, ...(way === 'TCP' ? {} : signIn), ...options });
   const there = await peer.connection();

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Authentication, OpenedStream } from '../../src/adapters/index.ts';
 import { type BrokerConnection, connack } from '../../src/testing/broker-connection.ts';
 import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { turn } from './live-line.ts';
 import { openTestLine, type TestLine, type TestOptions, testTransport } from './test-line.ts';
 
@@ -185,7 +185,7 @@ describe('an attempt', () => {
 describe('the pace of CONNECTs', () => {
   test('fault:C-7 two lie at least connectIntervalMs apart', async () => {
     await using peer = await ScriptedBroker.start({ automatic: false });
-    const clock = new VirtualClock(5_000);
+    const clock = new SimulatedClock(5_000);
     const transport = testTransport({ port: peer.port, clock, connectIntervalMs: 1_000 });
     const first = transport.open();
     await (await peer.connection()).accept({ code: 3 });
@@ -204,7 +204,7 @@ describe('the pace of CONNECTs', () => {
 
   test('an attempt that never sent CONNECT delays nobody, and one that waits can be freed', async () => {
     await using peer = await ScriptedBroker.start({ automatic: false });
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const transport = testTransport({ port: peer.port, clock, connectIntervalMs: 1_000 });
     transport.open().free();
     const second = transport.open();
@@ -225,7 +225,7 @@ describe('free', () => {
     reach: (line: TestLine, peer: ScriptedBroker) => Promise<void>,
   ): Promise<TestLine> {
     await using peer = await ScriptedBroker.start({ automatic: false });
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const line = openTestLine({ port: peer.port, clock });
     await reach(line, peer);
     const told = line.story.length;

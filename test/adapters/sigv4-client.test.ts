@@ -11,7 +11,7 @@ import {
 import { actorOf } from '../../src/machines/index.ts';
 import { LOOPBACK } from '../../src/testing/loopback.ts';
 import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { makeAuthority, makeLeaf } from '../support/certificates.ts';
 import { refusal, type Upgrade, WebSocketFront } from '../support/web-socket-front.ts';
 
@@ -72,7 +72,7 @@ const backedOff = async (client: ReturnType<typeof clientOf>, attempt: number) =
 
 it('after a 403 keys are asked for anew once, and then it is slow, for ever (py:C18, fault:D-12)', async () => {
   const { requests, auth } = provider();
-  const clock = new VirtualClock();
+  const clock = new SimulatedClock();
   await using client = clientOf(auth, { clock });
   front.onUpgrade = (upgrade) => upgrade.answer(refusal('403 Forbidden'));
   const delays: number[] = [];
@@ -93,7 +93,7 @@ it('after a 403 keys are asked for anew once, and then it is slow, for ever (py:
 
 it('keys that have ended are used for no other line: each has a URL of its own (fault:D-9)', async () => {
   const { requests, auth } = provider();
-  const clock = new VirtualClock();
+  const clock = new SimulatedClock();
   await using client = clientOf(auth, { clock });
   await client.connect();
   await client.when('live');
@@ -137,7 +137,7 @@ it.each([
 ] as const)(
   'a proxy that answers %s is tried again as that asks (fault:A-21)',
   async (status, code, delayMs) => {
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     await using client = clientOf(provider().auth, { clock });
     front.onUpgrade = (upgrade) => upgrade.answer(refusal(status));
     const connecting = client.connect().catch(() => undefined);

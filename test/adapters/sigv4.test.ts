@@ -9,7 +9,7 @@ import { createSigV4, type SignatureOptions, type SigV4Parts } from '../../src/a
 import type { UpgradeRequest } from '../../src/adapters/upgrade-signer.ts';
 import type { UpgradeOptions } from '../../src/adapters/web-socket.ts';
 import { createIotClient, IotError, sigV4 } from '../../src/index.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 
 const AWS = 'abc-ats.iot.eu-west-1.amazonaws.com';
 const MINUTE_MS = 60_000;
@@ -24,7 +24,7 @@ class World {
   readonly signed: { request: UpgradeRequest; credentials: AwsCredentials }[] = [];
   readonly dialed: { path: string; options: UpgradeOptions }[] = [];
   readonly order: string[] = [];
-  readonly clock = new VirtualClock();
+  readonly clock = new SimulatedClock();
   /** The time of day, which somebody may set. */
   wallClock = NOON;
   credentials: AwsCredentials = { accessKeyId: 'AKID', secretAccessKey: 'SECRET' };

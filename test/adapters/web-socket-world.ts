@@ -6,7 +6,7 @@ import type { WebSocket } from 'ws';
 import { createSigV4 } from '../../src/adapters/sigv4.ts';
 import { wsDialer } from '../../src/adapters/ws-dialer.ts';
 import type { IotError } from '../../src/protocol/errors.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { makeAuthority, makeLeaf, type Pair } from '../support/certificates.ts';
 import { type Upgrade, WebSocketFront } from '../support/web-socket-front.ts';
 import { openTestLine, type TestLine, type TestOptions } from './test-line.ts';
@@ -32,7 +32,7 @@ interface Live extends Disposable {
   readonly there: WebSocket;
   /** The packets of the client. */
   readonly received: Packet[];
-  readonly clock: VirtualClock;
+  readonly clock: SimulatedClock;
   next(cmd: Packet['cmd']): Promise<Packet>;
   send(packet: Packet): void;
 }
@@ -54,7 +54,7 @@ class WebSocketWorld {
   /** A line whose server's end is in the hands of the test. */
   async live(options: Partial<TestOptions> = {}): Promise<Live> {
     this.front.onUpgrade = () => {};
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const line = this.openLine({ clock, ...options });
     const upgrade = await this.front.upgrade(this.front.upgrades.length);
     const there = upgrade.accept();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { wsDialer } from '../../src/adapters/ws-dialer.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { makeAuthority, makeLeaf } from '../support/certificates.ts';
 import { refusal, type Upgrade, WebSocketFront } from '../support/web-socket-front.ts';
 import { turn } from './live-line.ts';
@@ -196,7 +196,7 @@ describe('an upgrade that is refused', () => {
     const wallClock = () => Date.parse('2026-03-01T11:00:00Z');
     const open = await wsDialer.prepare({
       ...{ endpoint: 'localhost', port: world.front.port, ca: world.authority.cert },
-      ...{ signal, wallClock, clock: new VirtualClock() },
+      ...{ signal, wallClock, clock: new SimulatedClock() },
     });
     await expect(open('/mqtt', { signal, serverTime: (time) => heard.push(time) })).rejects.toThrow(
       "this device's clock says 2026-03-01T11:00:00.000Z",
@@ -213,7 +213,7 @@ describe('an upgrade that is refused', () => {
     const { signal } = new AbortController();
     const open = await wsDialer.prepare({
       ...{ endpoint: 'localhost', port: world.front.port, ca: world.authority.cert },
-      ...{ signal, wallClock: Date.now, clock: new VirtualClock() },
+      ...{ signal, wallClock: Date.now, clock: new SimulatedClock() },
     });
     const heard: number[] = [];
     await expect(open('/mqtt', { signal, serverTime: (time) => heard.push(time) })).rejects.toThrow(

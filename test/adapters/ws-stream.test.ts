@@ -3,7 +3,7 @@ import { inspect } from 'node:util';
 import mqttPacket, { type Packet } from 'mqtt-packet';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { wsDialer } from '../../src/adapters/ws-dialer.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { frame } from '../support/web-socket-front.ts';
 import { turn } from './live-line.ts';
 import { accepted, closed, publish, useWebSockets } from './web-socket-world.ts';
@@ -122,7 +122,7 @@ describe('the stream of a WebSocket', () => {
     const { signal } = new AbortController();
     const open = await wsDialer.prepare({
       ...{ endpoint: 'localhost', port: world.front.port, ca: world.authority.cert },
-      ...{ signal, wallClock: Date.now, clock: new VirtualClock() },
+      ...{ signal, wallClock: Date.now, clock: new SimulatedClock() },
     });
     const opening = open('/mqtt', { signal });
     const there = (await world.front.upgrade(0)).accept();

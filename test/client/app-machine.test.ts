@@ -2,9 +2,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createActor, setup } from 'xstate';
 import {
   clientInput,
-  clientOf as promiseApi,
   createIotClient,
   type IotClientOptions,
+  clientOf as promiseApi,
 } from '../../src/index.ts';
 import { actorOf, type ClientActorRef, type ClientFact, clientMachine } from '../../src/machines/index.ts';
 import { clientOf, freshId, liveClient, thrownBy, useCore } from './support.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createIotClient, mutualTls, plainTcp } from '../../src/index.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import {
   clientOf,
   failureOf,
@@ -207,7 +207,7 @@ describe('a connect() that its caller ends', () => {
 
   it('does not drop a line that somebody already has', async () => {
     const core = theCore();
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const client = await liveClient(core, { clock });
     core.faults.stopListening();
     await core.faults.dropConnections();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import {
   clientOf,
   failureOf,
@@ -213,7 +213,7 @@ describe('disconnect() and connect(), one right after the other', () => {
   it('py:S15 the same client serves three rounds', async () => {
     const core = theCore();
     const clientId = freshId();
-    const client = clientOf(core, { clientId, clock: new VirtualClock() });
+    const client = clientOf(core, { clientId, clock: new SimulatedClock() });
     const got: string[] = [];
     await client.subscribe(clientId, { qos: 1 }, (message) => void got.push(message.text()));
     const rounds = [

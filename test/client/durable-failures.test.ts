@@ -7,7 +7,7 @@ import {
   plainTcp,
   type QueueStore,
 } from '../../src/index.ts';
-import { type ScriptedBroker, VirtualClock } from '../../src/testing/index.ts';
+import { type ScriptedBroker, SimulatedClock } from '../../src/testing/index.ts';
 import { inWorld, type World } from '../faults/support/world.ts';
 import { freshPath } from '../support/level-world.ts';
 import { MemoryDurableStore, type StoreFailure } from '../support/memory-durable-store.ts';
@@ -260,7 +260,7 @@ describe('close()', () => {
     const moments = new Set<string>();
     for (let turns = 0; turns < 60; turns++) {
       const store = killed(before);
-      const clock = new VirtualClock(performance.timeOrigin + performance.now());
+      const clock = new SimulatedClock(performance.timeOrigin + performance.now());
       const client = createIotClient({ ...place({ store }), clock });
       const told = eventsOf(client);
       client.on('status', ({ state }) => told.push(state));
@@ -289,7 +289,7 @@ describe('close()', () => {
 
   it('of one of two clients on one level store: the other one was refused, and now may have it', async () => {
     const store = levelStore({ directory: await freshPath(), sync: 'never' });
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     await using first = createIotClient(place({ store }));
     await first.queue.recovered;
     await using second = createIotClient({ ...place({ store }), clock });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { IotClient, Status } from '../../src/index.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { passTime } from './pass-time.ts';
 import { clientOf, failureOf, freshId, liveClient, settled, useCore } from './support.ts';
 
@@ -10,7 +10,7 @@ const theCore = useCore({
 });
 
 async function liveOnVirtualTime(options: Parameters<typeof clientOf>[1] = {}) {
-  const clock = new VirtualClock();
+  const clock = new SimulatedClock();
   const client = await liveClient(theCore(), {
     clock,
     random: () => 0.5,
@@ -111,7 +111,7 @@ describe('a filter over which the broker closes the line', () => {
     const filters = Array.from('abcdefghijk', (name) => `${id}/${name}`);
     // AWS closes the connection over its own topics that do not exist; so does the local core.
     filters.splice(5, 0, '$aws/nothing/here');
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const client = clientOf(core, { clientId: id, clock, random: () => 0.5, reconnect: {} });
     const refused: string[] = [];
     client.on('subscriptionRefused', ({ filter, error }) => refused.push(`${filter} ${error.code}`));
@@ -157,7 +157,7 @@ describe('another client with the same id', () => {
   it('fault:C-1 two that drop each other are told so after three closes, and go on slowly', async () => {
     const core = theCore();
     const clientId = freshId();
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const two = [0.3, 0.7].map((drawn) =>
       clientOf(core, { clientId, clock, random: () => drawn, reconnect: {} }),
     );

@@ -3,7 +3,7 @@ import type { IotClientOptions } from '../../src/client/options.ts';
 import { type IotClient, IotError, type StatusState } from '../../src/index.ts';
 import type { Hold, LocalIotCore, PacketMatch } from '../../src/local/index.ts';
 import { actorOf } from '../../src/machines/index.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import type { Emission } from '../support/invariants.ts';
 import { GatedSignIn } from './gated-sign-in.ts';
 import { clientOf, closeNow, freshId, settled } from './support.ts';
@@ -24,7 +24,7 @@ interface Ending {
 export class Scene {
   readonly core: LocalIotCore;
   readonly clientId = freshId();
-  readonly clock = new VirtualClock();
+  readonly clock = new SimulatedClock();
   readonly signIn = new GatedSignIn();
   readonly client: IotClient;
   /** All that the client emitted. */

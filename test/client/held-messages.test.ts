@@ -4,7 +4,7 @@ import type { IotClient, IotClientOptions } from '../../src/index.ts';
 import { actorOf } from '../../src/machines/index.ts';
 import { type BrokerConnection, connack } from '../../src/testing/broker-connection.ts';
 import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
-import type { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import type { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { livePeerClient, peerClient } from './peer-client.ts';
 import { closeNow, settled } from './support.ts';
 
@@ -25,7 +25,7 @@ const counted = (topic: string, payload: string | Buffer = topic): Packet => ({
 
 interface Meeting {
   readonly client: IotClient;
-  readonly clock: VirtualClock;
+  readonly clock: SimulatedClock;
   readonly there: BrokerConnection;
   /** All that was told as a warning. */
   readonly warnings: string[];

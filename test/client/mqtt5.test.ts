@@ -12,7 +12,7 @@ import {
 } from '../../src/index.ts';
 import type { BrokerConnection } from '../../src/testing/broker-connection.ts';
 import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
-import type { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import type { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { livePeerClient, peerClient } from './peer-client.ts';
 import { judged, settled, thrownBy } from './support.ts';
 
@@ -51,7 +51,7 @@ function offline(options: Partial<IotClientOptions> = FIVE): IotClient {
 async function live(
   peer: ScriptedBroker,
   options: Partial<IotClientOptions> = {},
-): Promise<{ client: IotClient; clock: VirtualClock; there: BrokerConnection }> {
+): Promise<{ client: IotClient; clock: SimulatedClock; there: BrokerConnection }> {
   return await livePeerClient(peer, { ...FIVE, ...options });
 }
 

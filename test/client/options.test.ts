@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { createIotClient, type IotClientOptions, mutualTls, plainTcp } from '../../src/index.ts';
 import { resolveOptions } from '../../src/client/options.ts';
 import { VERSION } from '../../src/client/version.ts';
+import { createIotClient, type IotClientOptions, mutualTls, plainTcp } from '../../src/index.ts';
 import { actorOf } from '../../src/machines/index.ts';
 import { judged, thrownBy } from './support.ts';
 

@@ -1,6 +1,6 @@
 import type { IotClient } from '../../src/index.ts';
 import { actorOf } from '../../src/machines/index.ts';
-import type { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import type { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { settled } from './support.ts';
 
 /** Whether the client does nothing but wait for time to pass: between two attempts, or on a line that stays quiet. */
@@ -13,7 +13,7 @@ function isWaiting(client: IotClient): boolean {
 /** Lets time pass, but only while nothing else can happen, until `isDone`. Returns how long it took, in milliseconds. */
 export async function passTime(
   client: IotClient,
-  clock: VirtualClock,
+  clock: SimulatedClock,
   isDone: () => boolean,
 ): Promise<number> {
   const start = clock.now();

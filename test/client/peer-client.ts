@@ -2,7 +2,7 @@ import type { IotClientOptions } from '../../src/client/options.ts';
 import { createIotClient, type IotClient, type Status, type StatusState } from '../../src/index.ts';
 import type { BrokerConnection } from '../../src/testing/broker-connection.ts';
 import type { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { freshId, judged } from './support.ts';
 
 /** The defaults of the product but for the jitter, so that a test can say when a retry comes. */
@@ -10,14 +10,14 @@ const LAW = { jitter: 'none' } as const;
 
 export interface PeerClient {
   readonly client: IotClient;
-  readonly clock: VirtualClock;
+  readonly clock: SimulatedClock;
   /** The states that its status had so far, each change once. */
   readonly story: StatusState[];
 }
 
 /** A client of a scripted peer with default options, whose time stands still. After the test it is closed and judged. */
 export function peerClient(peer: ScriptedBroker, options: Partial<IotClientOptions> = {}): PeerClient {
-  const clock = new VirtualClock();
+  const clock = new SimulatedClock();
   const place = peer.clientOptions(freshId(), options.auth);
   const client = judged(createIotClient({ ...place, clock, reconnect: LAW, ...options }), clock);
   const story: StatusState[] = [];

@@ -7,7 +7,7 @@ import {
   plainTcp,
   type RateLimit,
 } from '../../src/index.ts';
-import { answer, ScriptedBroker, VirtualClock } from '../../src/testing/index.ts';
+import { answer, ScriptedBroker, SimulatedClock } from '../../src/testing/index.ts';
 import { resolver } from '../faults/support/resolver.ts';
 import { inWorld } from '../faults/support/world.ts';
 import { makeAuthority, makeLeaf } from '../support/certificates.ts';
@@ -18,7 +18,7 @@ const QUICK = { jitter: 'none' } as const;
 const SECOND_MS = 1_000;
 
 /** When what came to the broker, by the client's clock, from now on. */
-function arrivals(world: { readonly clock: VirtualClock }, broker: ScriptedBroker) {
+function arrivals(world: { readonly clock: SimulatedClock }, broker: ScriptedBroker) {
   const seen: { readonly topic: string; readonly at: number }[] = [];
   const began = world.clock.now();
   broker.onRecord(({ packet, direction, topic = '' }) => {
@@ -190,7 +190,7 @@ describe('on an endpoint of AWS', () => {
     const device = await makeLeaf(authority, { name: 'device' });
     broker = await ScriptedBroker.start({ tls: { ...server, ca: authority.cert, requestCert: true } });
     resolver().answer('127.0.0.1');
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const place = { endpoint: ENDPOINT, port: broker.port, ca: authority.cert, auth: mutualTls(device) };
     client = createIotClient({ ...place, clientId: 'lamp', clock, ...options });
     await client.connect();

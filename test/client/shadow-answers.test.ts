@@ -2,15 +2,15 @@
 import { describe, expect, test } from 'vitest';
 import type { IotError } from '../../src/index.ts';
 import { answer } from '../../src/testing/broker-script.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { passTime } from './pass-time.ts';
-import { handPlayed, Heard, machineOf, prefixOf, useHandPlayed } from './shadow-support.ts';
+import { Heard, handPlayed, machineOf, prefixOf, useHandPlayed } from './shadow-support.ts';
 import { failureOf, settled } from './support.ts';
 
 const broker = useHandPlayed();
 
 const still = async () => {
-  const clock = new VirtualClock();
+  const clock = new SimulatedClock();
   return { ...(await handPlayed(broker(), { clock })), clock };
 };
 

@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from 'vitest';
 import type { Authentication } from '../../src/adapters/authentication.ts';
 import { plainTcp } from '../../src/adapters/plain-tcp.ts';
 import { actorOf } from '../../src/machines/index.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { hadBy, machineOf, published } from './shadow-support.ts';
 import {
   clientOf,
@@ -67,7 +67,7 @@ describe('without a line', () => {
   });
 
   test('the deadline does not count while it waits', async () => {
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const { client, thing } = await device({ clock });
     await client.disconnect();
     const waiting = client.shadow(thing).get({ waitForConnection: true, timeoutMs: 1_000 });
@@ -301,7 +301,7 @@ describe('a planned end of the line', () => {
   });
 
   test('disconnect() waits no longer than flushTimeoutMs', async () => {
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const { client, thing } = await device({ clock });
     core().faults.loseShadowAnswers({ times: 1 });
     const failing = failureOf(client.shadow(thing).get());
@@ -314,7 +314,7 @@ describe('a planned end of the line', () => {
   });
 
   test('a request that is asked just before disconnect() settles without waiting for a deadline', async () => {
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const { client, thing } = await device({ clock });
     const asking = client.shadow(thing).get();
     await client.disconnect();
@@ -324,7 +324,7 @@ describe('a planned end of the line', () => {
   });
 
   test('a renewal waits for the answer, and the shadow goes on on the next line', async () => {
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const { client, clientId, thing } = await device({ clock, auth: SHORT_LIVED });
     const shadow = client.shadow(thing);
     shadow.onState(() => undefined);
@@ -352,7 +352,7 @@ describe('a planned end of the line', () => {
 
 describe('many at once', () => {
   test('a thousand requests over five shadows all end, ten at a time, and nothing of them is left', async () => {
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const { client, thing } = await device({ clock });
     const shadows = Array.from({ length: 5 }, (_, index) => client.shadow(`${thing}-${index}`));
     const [first] = shadows;

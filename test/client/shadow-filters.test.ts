@@ -1,6 +1,6 @@
 // Which SUBSCRIBEs and UNSUBSCRIBEs a shadow costs, and what comes of those that are refused.
 import { describe, expect, test } from 'vitest';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { asked, Heard, hadBy, prefixOf, published, whenState } from './shadow-support.ts';
 import { clientOf, cutLine, failureOf, freshId, liveClient, settled, thrownBy, useCore } from './support.ts';
 
@@ -64,7 +64,7 @@ describe('a shadow that is not persistent', () => {
   );
 
   test('py:H5 a rejection, a timeout and garbage release the topics too', async () => {
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const { client, clientId, thing } = await device({ clock });
     const shadow = client.shadow(thing, { persistent: false });
     expect(await shadow.get()).toBeUndefined();
@@ -111,7 +111,7 @@ describe('a shadow that is not persistent', () => {
   });
 
   test('py:H20 a timeout is told also when the line has gone and come back', async () => {
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const { client, clientId, thing } = await device({ clock });
     core().faults.loseShadowAnswers({ times: 1 });
     const getting = failureOf(client.shadow(thing, { persistent: false }).get());
@@ -207,7 +207,7 @@ describe('what is watched', () => {
   test("fault:H-15 with the tutorial's policy and wildcards it fails at subscribe, and says what to do", async () => {
     const clientId = freshId();
     tutorial.set(clientId, `thing-${clientId}`);
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const client = await liveClient(core(), { clientId, clock });
     const shadow = client.shadow(`thing-${clientId}`);
     expect(await failureOf(shadow.get())).toMatchObject({

@@ -1,6 +1,6 @@
 // Handlers of deltas among one another, and a watched shadow without a line or an answer: the cloud is played by hand.
 import { expect, test } from 'vitest';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { handPlayed, machineOf, useHandPlayed } from './shadow-support.ts';
 import { settled } from './support.ts';
 
@@ -9,7 +9,7 @@ const broker = useHandPlayed();
 const delta = (version: number) => ({ version, timestamp: 7, state: { a: version }, metadata: {} });
 
 test('a handler that never ends and was taken away holds up nobody', async () => {
-  const { client, cloud } = await handPlayed(broker(), { clock: new VirtualClock() });
+  const { client, cloud } = await handPlayed(broker(), { clock: new SimulatedClock() });
   const shadow = client.shadow(cloud.thingName);
   const stop = shadow.onDelta(() => new Promise(() => {}));
   await cloud.gives({ version: 2, state: {} });
@@ -26,7 +26,7 @@ test('a handler that never ends and was taken away holds up nobody', async () =>
 });
 
 test('one that fails after it was taken away is reported, and leaves nothing outstanding', async () => {
-  const { client, cloud } = await handPlayed(broker(), { clock: new VirtualClock() });
+  const { client, cloud } = await handPlayed(broker(), { clock: new SimulatedClock() });
   const shadow = client.shadow(cloud.thingName);
   const errors: unknown[] = [];
   client.on('handlerError', ({ error }) => errors.push(error));
@@ -51,7 +51,7 @@ test('one that fails after it was taken away is reported, and leaves nothing out
 });
 
 test('py:H7 fault:H-7 what is watched without a line is asked for as soon as there is one', async () => {
-  const { client, cloud } = await handPlayed(broker(), { clock: new VirtualClock() });
+  const { client, cloud } = await handPlayed(broker(), { clock: new SimulatedClock() });
   const shadow = client.shadow(cloud.thingName);
   const getting = shadow.get();
   await cloud.gives({ version: 2, state: {} });
@@ -68,7 +68,7 @@ test('py:H7 fault:H-7 what is watched without a line is asked for as soon as the
 });
 
 test('fault:H-13 a document that AWS refuses is told of, and asked for again', async () => {
-  const clock = new VirtualClock();
+  const clock = new SimulatedClock();
   const { client, cloud } = await handPlayed(broker(), { clock });
   const warnings: string[] = [];
   client.on('warning', ({ message }) => warnings.push(message));

@@ -1,7 +1,7 @@
 // get, update and delete on the local core: rows H of the behaviour of the AWS IoT Device SDKs v1, and R12.
 import { describe, expect, test, vi } from 'vitest';
 import { ShadowRejectedError } from '../../src/index.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { asked, Heard, hadBy, machineOf, prefixOf, published, whenState } from './shadow-support.ts';
 import { clientOf, failureOf, freshId, liveClient, settled, thrownBy, useCore } from './support.ts';
 
@@ -52,7 +52,7 @@ describe('a persistent shadow', () => {
   });
 
   test('py:H13 waits for SUBACK, and no fixed time: no clock moves', async () => {
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const { client, thing } = await device({ clock });
     const shadow = client.shadow(thing);
     await shadow.update({ desired: { a: 1 } });
@@ -176,7 +176,7 @@ describe('a persistent shadow', () => {
   });
 
   test('py:H26 of a text that is reported bit by bit, one a second, nothing is missing', async () => {
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const { client, thing } = await device({ clock });
     const reporter = client.shadow(thing);
     const listener = (await liveClient(core())).shadow<{ chunk: string }>(thing);

@@ -3,7 +3,7 @@ import { createIotClient, type IotClient, type IotClientOptions, type Shadow } f
 import type { LocalIotCore, TapRecord } from '../../src/local/index.ts';
 import { actorOf } from '../../src/machines/index.ts';
 import { ScriptedBroker } from '../../src/testing/scripted-broker.ts';
-import type { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import type { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { freshId, judged, settled } from './support.ts';
 
 export type Operation = 'get' | 'update' | 'delete';
@@ -112,9 +112,9 @@ export function useHandPlayed(): () => ScriptedBroker {
 export async function handPlayed(
   broker: ScriptedBroker,
   options: Partial<IotClientOptions> = {},
-): Promise<{ client: IotClient; cloud: HandPlayed; clock: VirtualClock | undefined }> {
+): Promise<{ client: IotClient; cloud: HandPlayed; clock: SimulatedClock | undefined }> {
   const clientId = freshId();
-  const clock = options.clock as VirtualClock | undefined;
+  const clock = options.clock as SimulatedClock | undefined;
   const client = judged(
     createIotClient({
       ...broker.clientOptions(clientId),

@@ -1,8 +1,8 @@
 // What a watched shadow tells, and how its copy follows AWS: the cloud is played by hand, or is the local core.
 import { describe, expect, test } from 'vitest';
 import type { IotError, Shadow, ShadowDelta, ShadowState } from '../../src/index.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
-import { handPlayed, Heard, prefixOf, published, useHandPlayed, whenState } from './shadow-support.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
+import { Heard, handPlayed, prefixOf, published, useHandPlayed, whenState } from './shadow-support.ts';
 import { cutLine, failureOf, freshId, liveClient, settled, useCore } from './support.ts';
 
 const broker = useHandPlayed();
@@ -10,7 +10,7 @@ const core = useCore();
 
 /** A watched shadow on a hand-played cloud, synced with this document. */
 async function watched(version: number, state: object = {}) {
-  const clock = new VirtualClock();
+  const clock = new SimulatedClock();
   const { client, cloud } = await handPlayed(broker(), { clock });
   const shadow = client.shadow(cloud.thingName);
   const states: ShadowState<unknown>[] = [];
@@ -373,7 +373,7 @@ describe('the copy', () => {
   });
 
   test('whenSynced() ends with its signal, its deadline, and when nobody watches any more', async () => {
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const { client, cloud } = await handPlayed(broker(), { clock });
     const shadow = client.shadow(cloud.thingName);
     const stop = shadow.onState(() => undefined);
@@ -447,7 +447,7 @@ describe('with the local core', () => {
   });
 
   test('a session that the broker has kept is synced at once too: no clock moves', async () => {
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const { client, clientId, thing } = await device({ clock, session: 'persistent' });
     const shadow = client.shadow(thing);
     shadow.onDelta(() => undefined);

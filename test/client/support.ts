@@ -14,7 +14,7 @@ import {
   NO_RATE_LIMITS,
   startLocalIotCore,
 } from '../../src/local/index.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { untrueIn } from '../support/invariants.ts';
 import { PromiseRegistry } from '../support/tracked.ts';
 
@@ -23,7 +23,7 @@ const QUICK = { baseMs: 5, maxMs: 20, stableMs: 10_000, jitter: 'none' } as cons
 
 interface Made {
   readonly client: IotClient;
-  readonly clock: VirtualClock | undefined;
+  readonly clock: SimulatedClock | undefined;
   readonly told: Promise<Status[]>;
 }
 
@@ -59,12 +59,12 @@ export function clientOf(core: LocalIotCore, options: TestOptions = {}): IotClie
   const place = tls ? core.deviceOptions(clientId) : core.plainOptions(clientId);
   return judged(
     createIotClient({ ...place, reconnect: QUICK, ...rest }),
-    rest.clock as VirtualClock | undefined,
+    rest.clock as SimulatedClock | undefined,
   );
 }
 
 /** A client that no test closes itself, watched and judged as {@link clientOf} says. */
-export function judged(client: IotClient, clock?: VirtualClock): IotClient {
+export function judged(client: IotClient, clock?: SimulatedClock): IotClient {
   made.push({ client, clock, told: collect(client.statusChanges()) });
   return registry.tracked(client);
 }
@@ -88,15 +88,15 @@ export async function cutLine(core: LocalIotCore, client: IotClient, clientId: s
 export function stillClient(
   core: LocalIotCore,
   options: TestOptions = {},
-): { client: IotClient; clock: VirtualClock } {
-  const clock = new VirtualClock();
+): { client: IotClient; clock: SimulatedClock } {
+  const clock = new SimulatedClock();
   return { client: clientOf(core, { clock, random: () => 0, ...options }), clock };
 }
 
 /** Closes a client whose clock stands still, without waiting for anything. */
-export async function closeNow(client: IotClient, clock: VirtualClock | undefined): Promise<void> {
+export async function closeNow(client: IotClient, clock: SimulatedClock | undefined): Promise<void> {
   const closing = client.close({ flushTimeoutMs: 0 });
-  // Both bounds of a planned end; without a virtual clock they pass by themselves.
+  // Both bounds of a planned end; without a simulated clock they pass by themselves.
   clock?.advance(60_000);
   await closing;
 }

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { createIotClient, IotError, mutualTls, plainTcp } from '../../src/index.ts';
 import { actorOf } from '../../src/machines/index.ts';
-import { clientOf, failureOf, freshId, judged, useCore } from './support.ts';
 import { watchModules } from '../support/watched-modules.ts';
+import { clientOf, failureOf, freshId, judged, useCore } from './support.ts';
 
 const theCore = useCore();
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { PublishReceipt } from '../../src/index.ts';
-import { type Answer, answer, type ScriptedBroker, type VirtualClock } from '../../src/testing/index.ts';
+import { type Answer, answer, type ScriptedBroker, type SimulatedClock } from '../../src/testing/index.ts';
 import { inWorld } from './support/world.ts';
 
 const LAW = { jitter: 'none' } as const;
@@ -19,7 +19,7 @@ const pings = (broker: ScriptedBroker): number =>
   broker.log.filter(({ packet }) => packet === 'pingreq').length;
 
 /** Serves each packet after a time of its own; as on a real line none overtakes another. */
-function latency(clock: VirtualClock, nextMs: () => number): Answer {
+function latency(clock: SimulatedClock, nextMs: () => number): Answer {
   let dueAt = 0;
   return async (exchange) => {
     dueAt = Math.max(dueAt, clock.now() + nextMs());

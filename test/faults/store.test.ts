@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { Level } from 'level';
 import { describe, expect, it, vi } from 'vitest';
 import { type IotClient, type LevelStoreOptions, levelStore } from '../../src/index.ts';
-import { ScriptedBroker, VirtualClock } from '../../src/testing/index.ts';
+import { ScriptedBroker, SimulatedClock } from '../../src/testing/index.ts';
 import { failureOf } from '../client/support.ts';
 import { cutCopy, everythingIn, freshPath, levelFiles, newestLog } from '../support/level-world.ts';
 import { startDevice } from './support/device-process.ts';
@@ -29,7 +29,7 @@ function clientAt(
   world: World,
   directory: string,
   sync: LevelStoreOptions['sync'] = 'never',
-  more: { readonly clock?: VirtualClock } = {},
+  more: { readonly clock?: SimulatedClock } = {},
 ): IotClient {
   const store = levelStore({ directory, sync });
   const offlineQueue = { maxMessages: Number.POSITIVE_INFINITY, drain: UNPACED, store };
@@ -349,7 +349,7 @@ it('fault:F-14 what has expired between two processes is not sent, and that is t
     device.kill('SIGKILL');
     await device.end;
     // The next one looks at the clock on the wall: a minute has passed since, and not an hour.
-    const clock = new VirtualClock(performance.timeOrigin + performance.now() + 60_000);
+    const clock = new SimulatedClock(performance.timeOrigin + performance.now() + 60_000);
     const client = clientAt(world, directory, 'never', { clock });
     const told: string[] = [];
     client.on('undelivered', ({ topic, error }) => told.push(`${topic} ${error.code}`));

@@ -5,7 +5,7 @@ import type { IotClient } from '../../src/index.ts';
 import { type LocalIotCore, NO_RATE_LIMITS, startLocalIotCore } from '../../src/local/index.ts';
 import { FaultProxy } from '../../src/testing/index.ts';
 import { runs } from '../support/runs.ts';
-import { FATAL_REFUSALS, type Outage, type Refusal, REFUSALS, TLS_REFUSALS } from './support/refusals.ts';
+import { FATAL_REFUSALS, type Outage, REFUSALS, type Refusal, TLS_REFUSALS } from './support/refusals.ts';
 import { inWorld, inWorldOf, type World } from './support/world.ts';
 
 const SECOND_MS = 1_000;

@@ -7,7 +7,7 @@ import { LiveFeed } from '../../src/inspect/live-feed.ts';
 import { Recorder } from '../../src/inspect/recorder.ts';
 import type { Inspector } from '../../src/inspect/serve-inspector.ts';
 import { actorOf } from '../../src/machines/index.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { clientOf, cutLine, freshId, liveClient, useCore } from '../client/support.ts';
 import type { Tab } from './feed-support.ts';
 import { served, tabOf } from './served.ts';
@@ -293,7 +293,7 @@ describe('a tab', () => {
   });
 
   it('hears nothing while nothing happens, but a sign of life every 15 seconds', async () => {
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const inspector = await served(createActor(lamp).start(), { clock });
     const tab = await firstTabOf(inspector, clock);
     clock.advance(14_000);
@@ -303,7 +303,7 @@ describe('a tab', () => {
   });
 
   it('is told ten times a second at most, whatever happens: the newest events, and how many there were', async () => {
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const busy = createActor(fromTransition((count: number) => count + 1, 0)).start();
     const inspector = await served(busy, { clock });
     const tab = await firstTabOf(inspector, clock);
@@ -324,7 +324,7 @@ describe('a tab', () => {
   });
 
   it('of more than 200 actors that changed is told the others in the next change', async () => {
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const parent = createActor(lamp).start();
     const tab = await firstTabOf(await served(parent, { clock }), clock);
     for (let i = 0; i < 450; i++)
@@ -341,7 +341,7 @@ describe('a tab', () => {
   });
 
   it('that does not read gets no more until it does, and then everything anew', () => {
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const recorder = new Recorder(clock);
     const actor = createActor(lamp).start();
     recorder.watch(actor as never);
@@ -398,7 +398,7 @@ class SlowPage extends EventEmitter {
 const parsed = (text: string) => JSON.parse(text.slice('data: '.length)) as { readonly type: string };
 
 /** A tab of an inspector whose time stands still. */
-async function firstTabOf(inspector: Inspector, clock: VirtualClock): Promise<Tab> {
+async function firstTabOf(inspector: Inspector, clock: SimulatedClock): Promise<Tab> {
   const opening = tabOf(inspector);
   const opened = { yet: false };
   void opening.then(() => {

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createActor, fromPromise, setup } from 'xstate';
 import type { IotClientOptions } from '../../src/client/options.ts';
-import type { Inspector } from '../../src/inspect/serve-inspector.ts';
 import { createIotClient, customAuthorizer, type IotClient, mutualTls, sigV4 } from '../../src/index.ts';
+import type { Inspector } from '../../src/inspect/serve-inspector.ts';
 import { type LocalIotCore, NO_RATE_LIMITS, startLocalIotCore } from '../../src/local/index.ts';
 import { failureOf, judged } from '../client/support.ts';
 import { secret, secretIn, secretKey } from '../support/canaries.ts';

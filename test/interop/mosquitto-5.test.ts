@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 
 import type { Message } from '../../src/index.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { Inbox, nextReason, startMosquitto } from './support.ts';
 
 const version = { protocolVersion: 5 } as const;
@@ -129,7 +129,7 @@ describe('MQTT 5 on mosquitto', () => {
 
   it('fault:B-18 pings as often as the broker wants', async () => {
     const world = await startMosquitto({ settings: ['max_keepalive 20'] });
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const lamp = await world.client('lamp', { ...version, keepAliveSeconds: 600, clock });
     await lamp.connect();
     const pings = () => world.broker.log.split('Received PINGREQ from lamp').length - 1;

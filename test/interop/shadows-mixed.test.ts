@@ -10,9 +10,9 @@ import type { Outcome, Request } from './shadow-script.ts';
 import {
   CLASSIC,
   NAMED,
-  SECOND_SDK,
   type SdkPeer,
   type SdkShadow,
+  SECOND_SDK,
   sdkPeer,
   startCore,
 } from './shadow-sdks.ts';

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import { ourPeer } from './shadow-peers.ts';
 import { bytesOf, nested, type Request } from './shadow-script.ts';
-import { CLASSIC, FIRST_SDK, SECOND_SDK, type SdkCase, sdkPeer, startCore } from './shadow-sdks.ts';
+import { CLASSIC, FIRST_SDK, type SdkCase, SECOND_SDK, sdkPeer, startCore } from './shadow-sdks.ts';
 
 const update = (state: unknown): Request => ({
   operation: 'update',

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { LocalShadowAddress } from '../../src/local/index.ts';
 import { consolePeer, deltaOf, documentsOf, ourPeer, type Peer } from './shadow-peers.ts';
 import { lifeOf, type Outcome, type Step } from './shadow-script.ts';
-import { CLASSIC, FIRST_SDK, NAMED, SECOND_SDK, type SdkCase, sdkPeer, startCore } from './shadow-sdks.ts';
+import { CLASSIC, FIRST_SDK, NAMED, type SdkCase, SECOND_SDK, sdkPeer, startCore } from './shadow-sdks.ts';
 
 const LIFE_OF_CLASSIC = lifeOf(CLASSIC.thingName);
 const LIFE_OF_NAMED = lifeOf(NAMED.shadowName);

@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { createIotClient } from '../../src/index.ts';
 import { type LocalIotCore, type LocalIotCoreLimits, startLocalIotCore } from '../../src/local/index.ts';
-import { VirtualClock } from '../../src/testing/index.ts';
+import { SimulatedClock } from '../../src/testing/index.ts';
 import { settled } from '../client/support.ts';
 import { closed, connected, connectPlain, connectWebSocket, dial, messages, startCore } from './support.ts';
 
@@ -13,12 +13,12 @@ const OFF = { publishesPerSecond: Infinity, bytesPerSecond: Infinity } as const;
 
 interface Limited {
   readonly core: Core;
-  readonly clock: VirtualClock;
+  readonly clock: SimulatedClock;
 }
 
 /** A core with these limits by the second and no other, whose time stands still. */
 async function limited(limits: Partial<LocalIotCoreLimits>): Promise<Limited> {
-  const clock = new VirtualClock();
+  const clock = new SimulatedClock();
   const core = await startCore({ clock, limits });
   // After the core's own end.
   onTestFinished(() => expect(clock.pending).toBe(0));
@@ -469,7 +469,7 @@ describe('a WebSocket of 24 hours', () => {
 
 describe('the limits', () => {
   it('are on by default', async () => {
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const warnings: string[] = [];
     await using core = await startLocalIotCore({
       plainPort: 0,

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-
-import { ShadowRejectedError } from '../../src/protocol/shadow-rejection.ts';
 import { type LocalIotCore, NO_RATE_LIMITS, startLocalIotCore } from '../../src/local/index.ts';
+import { ShadowRejectedError } from '../../src/protocol/shadow-rejection.ts';
 import { ShadowWire } from './shadow-wire.ts';
 
 let core: LocalIotCore;

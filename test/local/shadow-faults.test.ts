@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { ask } from './http-request.ts';
 import { ShadowWire } from './shadow-wire.ts';
 import { startCore } from './support.ts';
@@ -8,7 +8,7 @@ import { startCore } from './support.ts';
 const desired = (a: number): object => ({ state: { desired: { a } } });
 
 it('refuses more than 20 requests a second about one thing, however they come, and only those', async () => {
-  const clock = new VirtualClock();
+  const clock = new SimulatedClock();
   const core = await startCore({ clock, limits: { shadowRequestsPerSecond: 20 } });
   const wire = await ShadowWire.open(core, 'wire');
   for (let count = 0; count < 10; count++) {
@@ -35,7 +35,7 @@ it('refuses more than 20 requests a second about one thing, however they come, a
 });
 
 it('says everything late when it is told to, has done it by then, and counts it as in flight', async () => {
-  const clock = new VirtualClock();
+  const clock = new SimulatedClock();
   const core = await startCore({ clock });
   const wire = await ShadowWire.open(core, 'wire');
   core.faults.delayShadows(5_000);

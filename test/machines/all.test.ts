@@ -11,7 +11,7 @@ import {
   subscriptionsMachine,
 } from '../../src/machines/index.ts';
 import { MAX_DELAY_MS } from '../../src/protocol/clock.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { connected } from './support.ts';
 
 const machines: Record<string, AnyStateMachine> = {
@@ -130,7 +130,7 @@ test('sec:S-6 sec:S-7 fault:I10 what ports close over shows in no snapshot, no p
     unsubscribe: async () => undefined,
   };
   const outbox = { key: CANARY, setFlow: () => void secret, release: () => undefined, backlog: 0, joined: 0 };
-  const clock = new VirtualClock();
+  const clock = new SimulatedClock();
   const actor = createActor(clientMachine, {
     clock,
     input: {

@@ -1,5 +1,6 @@
 import { createActor } from 'xstate';
 import type { Entry } from '../../src/delivery/entry.ts';
+import { sizeOf } from '../../src/delivery/entry.ts';
 import { Outbox } from '../../src/delivery/outbox.ts';
 import type { OutboxOptions } from '../../src/delivery/outbox-options.ts';
 import {
@@ -12,7 +13,6 @@ import {
   type MessageFact,
 } from '../../src/machines/index.ts';
 import { DEFAULT_BACKOFF } from '../../src/protocol/backoff.ts';
-import { sizeOf } from '../../src/delivery/entry.ts';
 import type { IotError } from '../../src/protocol/errors.ts';
 import type { FilterRequest, OutgoingMessage, QoS } from '../../src/protocol/message.ts';
 import type {
@@ -23,7 +23,7 @@ import type {
   Wire,
 } from '../../src/protocol/transport.ts';
 import type { HistoryLine } from '../../src/testing/history-checker.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { error, placeOf } from './support.ts';
 
 /** How the broker meets an attempt to connect. */
@@ -167,7 +167,7 @@ export interface ClientWorldOptions {
 
 /** The client machine and the outbox, composed as a client composes them, over a broker that does as it is told. */
 export class ClientWorld {
-  readonly clock = new VirtualClock();
+  readonly clock = new SimulatedClock();
   readonly outbox: Outbox;
   readonly actor;
   readonly facts: ClientFact[] = [];

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { checkHistory, cleanHistory } from '../../src/testing/history-checker.ts';
-import { ClientWorld, type ClientWorldOptions, type Reception } from './client-world.ts';
-import { error } from './support.ts';
 import { runs } from '../support/runs.ts';
 import { seeded } from '../support/seeded.ts';
+import { ClientWorld, type ClientWorldOptions, type Reception } from './client-world.ts';
+import { error } from './support.ts';
 
 const RUNS = runs(100, 2_000);
 const BATCH = 100;

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { fromCallback } from 'xstate';
 import { type ConnectionPorts, connectionMachine } from '../../src/machines/index.ts';
 import type { TransportFact } from '../../src/protocol/transport.ts';
-import { type ConnectionSetup, closed, error, connected, failed, runConnection } from './support.ts';
+import { type ConnectionSetup, closed, connected, error, failed, runConnection } from './support.ts';
 
 type Run = ReturnType<typeof runConnection>;
 const runs: Run[] = [];

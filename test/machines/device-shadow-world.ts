@@ -10,7 +10,7 @@ import {
   type ShadowOperationPorts,
   type WatchedTopics,
 } from '../../src/machines/index.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { rejected } from './shadow-operation-world.ts';
 import { opened } from './shadow-world.ts';
 import { placeOf } from './support.ts';
@@ -51,7 +51,7 @@ export const lost: Send = { type: 'line.lost' };
 
 /** A running shadow whose gets are answered, and whose handlers settle, when the test says so. */
 function runShadow(over: Partial<DeviceShadowPorts> = {}) {
-  const clock = new VirtualClock();
+  const clock = new SimulatedClock();
   const told: string[] = [];
   const held: string[] = [];
   const gets: ((fact: ListeningFact) => void)[] = [];

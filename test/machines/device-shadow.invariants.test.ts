@@ -7,7 +7,7 @@ import {
   Handle,
 } from '../../src/machines/index.ts';
 import { adjacencyOf, createPathModel, type Edge } from '../../src/testing/path-model.ts';
-import { delta, deleted, got, granted, lost, missing, updated, watch } from './device-shadow-world.ts';
+import { deleted, delta, got, granted, lost, missing, updated, watch } from './device-shadow-world.ts';
 import { pure } from './pure.ts';
 import { error, placeOf } from './support.ts';
 

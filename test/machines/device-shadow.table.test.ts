@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import type { EventObject } from 'xstate';
 import { type DeviceShadowPorts, deviceShadowMachine, Handle } from '../../src/machines/index.ts';
 import {
-  delta,
   deleted,
+  delta,
   documents,
   got,
   granted,

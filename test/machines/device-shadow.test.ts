@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { Handle, type ShadowOperationPorts } from '../../src/machines/index.ts';
 import {
-  delta,
   deleted,
+  delta,
   documents,
   got,
   granted,

@@ -9,7 +9,7 @@ import {
 } from '../../src/machines/index.ts';
 import type { Flow, FlowPort } from '../../src/protocol/flow.ts';
 import { adjacencyOf, createPathModel } from '../../src/testing/path-model.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { pure } from './pure.ts';
 import { error, placeOf } from './support.ts';
 
@@ -60,7 +60,7 @@ class FakeOutbox implements FlowPort {
 }
 
 function runQueue(drain?: Partial<DrainPolicy>) {
-  const clock = new VirtualClock();
+  const clock = new SimulatedClock();
   const outbox = new FakeOutbox(() => clock.now());
   const facts: OfflineQueueFact[] = [];
   const listener = createActor(

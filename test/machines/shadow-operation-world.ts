@@ -9,7 +9,7 @@ import {
   shadowOperationMachine,
 } from '../../src/machines/index.ts';
 import { ShadowRejectedError } from '../../src/protocol/shadow-rejection.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { placeOf } from './support.ts';
 
 export const rejected = (code: number, operation: 'get' | 'update' | 'delete' = 'update') =>
@@ -25,7 +25,7 @@ type Setup = Partial<Omit<ShadowOperationInput, 'ports'>> & {
 
 /** A running operation whose ports do nothing by themselves: what they gave out, and has not come back, is `held`. */
 function runOperation({ ports = {}, ...input }: Setup = {}) {
-  const clock = new VirtualClock();
+  const clock = new SimulatedClock();
   const held = new Set<string>();
   const log: string[] = [];
   const outcomes: ShadowOutcome[] = [];

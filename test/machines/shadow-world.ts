@@ -10,7 +10,7 @@ import {
 } from '../../src/machines/index.ts';
 import { IotError } from '../../src/protocol/errors.ts';
 import { ShadowRejectedError } from '../../src/protocol/shadow-rejection.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { placeOf } from './support.ts';
 
 /** Flat, so that merging and comparing take a line each: the rules of AWS are tested elsewhere. */
@@ -49,7 +49,7 @@ type Random = () => number;
 
 /** The shadow service, the network that mixes up its messages, and the side of the client that the machine leads. */
 export class ShadowWorld {
-  readonly clock = new VirtualClock();
+  readonly clock = new SimulatedClock();
   readonly actor;
   readonly facts: DeviceShadowFact[] = [];
   readonly errors: unknown[] = [];

@@ -8,7 +8,7 @@ import {
 } from '../../src/machines/index.ts';
 import type { FilterRequest, QoS, SubscriptionOptions } from '../../src/protocol/message.ts';
 import type { FilterAnswer } from '../../src/protocol/transport.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { error, placeOf } from './support.ts';
 
 type SubscribeWire = NonNullable<ReturnType<SubscriptionsPorts['currentWire']>>;
@@ -72,7 +72,7 @@ export async function settled(settle: () => void): Promise<void> {
 }
 
 function runSubscriptions() {
-  const clock = new VirtualClock();
+  const clock = new SimulatedClock();
   const broker = new FakeBroker();
   const facts: SubscriptionsFact[] = [];
   const world: { wire: SubscribeWire | undefined } = { wire: broker };

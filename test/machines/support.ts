@@ -10,7 +10,7 @@ import type { BackoffPolicy } from '../../src/protocol/backoff.ts';
 import { DEFAULT_BACKOFF } from '../../src/protocol/backoff.ts';
 import { IotError, type IotErrorCode } from '../../src/protocol/errors.ts';
 import type { SessionFacts, TransportFact } from '../../src/protocol/transport.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 
 /** The active leaf states, each as a path: `line.connected.session.up.live + line.connected.stability.stable`. */
 export function placeOf(snapshot: AnyMachineSnapshot): string {
@@ -67,9 +67,9 @@ class FakeAttempt {
 
 class FakeTransports {
   readonly attempts: FakeAttempt[] = [];
-  readonly #clock: VirtualClock;
+  readonly #clock: SimulatedClock;
 
-  constructor(clock: VirtualClock) {
+  constructor(clock: SimulatedClock) {
     this.#clock = clock;
   }
 
@@ -110,9 +110,9 @@ export interface ConnectionSetup {
   readonly machine?: typeof connectionMachine;
 }
 
-/** A running connection machine on a virtual clock, with a fake transport and without jitter. */
+/** A running connection machine on a simulated clock, with a fake transport and without jitter. */
 export function runConnection(setup: ConnectionSetup = {}) {
-  const clock = new VirtualClock();
+  const clock = new SimulatedClock();
   const transports = new FakeTransports(clock);
   const facts: ConnectionFact[] = [];
   const listener = createActor(

@@ -10,7 +10,7 @@ import {
   offlineQueueMachine,
 } from '../../src/machines/index.ts';
 import { adjacencyOf, createPathModel } from '../../src/testing/path-model.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { takenIn, transitionsOf } from './transitions.ts';
 
 const ports = new Handle<OfflineQueuePorts>({
@@ -53,7 +53,7 @@ const BEYOND_THE_WORLD: readonly string[] = [
  * beat of a drain one more, and all once it is over.
  */
 class PublisherOnBroker {
-  readonly clock = new VirtualClock();
+  readonly clock = new SimulatedClock();
   readonly client: IotClient;
   readonly queue: ActorRefFrom<OfflineQueueMachine>;
   readonly delivered: string[] = [];
@@ -297,7 +297,7 @@ test('what the world cannot make it take, it takes with ports of our own', () =>
   ];
   for (const { machine, ...input } of worlds) {
     const actor = createActor(machine, {
-      clock: new VirtualClock(),
+      clock: new SimulatedClock(),
       input,
       inspect: (step) => takenIn(step, taken),
     });
@@ -308,7 +308,7 @@ test('what the world cannot make it take, it takes with ports of our own', () =>
   }
   const outbox = { setFlow: () => {}, release: () => {}, backlog: 0, joined: 0 };
   const late = createActor(offlineQueueMachine, {
-    clock: new VirtualClock(),
+    clock: new SimulatedClock(),
     input: { ports: new Handle<OfflineQueuePorts>({ outbox }) },
     inspect: (step) => takenIn(step, taken),
   }).start();
@@ -347,7 +347,7 @@ describe('the flow, in every state that can be reached', () => {
           };
           // The actors of the state before run, then the event comes.
           const actor = createActor(offlineQueueMachine, {
-            clock: new VirtualClock(),
+            clock: new SimulatedClock(),
             input: { ports: new Handle<OfflineQueuePorts>({ outbox }), drain: { perSecond } },
           }).start();
           bringTo(actor, String(Object.keys(flows).find((name) => from.matches(name))));

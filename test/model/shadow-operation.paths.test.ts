@@ -9,7 +9,7 @@ import {
   shadowOperationMachine,
 } from '../../src/machines/index.ts';
 import { createPathModel } from '../../src/testing/path-model.ts';
-import { type RequestOptions, RequestOnBroker } from './request-on-broker.ts';
+import { RequestOnBroker, type RequestOptions } from './request-on-broker.ts';
 import { takenIn, transitionsOf } from './transitions.ts';
 
 const rejected = (code: number): EventObject & { error: ShadowRejectedError } => ({

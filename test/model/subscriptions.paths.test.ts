@@ -4,7 +4,7 @@ import { type LocalIotCore, NO_RATE_LIMITS, startLocalIotCore } from '../../src/
 import { Handle, type SubscriptionsPorts, subscriptionsMachine } from '../../src/machines/index.ts';
 import { IotError } from '../../src/protocol/errors.ts';
 import { createPathModel } from '../../src/testing/path-model.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { SubscriberOnBroker } from './subscriber-on-broker.ts';
 import { takenIn, transitionsOf } from './transitions.ts';
 
@@ -161,7 +161,7 @@ test('what the world cannot make it take, it takes with ports of our own', () =>
   for (const machine of machines) {
     for (const first of ['subscribe', 'unsubscribe'] as const) {
       const actor = createActor(machine, {
-        clock: new VirtualClock(),
+        clock: new SimulatedClock(),
         input: { ports },
         inspect: (step) => takenIn(step, taken),
       }).start();
@@ -173,7 +173,7 @@ test('what the world cannot make it take, it takes with ports of our own', () =>
     }
   }
   const settled = createActor(subscriptionsMachine, {
-    clock: new VirtualClock(),
+    clock: new SimulatedClock(),
     input: { ports },
     inspect: (step) => takenIn(step, taken),
   }).start();

@@ -5,7 +5,7 @@ import { inspect } from 'node:util';
 import { afterAll, beforeAll, beforeEach, vi } from 'vitest';
 import type { CredentialQuestion } from '../../src/adapters/provider-question.ts';
 import { IotError } from '../../src/protocol/errors.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 
 /** What the wall clock of each question says. */
 export const NOW = Date.parse('2026-11-23T12:00:00Z');
@@ -24,13 +24,13 @@ export const withToken = (place: string) => ({
 /** One question, as a sign-in asks it. */
 export function question(
   changes: Partial<CredentialQuestion> = {},
-): CredentialQuestion & { clock: VirtualClock } {
+): CredentialQuestion & { clock: SimulatedClock } {
   return {
     forceRefresh: false,
     signal: new AbortController().signal,
     wallClock: () => NOW,
     ...changes,
-    clock: (changes.clock as VirtualClock | undefined) ?? new VirtualClock(),
+    clock: (changes.clock as SimulatedClock | undefined) ?? new SimulatedClock(),
   };
 }
 

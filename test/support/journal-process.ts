@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { Journal, type Kept } from '../../src/delivery/journal.ts';
 import { decodeRecord } from '../../src/delivery/record.ts';
 import type { OutgoingMessage } from '../../src/protocol/message.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { MemoryDurableStore } from './memory-durable-store.ts';
 
 /** A message that is known by its topic. */
@@ -18,7 +18,7 @@ export async function settled(): Promise<void> {
 /** One process with a journal over a store in memory, and what the journal told it. */
 export class JournalProcess {
   readonly store: MemoryDurableStore;
-  readonly clock: VirtualClock;
+  readonly clock: SimulatedClock;
   readonly journal: Journal;
   /** `kept a`, `CODE a`, `recovered a b, 1 missing`, `outage CODE`, in the order in which it was told. */
   readonly told: string[] = [];
@@ -27,7 +27,7 @@ export class JournalProcess {
   /** Called inside of `recovered`. */
   onRecovered: () => void = () => {};
 
-  constructor(store = new MemoryDurableStore(), clock = new VirtualClock(1_000_000)) {
+  constructor(store = new MemoryDurableStore(), clock = new SimulatedClock(1_000_000)) {
     this.store = store;
     this.clock = clock;
     this.journal = new Journal({
@@ -74,7 +74,7 @@ export class JournalProcess {
   }
 
   /** A journal that has opened its store, and nothing more was told. */
-  static async opened(store?: MemoryDurableStore, clock?: VirtualClock): Promise<JournalProcess> {
+  static async opened(store?: MemoryDurableStore, clock?: SimulatedClock): Promise<JournalProcess> {
     const process = new JournalProcess(store, clock);
     process.journal.open();
     await settled();

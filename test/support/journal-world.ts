@@ -1,6 +1,6 @@
 import type fc from 'fast-check';
 import { decodeRecord } from '../../src/delivery/record.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { JournalProcess } from './journal-process.ts';
 import { type Landed, MemoryDurableStore } from './memory-durable-store.ts';
 
@@ -34,7 +34,7 @@ type Fate = 'kept' | 'gone' | 'either';
 export class JournalWorld {
   readonly complaints: string[] = [];
   readonly #scheduler: fc.Scheduler;
-  readonly #clock = new VirtualClock(1_000_000);
+  readonly #clock = new SimulatedClock(1_000_000);
   /** In the order in which they were asked for. */
   readonly #fates = new Map<string, Fate>();
   /** Released or rejected. Their fate is open until the journal has written that. */

@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest';
 import { levelStore } from '../../src/adapters/level-store.ts';
 import type { SyncPolicy } from '../../src/adapters/level-syncing.ts';
 import type { OpenStore, StoreChange, StoreRecord } from '../../src/protocol/queue-store.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 
 /** The path of a queue that is not there yet, in a folder that goes with the test. */
 export async function freshPath(): Promise<string> {
@@ -18,7 +18,7 @@ export async function freshPath(): Promise<string> {
 export async function openAt(
   directory: string,
   sync: SyncPolicy = 'never',
-  clock = new VirtualClock(),
+  clock = new SimulatedClock(),
 ): Promise<OpenStore> {
   const store = await levelStore({ directory, sync }).open(clock);
   onTestFinished(() => store.close());

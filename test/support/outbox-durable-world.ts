@@ -1,12 +1,12 @@
 import type fc from 'fast-check';
-import type { Entry, EndObserver } from '../../src/delivery/entry.ts';
+import type { EndObserver, Entry } from '../../src/delivery/entry.ts';
 import { Journal } from '../../src/delivery/journal.ts';
 import { Outbox } from '../../src/delivery/outbox.ts';
 import { decodeRecord } from '../../src/delivery/record.ts';
 import { IotError } from '../../src/protocol/errors.ts';
 import type { OutgoingMessage } from '../../src/protocol/message.ts';
 import { checkHistory, cleanHistory, type HistoryLine } from '../../src/testing/history-checker.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { MemoryDurableStore } from './memory-durable-store.ts';
 import { ScriptedWire, type WrittenPacket } from './scripted-wire.ts';
 
@@ -124,7 +124,7 @@ export class OutboxDurableWorld {
   }
 
   #start(now: number): Process {
-    const clock = new VirtualClock(now);
+    const clock = new SimulatedClock(now);
     // What has begun in a process that is dead comes to nothing.
     const isAlive = (): boolean => this.#process.outbox === outbox;
     this.#isDiskGood = true;
@@ -333,7 +333,7 @@ export class OutboxDurableWorld {
 }
 
 interface Process {
-  readonly clock: VirtualClock;
+  readonly clock: SimulatedClock;
   readonly outbox: Outbox;
   readonly journal: Journal;
   readonly entries: Map<string, Entry>;

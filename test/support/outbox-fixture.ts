@@ -3,13 +3,13 @@ import { Outbox } from '../../src/delivery/outbox.ts';
 import type { AddOptions, OutboxOptions } from '../../src/delivery/outbox-options.ts';
 import { IotError } from '../../src/protocol/errors.ts';
 import type { QoS } from '../../src/protocol/message.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { leftBehind } from './outbox-journal.ts';
 import { ScriptedWire, type WireScript } from './scripted-wire.ts';
 
 /** An outbox with roomy options, and what its observers heard. A message's payload is its name. */
 export class OutboxFixture {
-  readonly clock = new VirtualClock();
+  readonly clock = new SimulatedClock();
   readonly outbox: Outbox;
   readonly told: string[] = [];
   readonly failures = new Map<string, IotError>();

@@ -1,7 +1,6 @@
 import type { Flow } from '../../src/protocol/flow.ts';
-import type { QueueLimits } from '../../src/protocol/queue-limits.ts';
-import type { RateLimit } from '../../src/protocol/queue-limits.ts';
 import type { QoS } from '../../src/protocol/message.ts';
+import type { QueueLimits, RateLimit } from '../../src/protocol/queue-limits.ts';
 
 export interface ModelOptions extends QueueLimits {
   enabled: boolean;

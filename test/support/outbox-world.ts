@@ -1,11 +1,11 @@
 import type { EndObserver, Entry } from '../../src/delivery/entry.ts';
 import { Outbox } from '../../src/delivery/outbox.ts';
-import type { QueueLimits } from '../../src/protocol/queue-limits.ts';
 import { IotError } from '../../src/protocol/errors.ts';
 import type { Flow } from '../../src/protocol/flow.ts';
 import type { OutgoingMessage } from '../../src/protocol/message.ts';
+import type { QueueLimits } from '../../src/protocol/queue-limits.ts';
 import type { HistoryLine } from '../../src/testing/history-checker.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { HeldJournal, leftBehind } from './outbox-journal.ts';
 import { type ModelOptions, OutboxModel, STEP_MS } from './outbox-model.ts';
 import { ScriptedWire, type WrittenPacket } from './scripted-wire.ts';
@@ -58,7 +58,7 @@ interface Peer {
 
 /** An outbox between senders and a broker that do as they are told, its model beside it, and the history of all. */
 export class OutboxWorld {
-  readonly clock = new VirtualClock();
+  readonly clock = new SimulatedClock();
   readonly outbox: Outbox;
   readonly model: OutboxModel;
   readonly journal = new HeldJournal();

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createMachine } from 'xstate';
-import type * as OptionalPeers from '../../src/protocol/optional-peer.ts';
 import { drawMachine } from '../../src/inspect/chart/index.ts';
+import type * as OptionalPeers from '../../src/protocol/optional-peer.ts';
 
 const machine = createMachine({
   id: 'a<b',

@@ -1,6 +1,6 @@
-import { actorOf } from 'aws-iot-machines/machines';
 import { useSelector } from '@xstate/react';
 import type { IotClient } from 'aws-iot-machines';
+import { actorOf } from 'aws-iot-machines/machines';
 import { useState } from 'react';
 import { type Broker, optionsFor } from './broker.ts';
 import { ConnectionPanel } from './connection-panel.tsx';

@@ -1,5 +1,5 @@
-import { button, byId, mark } from './element.ts';
 import type { ChartPicture } from './chart-picture.ts';
+import { button, byId, mark } from './element.ts';
 import { scaleOf, type Zoom, zoomed } from './zoom.ts';
 
 const SCROLLING_KEYS = /^(Arrow|Page|Home|End)/;

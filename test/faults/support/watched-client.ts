@@ -1,3 +1,4 @@
+import { EVENTS } from '../../../src/client/events.ts';
 import {
   type IotClient,
   type IotClientOptions,
@@ -6,12 +7,11 @@ import {
   type Status,
   type Subscription,
 } from '../../../src/index.ts';
-import { EVENTS } from '../../../src/client/events.ts';
 import { actorOf } from '../../../src/machines/index.ts';
 import { DEFAULT_BACKOFF } from '../../../src/protocol/backoff.ts';
 import { encodePayload, type PayloadInput, payloadBytes } from '../../../src/protocol/payload.ts';
 import { utf8Bytes } from '../../../src/protocol/utf8.ts';
-import type { VirtualClock } from '../../../src/testing/index.ts';
+import type { SimulatedClock } from '../../../src/testing/index.ts';
 import {
   type Backlog,
   type Emission,
@@ -42,7 +42,7 @@ export class WatchedClient {
   readonly clientId: string;
   readonly #options: IotClientOptions;
   readonly #place: Place;
-  readonly #clock: VirtualClock | undefined;
+  readonly #clock: SimulatedClock | undefined;
   readonly #secrets: readonly string[];
   readonly #bare: IotClient;
   readonly #registry = new PromiseRegistry();
@@ -63,7 +63,7 @@ export class WatchedClient {
   constructor(
     place: Place,
     options: IotClientOptions & { readonly clientId: string },
-    clock: VirtualClock | undefined,
+    clock: SimulatedClock | undefined,
     secrets: readonly string[],
     make: (options: IotClientOptions) => IotClient,
   ) {
@@ -96,7 +96,7 @@ export class WatchedClient {
   async close(): Promise<void> {
     this.#show();
     const closing = this.#bare.close({ flushTimeoutMs: 0 });
-    // Both bounds of a planned end; without a virtual clock they pass by themselves.
+    // Both bounds of a planned end; without a simulated clock they pass by themselves.
     this.#clock?.advance(60_000);
     await closing;
   }

@@ -1,12 +1,12 @@
 import { createIotClient, type IotClient, type IotClientOptions, mutualTls } from '../../../src/index.ts';
 import type { LocalIotCore } from '../../../src/local/index.ts';
-import { ScriptedBroker, type ScriptedBrokerOptions, VirtualClock } from '../../../src/testing/index.ts';
+import { ScriptedBroker, type ScriptedBrokerOptions, SimulatedClock } from '../../../src/testing/index.ts';
 import { makeAuthority, makeLeaf } from '../../support/certificates.ts';
 import { leaksIn, strayConnections } from '../../support/invariants.ts';
+import { seeded } from '../../support/seeded.ts';
 import { corePlace, type Place, scriptedPlace } from './places.ts';
 import { type Printed, watchPrinting } from './printing.ts';
 import { WatchedClient } from './watched-client.ts';
-import { seeded } from '../../support/seeded.ts';
 
 export interface WorldOptions {
   /** `real`: time passes by itself. Default `virtual`: it passes when the test says so. */
@@ -31,7 +31,7 @@ const TURNS = 20;
  */
 export class World {
   readonly #place: Place;
-  readonly #clock: VirtualClock | undefined;
+  readonly #clock: SimulatedClock | undefined;
   readonly #secrets: string[];
   readonly #except: Readonly<Record<string, string>>;
   readonly #make: (options: IotClientOptions) => IotClient;
@@ -41,14 +41,14 @@ export class World {
 
   constructor(place: Place, options: WorldOptions, secrets: readonly string[] = []) {
     this.#place = place;
-    this.#clock = options.clock === 'real' ? undefined : new VirtualClock();
+    this.#clock = options.clock === 'real' ? undefined : new SimulatedClock();
     this.#except = options.except ?? {};
     this.#make = options.make ?? createIotClient;
     this.#secrets = [...secrets];
   }
 
   /** The time of all clients of this world. */
-  get clock(): VirtualClock {
+  get clock(): SimulatedClock {
     if (this.#clock === undefined) throw new Error('time passes by itself in this world');
     return this.#clock;
   }

@@ -19,7 +19,7 @@ import {
 } from 'aws-iot-machines';
 import { createMqttTransport } from 'aws-iot-machines/adapters';
 import { type LocalIotCore, NO_RATE_LIMITS, startLocalIotCore } from 'aws-iot-machines/local';
-import { answer, connack, FaultProxy, ScriptedBroker, VirtualClock } from 'aws-iot-machines/testing';
+import { answer, connack, FaultProxy, ScriptedBroker, SimulatedClock } from 'aws-iot-machines/testing';
 
 export const clients: readonly IotClient[] = [
   createIotClient({
@@ -132,7 +132,7 @@ export async function play(): Promise<number> {
 }
 
 export async function rehearse(): Promise<void> {
-  const clock = new VirtualClock();
+  const clock = new SimulatedClock();
   const broker = await ScriptedBroker.start();
   const proxy = await FaultProxy.start({ to: { host: '127.0.0.1', port: broker.port } });
   createIotClient({ endpoint: '127.0.0.1', port: proxy.port, auth: plainTcp(), clock });

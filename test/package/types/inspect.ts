@@ -2,7 +2,7 @@
 import { clientInput, clientOf, createIotClient, type IotClient, plainTcp } from 'aws-iot-machines';
 import { type Inspector, serveInspector, statelyInspector } from 'aws-iot-machines/inspect';
 import { startLocalIotCore } from 'aws-iot-machines/local';
-import { clientMachine, type ClientFact, connectionMachine } from 'aws-iot-machines/machines';
+import { type ClientFact, clientMachine, connectionMachine } from 'aws-iot-machines/machines';
 import { createActor, setup } from 'xstate';
 
 const options = { endpoint: 'a', clientId: 'lamp', auth: plainTcp() } as const;

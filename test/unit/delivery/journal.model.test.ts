@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { JournalWorld, type JournalStep } from '../../support/journal-world.ts';
+import { type JournalStep, JournalWorld } from '../../support/journal-world.ts';
 import { runs } from '../../support/runs.ts';
 
 /** Another seed: JOURNAL_SEED=… npx vitest run test/unit/delivery/journal. fast-check prints the one that failed. */

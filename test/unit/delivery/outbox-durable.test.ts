@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { IotError } from '../../../src/protocol/errors.ts';
 import type { OutboxOptions } from '../../../src/delivery/outbox-options.ts';
+import { IotError } from '../../../src/protocol/errors.ts';
 import { names, OutboxFixture } from '../../support/outbox-fixture.ts';
 import { HeldJournal } from '../../support/outbox-journal.ts';
 import type { ScriptedWire, WireScript } from '../../support/scripted-wire.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { Outbox } from '../../../src/delivery/outbox.ts';
 import { IotError } from '../../../src/protocol/errors.ts';
-import { VirtualClock } from '../../../src/testing/virtual-clock.ts';
+import { SimulatedClock } from '../../../src/testing/simulated-clock.ts';
 import { names, OutboxFixture } from '../../support/outbox-fixture.ts';
 
 const aborted = new IotError('TIMEOUT', 'too late');
@@ -170,7 +170,7 @@ describe('what others throw', () => {
     const queued: (() => void)[] = [];
     vi.stubGlobal('queueMicrotask', (task: () => void) => queued.push(task));
     const outbox = new Outbox({
-      clock: new VirtualClock(),
+      clock: new SimulatedClock(),
       enabled: true,
       maxMessages: 1,
       maxBytes: 10,

@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkHistory, cleanHistory } from '../../../src/testing/history-checker.ts';
 import type { ModelOptions } from '../../support/outbox-model.ts';
-import { runs } from '../../support/runs.ts';
 import {
   BOUNDS,
   COMMAND_WEIGHTS,
@@ -10,6 +9,7 @@ import {
   type CommandKind,
   OutboxWorld,
 } from '../../support/outbox-world.ts';
+import { runs } from '../../support/runs.ts';
 
 /** Another seed: OUTBOX_SEED=… npx vitest run test/unit/delivery. fast-check prints the one that failed. */
 const seed = Number(process.env['OUTBOX_SEED'] ?? 20_261_123);

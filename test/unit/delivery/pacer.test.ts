@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { Pacer } from '../../../src/delivery/pacer.ts';
-import type { RateLimit } from '../../../src/protocol/queue-limits.ts';
 import { IotError } from '../../../src/protocol/errors.ts';
 import type { OutgoingMessage } from '../../../src/protocol/message.ts';
-import { VirtualClock } from '../../../src/testing/virtual-clock.ts';
+import type { RateLimit } from '../../../src/protocol/queue-limits.ts';
+import { SimulatedClock } from '../../../src/testing/simulated-clock.ts';
 import { names, OutboxFixture } from '../../support/outbox-fixture.ts';
 
 const closed = new IotError('CLOSED', 'closed');
@@ -12,8 +12,8 @@ function message(bytes: number): OutgoingMessage {
   return { topic: 't', payload: 'x'.repeat(bytes - 1), qos: 1, retain: false };
 }
 
-function pacer(limit: RateLimit): { pacer: Pacer; clock: VirtualClock; looks: number[] } {
-  const clock = new VirtualClock();
+function pacer(limit: RateLimit): { pacer: Pacer; clock: SimulatedClock; looks: number[] } {
+  const clock = new SimulatedClock();
   const looks: number[] = [];
   return { pacer: new Pacer(limit, clock, () => looks.push(clock.now())), clock, looks };
 }

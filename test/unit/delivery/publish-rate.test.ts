@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PublishRate } from '../../../src/delivery/publish-rate.ts';
-import type { RateLimit } from '../../../src/protocol/queue-limits.ts';
 import { AWS_LIMITS } from '../../../src/protocol/limits.ts';
+import type { RateLimit } from '../../../src/protocol/queue-limits.ts';
 
 /** Another seed: RATE_SEED=… npx vitest run test/unit/delivery/publish-rate. fast-check prints the one that failed. */
 const seed = Number(process.env['RATE_SEED'] ?? 20_261_125);

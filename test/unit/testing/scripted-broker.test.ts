@@ -3,7 +3,7 @@ import tls from 'node:tls';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import { describe, expect, it } from 'vitest';
 import { createIotClient, mutualTls } from '../../../src/index.ts';
-import { answer, type PacketOf, ScriptedBroker, VirtualClock } from '../../../src/testing/index.ts';
+import { answer, type PacketOf, ScriptedBroker, SimulatedClock } from '../../../src/testing/index.ts';
 import { makeAuthority, makeLeaf } from '../../support/certificates.ts';
 
 /** mqtt.js, as somebody else's client, that does nothing by itself. */
@@ -311,7 +311,7 @@ describe('a script', () => {
 
   it('delays by a clock of the test, what comes behind is not delayed', async () => {
     await using broker = await ScriptedBroker.start();
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     broker.on({ packet: 'publish', topic: 'slow' }, answer.delay(3_000, clock), answer.serve());
     await using client = await clientOf(broker);
     const slow = client.publishAsync('slow', '', { qos: 1 });
@@ -324,7 +324,7 @@ describe('a script', () => {
   });
 
   it('leaves no timer of a delay behind when the broker stops', async () => {
-    const clock = new VirtualClock();
+    const clock = new SimulatedClock();
     const broker = await ScriptedBroker.start({ clock });
     broker.on({ packet: 'publish' }, answer.delay(1_000), answer.serve());
     await using client = await clientOf(broker);

@@ -12,7 +12,7 @@ interface ScheduledTimer {
  *
  * Pass it as `clock` to a client, a machine (`createActor(machine, { clock })`) or the outbox.
  */
-export class VirtualClock implements Clock {
+export class SimulatedClock implements Clock {
   #now: number;
   #order = 0;
   readonly #timers = new Set<ScheduledTimer>();
