@@ -25,7 +25,7 @@ const LAYERS = {
     node: true,
   },
   testing: {
-    layers: ['client', 'machines', 'adapters', 'protocol'],
+    layers: ['client', 'machines', 'adapters', 'local', 'protocol'],
     packages: ['xstate', 'mqtt-packet'],
     node: true,
   },
