@@ -27,7 +27,9 @@ export class ShadowCalls {
   readonly #context: ShadowCallsContext;
   /** Those that have not ended, and those whose topics are not released yet. */
   readonly #open = new Set<Actor<ShadowOperationMachine>>();
-  #made = 0;
+  /** Numbers of requests that have ended. */
+  readonly #free: number[] = [];
+  #highest = 0;
 
   constructor(context: ShadowCallsContext) {
     this.#context = context;
@@ -39,7 +41,8 @@ export class ShadowCalls {
     const request = requests.create(kind, body, isPersistent);
     return new Promise((resolve, reject) => {
       const { signal } = options;
-      const operation = this.#operation(kind, request, options);
+      const number = this.#free.pop() ?? ++this.#highest;
+      const operation = this.#operation(`${kind}-${number}`, request, options);
       const aborted = (): void =>
         operation.send({
           type: 'abort',
@@ -54,7 +57,13 @@ export class ShadowCalls {
         if (outcome.type === 'aborted' && signal?.aborted) reject(signal.reason);
         else settle(request, outcome, resolve, reject);
       });
-      operation.subscribe({ complete: () => this.#open.delete(operation) });
+      operation.subscribe({
+        complete: () => {
+          this.#open.delete(operation);
+          // XState remembers each type of event that a machine has heard, for ever, and this id is a part of one.
+          this.#free.push(number);
+        },
+      });
       this.#open.add(operation);
       signal?.addEventListener('abort', aborted);
       this.#context.send({ type: 'operation.started' });
@@ -74,16 +83,15 @@ export class ShadowCalls {
   }
 
   #operation(
-    kind: ShadowOperationKind,
-    { ports }: ShadowRequest,
+    id: string,
+    { kind, ports }: ShadowRequest,
     { timeoutMs, waitForConnection }: ShadowCallOptions,
   ): Actor<ShadowOperationMachine> {
     const { actor, clock, isPersistent } = this.#context;
-    this.#made += 1;
     return createActor(shadowOperationMachine, {
       // Costs the same however many there are, as a child that its parent spawns does not.
       parent: actor,
-      id: `${kind}-${this.#made}`,
+      id,
       clock,
       input: {
         ports,

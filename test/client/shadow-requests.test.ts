@@ -1,6 +1,7 @@
 // get, update and delete on the local core: rows H of the behaviour of the AWS IoT Device SDKs v1, and R12.
 import { describe, expect, test, vi } from 'vitest';
 import { ShadowRejectedError } from '../../src/index.ts';
+import { actorOf } from '../../src/machines/index.ts';
 import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { asked, Heard, hadBy, machineOf, prefixOf, published, whenState } from './shadow-support.ts';
 import { clientOf, failureOf, freshId, liveClient, settled, thrownBy, useCore } from './support.ts';
@@ -35,6 +36,18 @@ describe('a persistent shadow', () => {
       `${prefixOf(thing)}/+/accepted`,
       `${prefixOf(thing)}/+/rejected`,
     ]);
+  });
+
+  test('has as many names for requests as there are at once: XState keeps the events of each for ever', async () => {
+    const { client, thing } = await device();
+    const shadow = client.shadow(thing);
+    const names = new Set<string>();
+    actorOf(client).system.inspect((step) => {
+      if (step.type === '@xstate.actor') names.add(step.actorRef.id);
+    });
+    for (let round = 0; round < 3; round++) await Promise.all([shadow.get(), shadow.get()]);
+    await shadow.get();
+    expect([...names].filter((name) => name.startsWith('get-')).sort()).toEqual(['get-1', 'get-2']);
   });
 
   test.each([
