@@ -179,7 +179,8 @@ export function describe(value: unknown, shownCharacters = SHOWN_CHARACTERS): st
   if (value instanceof Uint8Array) return `${value.byteLength} bytes`;
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (typeof value === 'object' && value !== null) return describeObject(value);
-  if (typeof value === 'bigint') return `${value}n`;
+  if (typeof value === 'bigint') return BigInt.asIntN(64, value) === value ? `${value}n` : 'a huge bigint';
+  if (typeof value === 'symbol') return `Symbol(${escaped(cut(value.description ?? ''))})`;
   return String(value);
 }
 
@@ -187,12 +188,15 @@ function escaped(text: string): string {
   return text.replace(INVISIBLE, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
 }
 
+const cut = (text: string): string =>
+  text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
+
 /** By its fields; or by its class, which says more when it has none: a promise that nobody awaited, a Map. */
 function describeObject(value: object): string {
-  const all = Object.keys(value).slice(0, 8).join(', ');
-  const fields = escaped(all.length > SHOWN_CHARACTERS ? `${all.slice(0, SHOWN_CHARACTERS)}…` : all);
+  const fields = escaped(cut(Object.keys(value).slice(0, 8).join(', ')));
   const { constructor: made } = value as { readonly constructor?: unknown };
-  const name = typeof made === 'function' ? made.name : '';
+  // A class may have said that its name is anything.
+  const name = typeof made === 'function' && typeof made.name === 'string' ? escaped(cut(made.name)) : '';
   if (fields !== '' || name === '' || name === 'Object') return `an object (${fields})`;
   return `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`;
 }

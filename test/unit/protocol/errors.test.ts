@@ -160,6 +160,21 @@ describe('sec:S-17 what an error shows of a value', () => {
     ['a Promise', Promise.resolve()],
     ['a function', () => 'secret'],
     ['7n', 7n],
+    ['a huge bigint', 10n ** 40n],
+    [String.raw`Symbol(a\u{1b}b)`, Symbol('a\u001bb')],
+    [`Symbol(${'x'.repeat(64)}…)`, Symbol('x'.repeat(70))],
+    [
+      String.raw`an A\u{1b}`,
+      new (class {
+        static readonly name = 'A\u001b';
+      })(),
+    ],
+    [
+      'an object ()',
+      new (class {
+        static readonly name = 7;
+      })(),
+    ],
     ['undefined', undefined],
     ['null', null],
   ])('is %s', (shown, value) => expect(described(value)).toBe(shown));
