@@ -2,10 +2,10 @@ import type { TlsOptions } from 'node:tls';
 import type { IConnectPacket, Packet } from 'mqtt-packet';
 import type { Authentication } from '../adapters/authentication.ts';
 import { plainTcp } from '../adapters/plain-tcp.ts';
-import { qosOf } from '../client/checks.ts';
+import { hasMethods, oneOf, qosOf, wholeNumber } from '../client/checks.ts';
 import { Changes } from '../protocol/changes.ts';
 import { type Clock, systemClock, type Timer } from '../protocol/clock.ts';
-import { IotError, invalid } from '../protocol/errors.ts';
+import { IotError, invalid, invalidSecret } from '../protocol/errors.ts';
 import { checkFields } from '../protocol/fields.ts';
 import type { QoS } from '../protocol/message.ts';
 import { BrokerConnection, type BrokerStreams, type ConnackAnswer } from './broker-connection.ts';
@@ -109,10 +109,10 @@ export class ScriptedBroker implements AsyncDisposable {
   #stopped: Promise<void> | undefined;
 
   private constructor(options: ScriptedBrokerOptions) {
-    checkFields('options', options, OPTION_FIELDS);
+    checkOptions(options);
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
-    const { port = 0, allowHalfOpen = false, tls } = options;
+    const { port = 0, allowHalfOpen = false, tls, clock = systemClock } = options;
+    this.#clock = clock;
     this.#listener = new BrokerListener({ port, allowHalfOpen, tls }, (streams) => this.#accepted(streams));
     this.#sessions = new BrokerSessions((connect) => {
       const { connack = {} } = this.#options;
@@ -317,6 +317,28 @@ export class ScriptedBroker implements AsyncDisposable {
     const key = clientId ?? EVERYONE;
     this.#mostOpen.set(key, Math.max(open.length, this.#mostOpen.get(key) ?? 0));
   }
+}
+
+/** @throws IotError `INVALID_ARGUMENT`; what is in `tls` is for Node to check */
+function checkOptions(options: ScriptedBrokerOptions): void {
+  checkFields('options', options, OPTION_FIELDS);
+  const {
+    tls,
+    port = 0,
+    automatic = true,
+    connack = {},
+    allowHalfOpen = false,
+    clock = systemClock,
+  } = options;
+  if (tls !== undefined && (typeof tls !== 'object' || (tls as unknown) === null))
+    throw invalidSecret('tls', 'the options of a TLS server', tls);
+  wholeNumber('port', port, 0, 65_535);
+  oneOf('automatic', automatic, [true, false]);
+  oneOf('allowHalfOpen', allowHalfOpen, [true, false]);
+  if (typeof connack !== 'function')
+    checkFields('connack', connack, ['code', 'sessionPresent', 'properties']);
+  if (!hasMethods(clock, ['now', 'setTimeout', 'clearTimeout']))
+    throw invalid('clock', 'an object with now, setTimeout and clearTimeout', clock);
 }
 
 /** The first are done at once, until one takes time. */

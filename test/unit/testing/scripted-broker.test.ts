@@ -162,6 +162,16 @@ describe('a ScriptedBroker without a script', () => {
     const refused = (text: string) =>
       expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(text) });
     await expect(ScriptedBroker.start({ prot: 1 } as never)).rejects.toEqual(refused('prot'));
+    for (const wrong of [
+      { tls: 1 },
+      { port: -1 },
+      { automatic: 1 },
+      { connack: 0 },
+      { clock: {} },
+    ] as const) {
+      const [field = ''] = Object.keys(wrong);
+      await expect(ScriptedBroker.start(wrong as never)).rejects.toEqual(refused(field));
+    }
     await using broker = await ScriptedBroker.start();
     expect(() => broker.on({ topik: 'a' } as never)).toThrow(refused('topik'));
     expect(() => broker.publish('x', {} as never)).toThrow(refused('payload'));
