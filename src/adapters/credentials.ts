@@ -22,7 +22,10 @@ export class Credentials {
   readonly #password: string | undefined;
 
   /** Throws `INVALID_ARGUMENT` for what no CONNECT can carry. */
-  constructor({ username, password }: CredentialOptions) {
+  constructor(options: CredentialOptions) {
+    if (typeof options !== 'object' || (options as unknown) === null)
+      throw invalidSecret('credentials', 'an object', options);
+    const { username, password } = options;
     if (username !== undefined) checkUsername(username);
     if (password !== undefined) checkPassword(password, username);
     this.#username = username;
