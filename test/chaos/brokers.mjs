@@ -12,28 +12,33 @@ const RECEIVED = /Received PUBLISH from \S+ \(.*'numbers\/(\S+)'/g;
 
 /**
  * @typedef {import('./faults.mjs').World & {
+ *   core?: import('aws-iot-machines/local').LocalIotCore,
+ *   openProxy: (port?: number) => Promise<FaultProxy>,
  *   line: (clientId: string) => Promise<Omit<import('./line.mjs').Line, 'protocolVersion'>>,
  *   arrivals: () => string[],
  *   keepsOrder: boolean,
  *   stop: () => Promise<void>,
  * }} Broker
  *
- * `arrivals`: the message ids in the order in which the broker took them; one that came twice is there twice.
+ * `openProxy`: one more way to the broker, to its usual port unless it says another. `arrivals`: the message ids in the order in which the broker took them; one that came twice is there twice.
  * `keepsOrder`: whether it gives them to a session in that order.
  */
 
 /**
- * Each starts a broker behind a proxy.
+ * Each starts a broker behind a proxy. The options are those of the local core.
  *
- * @type {Readonly<Record<string, () => Promise<Broker>>>}
+ * @type {Readonly<Record<string, (options?: import('aws-iot-machines/local').LocalIotCoreOptions) => Promise<Broker>>>}
  */
 export const BROKERS = {
-  local: async () => {
-    const core = await startLocalIotCore({ limits: NO_RATE_LIMITS });
-    const proxy = await FaultProxy.start({ to: { host: HOST, port: core.port } });
+  local: async (options = {}) => {
+    const core = await startLocalIotCore({ limits: NO_RATE_LIMITS, ...options });
+    const proxies = new Proxies(core.port);
+    const proxy = await proxies.open();
     const journal = collect(core);
     return {
+      core,
       proxy,
+      openProxy: (port) => proxies.open(port),
       line: async (clientId) => {
         const { ca, cert, key } = await core.deviceCredentials(clientId);
         return { clientId, port: proxy.port, tls: { ca, cert, key } };
@@ -51,7 +56,7 @@ export const BROKERS = {
       keepsOrder: false,
       stop: async () => {
         journal.stop();
-        await proxy.stop();
+        await proxies.stop();
         await core.stop();
       },
     };
@@ -60,9 +65,11 @@ export const BROKERS = {
   mosquitto: async () => {
     const settings = ['allow_anonymous true', 'max_queued_messages 0', 'autosave_on_changes false'];
     const broker = await Mosquitto.start({ settings });
-    const proxy = await FaultProxy.start({ to: { host: HOST, port: broker.port } });
+    const proxies = new Proxies(broker.port);
+    const proxy = await proxies.open();
     return {
       proxy,
+      openProxy: (port) => proxies.open(port),
       line: async (clientId) => ({ clientId, port: proxy.port }),
       brokerFaults: {
         restart: async (lasting) => {
@@ -72,11 +79,13 @@ export const BROKERS = {
         },
         kill: async (lasting) => {
           // It acknowledges before it writes to the disk: what it says last must not arrive, or it loses what it promised.
-          proxy.freeze('toClient');
+          for (const each of proxies.all) each.freeze('toClient');
           await broker.saved();
           await broker.kill();
-          proxy.cut();
-          proxy.thaw();
+          for (const each of proxies.all) {
+            each.cut();
+            each.thaw();
+          }
           await lasting();
           await broker.start();
         },
@@ -84,12 +93,34 @@ export const BROKERS = {
       arrivals: readLog(broker),
       keepsOrder: true,
       stop: async () => {
-        await proxy.stop();
+        await proxies.stop();
         await broker.remove();
       },
     };
   },
 };
+
+/** The ways to one broker. */
+class Proxies {
+  /** @type {FaultProxy[]} */
+  all = [];
+  #usualPort;
+
+  /** @param {number} usualPort */
+  constructor(usualPort) {
+    this.#usualPort = usualPort;
+  }
+
+  async open(port = this.#usualPort) {
+    const proxy = await FaultProxy.start({ to: { host: HOST, port } });
+    this.all.push(proxy);
+    return proxy;
+  }
+
+  async stop() {
+    await Promise.all(this.all.map((proxy) => proxy.stop()));
+  }
+}
 
 /**
  * Collects the message ids that a core takes, before it forgets them.

@@ -62,10 +62,10 @@ export async function disturb(world, faults, published, tell) {
 }
 
 /**
- * @param {World} world
- * @returns {Record<string, (lasting: () => Promise<unknown>, fault: Fault) => Promise<void>>}
+ * @param {Pick<World, 'proxy' | 'brokerFaults'>} world
+ * @returns {Record<string, (lasting: () => Promise<unknown>, fault: Pick<Fault, 'bytes' | 'direction'>) => Promise<void>>}
  */
-function faultsOf({ proxy, brokerFaults }) {
+export function faultsOf({ proxy, brokerFaults }) {
   const frozen =
     (/** @type {'toBroker' | 'toClient' | 'both'} */ direction) =>
     async (/** @type {() => Promise<unknown>} */ lasting) => {
