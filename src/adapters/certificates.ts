@@ -78,7 +78,9 @@ export function checkAuthorities(ca: unknown): void {
 function originOf(field: string, source: unknown): Origin {
   const mayBe = 'a path, PEM text or the bytes of a PEM text';
   if (source instanceof Uint8Array) {
-    const text = Buffer.from(source.buffer, source.byteOffset, source.byteLength).toString('utf8');
+    const { buffer, byteOffset, byteLength } = source;
+    // Bytes that were transferred to a worker have no length, and nothing that could be read.
+    const text = byteLength === 0 ? '' : Buffer.from(buffer, byteOffset, byteLength).toString('utf8');
     if (!text.includes(PEM_BEGIN)) throw invalid(field, mayBe, source);
     return { text };
   }

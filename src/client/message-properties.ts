@@ -73,6 +73,12 @@ function textOf(field: string, value: unknown): string {
 /** Binary data (1.5.6), copied. */
 function bytesOf(field: string, value: unknown): Uint8Array {
   const most = MQTT_LIMITS.binaryBytes;
-  if (value instanceof Uint8Array && value.byteLength <= most) return new Uint8Array(value);
-  throw invalid(field, `a Uint8Array of at most ${most} bytes`, value);
+  const wrong = invalid(field, `a Uint8Array of at most ${most} bytes`, value);
+  if (!(value instanceof Uint8Array) || value.byteLength > most) throw wrong;
+  try {
+    return new Uint8Array(value);
+  } catch {
+    // They were transferred to a worker.
+    throw wrong;
+  }
 }

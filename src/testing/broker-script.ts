@@ -1,5 +1,7 @@
 import type { Packet } from 'mqtt-packet';
+import { wholeNumber } from '../client/checks.ts';
 import type { Clock } from '../protocol/clock.ts';
+import { invalid } from '../protocol/errors.ts';
 import { checkFields } from '../protocol/fields.ts';
 import type { BrokerConnection, ConnackAnswer } from './broker-connection.ts';
 import { connack } from './broker-connection.ts';
@@ -129,8 +131,7 @@ export class BrokerScript {
   readonly #rules = new Set<Rule>();
 
   add(match: BrokerMatch, answers: readonly Answer[]): BrokerRule {
-    // A field that nobody reads would make the rule one for every packet.
-    checkFields('match', match, MATCH_FIELDS);
+    checkMatch(match);
     const rule = new Rule(match, answers, () => this.#rules.delete(rule));
     this.#rules.add(rule);
     return rule;
@@ -163,6 +164,21 @@ class Rule implements BrokerRule {
     if (nth !== undefined && nth !== this.#seen) return false;
     this.used += 1;
     return true;
+  }
+}
+
+/** A field that nobody reads, or a value that nothing equals, would make a rule for every packet, or for none. */
+function checkMatch(match: BrokerMatch): void {
+  checkFields('match', match, MATCH_FIELDS);
+  const { packet, topic, clientId } = match;
+  for (const [field, text] of Object.entries({ packet, clientId })) {
+    if (text !== undefined && typeof text !== 'string') throw invalid(field, 'a string', text);
+  }
+  if (topic !== undefined && typeof topic !== 'string' && typeof topic !== 'function')
+    throw invalid('topic', 'a string or a function', topic);
+  for (const field of ['connection', 'nth', 'times'] as const) {
+    const count = match[field];
+    if (count !== undefined) wholeNumber(field, count, 1, Number.MAX_SAFE_INTEGER);
   }
 }
 

@@ -110,13 +110,9 @@ function put(values, at, value) {
   const made = hostileValue(value);
   const last = at.at(-1) ?? 0;
   if (typeof made === 'string' && IS_PATH.test(String(last))) return;
-  let inside = values;
-  for (const step of at.slice(0, -1)) {
-    const next = inside?.[step];
-    if (typeof next !== 'object' || next === null) return;
-    inside = next;
-  }
   try {
+    let inside = values;
+    for (const step of at.slice(0, -1)) inside = inside[step];
     Object.defineProperty(inside, last, {
       value: made,
       enumerable: true,

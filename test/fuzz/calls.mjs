@@ -230,7 +230,7 @@ const ofTools = {
     ...{ on: ({ packages }) => packages.testing.ScriptedBroker, name: 'start' },
     args: ({ packages }) => [
       {
-        ...{ tls: undefined, port: 0, automatic: true, connack: { code: 0 }, allowHalfOpen: false },
+        ...{ port: 0, automatic: true, connack: { code: 0 }, allowHalfOpen: false },
         clock: new packages.testing.SimulatedClock(),
       },
     ],

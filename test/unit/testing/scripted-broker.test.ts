@@ -174,6 +174,10 @@ describe('a ScriptedBroker without a script', () => {
     }
     await using broker = await ScriptedBroker.start();
     expect(() => broker.on({ topik: 'a' } as never)).toThrow(refused('topik'));
+    for (const wrong of [{ packet: 7 }, { topic: 7 }, { clientId: 7 }, { times: 0 }, { nth: '1' }] as const) {
+      const [field = ''] = Object.keys(wrong);
+      expect(() => broker.on(wrong as never)).toThrow(refused(field));
+    }
     expect(() => broker.publish('x', {} as never)).toThrow(refused('payload'));
     expect(() => broker.publish('x', '', { retain: true } as never)).toThrow(refused('retain'));
     expect(() => broker.publish('x', '', { qos: 2 as never })).toThrow(refused('qos'));
