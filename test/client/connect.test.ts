@@ -221,7 +221,7 @@ describe('a connect() that its caller ends', () => {
     await client.when('live');
   });
 
-  it('leaves no listener on the signal, however it ended', async () => {
+  it('leaves no listener on the signal, however it ended (fault:G-5)', async () => {
     const core = theCore();
     const client = clientOf(core);
     const { signal } = new AbortController();

@@ -37,7 +37,7 @@ function mostIn(durationMs: number, seen: readonly { readonly at: number }[]): n
 const named = (count: number, prefix = 't'): string[] =>
   Array.from({ length: count }, (_, index) => `${prefix}${index}`);
 
-describe('a rate of 100 a second', () => {
+describe('fault:C-6 a rate of 100 a second', () => {
   const rateLimit: Partial<RateLimit> = { publishesPerSecond: 100 };
 
   it.each([0, 1] as const)(
@@ -142,7 +142,7 @@ describe('a rate of 100 a second', () => {
     }));
 });
 
-it('a rate of bytes counts topics, payloads and properties; one that is larger than all goes alone', () =>
+it('fault:C-6 a rate of bytes counts topics, payloads and properties; one that is larger than all goes alone', () =>
   inWorld(async (world, broker) => {
     const client = await world.liveClient({ rateLimit: { bytesPerSecond: 1_000 } });
     const seen = arrivals(world, broker);
@@ -173,7 +173,7 @@ it('without a rate, elsewhere than on AWS, all goes at once', () =>
     }
   }));
 
-describe('on an endpoint of AWS', () => {
+describe('fault:C-6 on an endpoint of AWS', () => {
   const ENDPOINT = 'abc123-ats.iot.eu-west-1.amazonaws.com';
   let broker: ScriptedBroker | undefined;
   let client: IotClient | undefined;

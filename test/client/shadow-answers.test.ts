@@ -194,7 +194,7 @@ describe('answers to others', () => {
     expect(message.length).toBeLessThan(400);
   });
 
-  test('a caller may use a token again once it is free, and not before', async () => {
+  test('fault:H-20 a caller may use a token again once it is free, and not before', async () => {
     const { client, cloud } = await still();
     const shadow = client.shadow(cloud.thingName);
     const first = shadow.get({ clientToken: 'mine' });

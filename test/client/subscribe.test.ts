@@ -164,7 +164,7 @@ describe('several subscriptions of one filter (fault:G-6)', () => {
   });
 });
 
-describe('overlapping filters', () => {
+describe('overlapping filters (fault:G-6)', () => {
   it('py:S4 handlers are called in the order in which they subscribed, then the message event', async () => {
     const core = theCore();
     const clientId = freshId();
