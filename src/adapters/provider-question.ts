@@ -60,7 +60,7 @@ function withinDeadline<T>(
 }
 
 export const unavailable = (what: string, remediation?: string): IotError =>
-  new IotError('CREDENTIALS_UNAVAILABLE', what, remediation === undefined ? {} : { remediation });
+  new IotError('CREDENTIALS_UNAVAILABLE', what, { remediation });
 
 /** Enough for what the AWS SDK says, which ends with the command that mends it. */
 const SHOWN_CHARACTERS = 240;

@@ -119,9 +119,8 @@ export function isUp({ state }: Status): boolean {
 /** A deadline says by itself only that time is up: whoever reads it wants to know what kept the line from coming up. */
 function withLastFailure(reason: unknown, failure: IotError | undefined): unknown {
   if (failure === undefined || !IotError.is(reason) || reason.code !== 'TIMEOUT') return reason;
-  const { remediation } = failure;
   return new IotError('TIMEOUT', `${reason.message}; the last failure: ${failure.message}`, {
     cause: failure,
-    ...(remediation === undefined ? {} : { remediation }),
+    remediation: failure.remediation,
   });
 }

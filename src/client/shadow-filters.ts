@@ -165,6 +165,6 @@ function asRefusal(reason: unknown): IotError {
     cause: reason,
     remediation:
       'The policy must allow iot:Subscribe on topicfilter/… and iot:Receive on topic/… of this shadow; for one that lists each topic give client.shadow() `topics: "exact"`.',
-    ...(reasonCode === undefined ? {} : { reasonCode }),
+    reasonCode,
   });
 }

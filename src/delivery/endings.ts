@@ -3,24 +3,19 @@ import { IotError } from '../protocol/errors.ts';
 
 /** The error as the message ends with it: whether the broker may have it is known only here. */
 export function withOutcome(error: IotError, unknown: boolean): IotError {
-  return unknown && !error.outcomeUnknown ? changed(error, { outcomeUnknown: true }) : error;
+  return unknown && !error.outcomeUnknown ? ofUnknownOutcome(error) : error;
 }
 
 /** The end of all, for those that the durable store has: the next process sends them. */
 export function leftError(error: IotError): IotError {
   const message = `${error.message}; the durable store keeps the message for the next process`;
   // It goes on: what becomes of it is for the next process to tell.
-  return changed(error, { message, outcomeUnknown: true });
+  return ofUnknownOutcome(error, message);
 }
 
-function changed(error: IotError, to: { message?: string; outcomeUnknown?: boolean }): IotError {
-  const { code, message, remediation, cause, reasonCode } = error;
-  return new IotError(code, to.message ?? message, {
-    outcomeUnknown: to.outcomeUnknown ?? error.outcomeUnknown,
-    ...(remediation === undefined ? {} : { remediation }),
-    ...(cause === undefined ? {} : { cause }),
-    ...(reasonCode === undefined ? {} : { reasonCode }),
-  });
+function ofUnknownOutcome(error: IotError, message = error.message): IotError {
+  const { code, remediation, cause, reasonCode } = error;
+  return new IotError(code, message, { remediation, cause, reasonCode, outcomeUnknown: true });
 }
 
 export function closedError(cause: IotError): IotError {

@@ -43,6 +43,5 @@ export function unknownFailure(error: unknown, place: FailurePlace): IotError {
 }
 
 function closed(code: IotErrorCode, message: string, place: FailurePlace): IotError {
-  const remediation = cutAgainAndAgain(place);
-  return new IotError(code, message, remediation === undefined ? {} : { remediation });
+  return new IotError(code, message, { remediation: cutAgainAndAgain(place) });
 }

@@ -6,7 +6,7 @@ import { moved, type Reason, reasonFailure, reasons } from './reason.ts';
 const lost = (words: string, remediation?: string): Reason => ({
   code: 'CONNECTION_LOST',
   words,
-  ...(remediation === undefined ? {} : { remediation }),
+  remediation,
 });
 
 /** The broker says that we broke the protocol. */

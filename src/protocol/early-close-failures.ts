@@ -56,6 +56,6 @@ export function closedOverPacket(seen: IotError, found?: IotError): IotError {
     found?.message ?? 'a publish or a filter seems to be the cause, and the next connections find out which';
   return new IotError('CONNECTION_LOST', `${seen.message}; ${why}`, {
     cause: seen,
-    ...(seen.reasonCode === undefined ? {} : { reasonCode: seen.reasonCode }),
+    reasonCode: seen.reasonCode,
   });
 }

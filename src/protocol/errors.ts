@@ -97,13 +97,13 @@ export const IOT_ERROR_CODES = Object.keys(RECOVERY_OF) as readonly IotErrorCode
 /** What an error can say beside its code and its message. */
 export interface IotErrorDetails {
   /** The first thing to do about it. Only when it is true and somebody can do it. */
-  readonly remediation?: string;
+  readonly remediation?: string | undefined;
   /** The error below this one. It is never serialised. */
   readonly cause?: unknown;
   /** The message had been on the wire: the broker may have it. */
   readonly outcomeUnknown?: boolean;
   /** The code that the broker gave: a return code of MQTT 3.1.1, or a reason code of MQTT 5 (section 2.4). */
-  readonly reasonCode?: number;
+  readonly reasonCode?: number | undefined;
 }
 
 const BRAND = Symbol.for('aws-iot-machines.IotError');

@@ -117,7 +117,7 @@ export function networkFailure(error: unknown, place: FailurePlace): IotError {
 }
 
 function built(code: IotErrorCode, message: string, remediation?: string, cause?: unknown): IotError {
-  return new IotError(code, message, { cause, ...(remediation === undefined ? {} : { remediation }) });
+  return new IotError(code, message, { cause, remediation });
 }
 
 /** The empty text stands for none: no table has it. */

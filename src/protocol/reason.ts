@@ -6,7 +6,7 @@ export interface Reason {
   readonly code: IotErrorCode;
   /** In the words of the specification. */
   readonly words: string;
-  readonly remediation?: string;
+  readonly remediation?: string | undefined;
   /** Instead of `remediation`, where AWS's own words and tools help more. */
   readonly onAws?: string;
 }
@@ -45,7 +45,7 @@ export function reasonFailure(
   const advice = place !== undefined && isAws(place) ? onAws : remediation;
   return new IotError(reason.code, `${what}: ${words} (${hex(code)})${quoted(text)}`, {
     reasonCode: code,
-    ...(advice === undefined ? {} : { remediation: advice }),
+    remediation: advice,
   });
 }
 

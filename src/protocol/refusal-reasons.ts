@@ -5,13 +5,13 @@ import { type Reason, reasonFailure, reasons } from './reason.ts';
 const publish = (words: string, remediation?: string): Reason => ({
   code: 'PUBLISH_REFUSED',
   words,
-  ...(remediation === undefined ? {} : { remediation }),
+  remediation,
 });
 
 const filter = (words: string, remediation?: string): Reason => ({
   code: 'SUBSCRIPTION_REFUSED',
   words,
-  ...(remediation === undefined ? {} : { remediation }),
+  remediation,
 });
 
 const FILTER_INVALID = 'Check the filter: it is valid MQTT, but not to this broker.';

@@ -31,10 +31,9 @@ export class ShadowRejectedError extends IotError {
   readonly operation: ShadowOperationKind;
 
   constructor(operation: ShadowOperationKind, { code, message }: Rejection) {
-    const remediation = REMEDIATIONS[code];
     super('SHADOW_REJECTED', `the ${operation} was rejected: ${code} ${describe(message)}`, {
       reasonCode: code,
-      ...(remediation === undefined ? {} : { remediation }),
+      remediation: REMEDIATIONS[code],
     });
     this.operation = operation;
   }

@@ -6,11 +6,10 @@ const NOT_MQTT = 'Check `endpoint` and `port`, and that MQTT over WebSocket is w
 
 /** Who answered, and what it means for the next attempt. Source: RFC 9110, section 15; RFC 6455, section 4.2.2. */
 export function upgradeFailure(status: number, place: FailurePlace): IotError {
-  const remediation = adviceFor(status, place);
   return new IotError(
     codeFor(status),
     `${at(place)} refused the upgrade to a WebSocket with HTTP status ${status}${signed(status, place)}`,
-    remediation === undefined ? {} : { remediation },
+    { remediation: adviceFor(status, place) },
   );
 }
 
