@@ -32,7 +32,7 @@ export class EndedRanges {
   add(first: number, last: number): void {
     const start = this.#firstOf.get(first - 1) ?? first;
     const end = this.#lastOf.get(last + 1) ?? last;
-    if (start !== first) this.#firstOf.delete(first - 1);
+    this.#firstOf.delete(first - 1);
     if (end !== last) {
       this.#lastOf.delete(last + 1);
       this.#changed.add(last + 1);

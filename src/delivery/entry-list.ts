@@ -16,7 +16,7 @@ export class EntryList {
   #last: Entry | undefined;
   #next: Entry | undefined;
   #firstWaiting: Entry | undefined;
-  readonly #count = { inFlight: 0, toResend: 0, waiting: 0 };
+  readonly #count: Record<Place, number> = { inFlight: 0, toResend: 0, waiting: 0, ended: 0 };
   #waitingBytes = 0;
 
   get inFlight(): number {
@@ -70,12 +70,9 @@ export class EntryList {
     for (let entry = this.#first; entry !== undefined; entry = entry.next) yield entry;
   }
 
-  /** `next` is in flight now. */
-  advance(): void {
-    const entry = this.#next;
-    if (entry === undefined || entry.place === 'ended') return;
-    this.#leavePlace(entry, entry.place, 'inFlight');
-    this.#count.inFlight++;
+  /** This one, which is `next`, is in flight now. */
+  advance(entry: Entry): void {
+    this.#move(entry, 'inFlight');
   }
 
   /** All that is in flight is to be resent, in its order, before what is to be resent already. */
@@ -87,8 +84,7 @@ export class EntryList {
   }
 
   remove(entry: Entry): void {
-    if (entry.place === 'ended') return;
-    this.#leavePlace(entry, entry.place, 'ended');
+    this.#move(entry, 'ended');
     if (entry.previous === undefined) this.#first = entry.next;
     else entry.previous.next = entry.next;
     if (entry.next === undefined) this.#last = entry.previous;
@@ -108,11 +104,12 @@ export class EntryList {
     this.#waitingBytes += entry.bytes;
   }
 
-  #leavePlace(entry: Entry, from: Exclude<Place, 'ended'>, to: Place): void {
+  #move(entry: Entry, to: Place): void {
     if (entry === this.#next) this.#next = entry.next;
     if (entry === this.#firstWaiting) this.#firstWaiting = entry.next;
-    if (from === 'waiting') this.#waitingBytes -= entry.bytes;
-    this.#count[from]--;
+    if (entry.place === 'waiting') this.#waitingBytes -= entry.bytes;
+    this.#count[entry.place]--;
+    this.#count[to]++;
     entry.place = to;
   }
 }

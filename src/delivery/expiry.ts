@@ -17,7 +17,7 @@ export class Expiry {
   }
 
   isOver({ expiresAt }: Entry): boolean {
-    return expiresAt !== Number.POSITIVE_INFINITY && expiresAt <= this.#clock.now();
+    return expiresAt <= this.#clock.now();
   }
 
   watch(entry: Entry): void {

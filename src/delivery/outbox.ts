@@ -314,7 +314,7 @@ export class Outbox implements FlowPort {
    */
   #write(entry: Entry): void {
     this.#outlet.gate.passes(entry);
-    this.#list.advance();
+    this.#list.advance(entry);
     entry.writes++;
     try {
       this.#outlet.send(entry, this.#answered);

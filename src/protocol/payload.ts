@@ -39,7 +39,6 @@ export function payloadBytes(payload: string | Uint8Array): number {
 
 /** The bytes of a buffer or a view, copied; nothing for other objects. Throws for a detached buffer. */
 function copyBytes(value: object): Uint8Array | undefined {
-  if (value instanceof Uint8Array) return new Uint8Array(value);
   if (ArrayBuffer.isView(value)) {
     return new Uint8Array(value.buffer, value.byteOffset, value.byteLength).slice();
   }
