@@ -12,9 +12,9 @@ export default {
   // A test that is slow because the machine is busy is no mutant found. Endless loops are found by their hits: only those
   // with nothing inside wait for as long as this.
   timeoutMS: 20_000,
-  timeoutFactor: 4,
+  timeoutFactor: 2,
   thresholds: { high: 95, low: 90, break: 85 },
-  reporters: ['clear-text', 'html', 'json'],
+  reporters: ['progress-append-only', 'clear-text', 'html', 'json'],
   clearTextReporter: { allowColor: false, logTests: false, reportTests: false },
   warnings: { slow: false },
   ignorePatterns: ['dist', 'docs-site', 'coverage', 'reports', 'visualizations', 'scripts/dist', 'bench'],
