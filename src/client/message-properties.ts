@@ -54,7 +54,11 @@ function copyUserProperties(field: string, given: unknown): UserProperties {
     Object.entries(given).map(([name, value]: [string, unknown]) => {
       const place = `${field}[${describe(name)}]`;
       textOf(`a name in ${field}`, name);
-      return [name, Array.isArray(value) ? value.map((one) => textOf(place, one)) : textOf(place, value)];
+      // Not by map(), which passes over what is missing.
+      const texts = Array.isArray(value)
+        ? Array.from(value, (one) => textOf(place, one))
+        : textOf(place, value);
+      return [name, texts];
     }),
   );
 }

@@ -74,7 +74,8 @@ export function resolveResume(
 
 function listOf(field: string, value: unknown): readonly unknown[] {
   if (!Array.isArray(value)) throw invalid(field, 'an array', value);
-  return value;
+  // What is missing is there too, as undefined: map() would pass over it.
+  return Array.from<unknown>(value);
 }
 
 function resumedFilter(

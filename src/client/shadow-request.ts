@@ -1,4 +1,4 @@
-import { IotError, invalid } from '../protocol/errors.ts';
+import { describe, IotError, invalid } from '../protocol/errors.ts';
 import { AWS_LIMITS } from '../protocol/limits.ts';
 import type { OutgoingMessage } from '../protocol/message.ts';
 import {
@@ -56,7 +56,7 @@ export function checkedChange(change: unknown): SectionsChange {
     if (!SHADOW_SECTIONS.includes(name as 'desired')) {
       throw new IotError(
         'INVALID_ARGUMENT',
-        `an update has no section ${JSON.stringify(name.slice(0, 32))}; it may have desired and reported`,
+        `an update has no section ${describe(name)}; it may have desired and reported`,
       );
     }
     if (section !== null && !isJsonObject(section)) throw invalid(name, 'an object or null', section);
@@ -107,7 +107,7 @@ function refuseLosses(this: unknown, key: string, value: unknown): unknown {
     typeof value === 'symbol' ||
     typeof value === 'bigint' ||
     (typeof value === 'object' && value !== null && !isPlain(value));
-  if (isLost) throw invalid(`update: the value of ${JSON.stringify(key)}`, 'what JSON can write', value);
+  if (isLost) throw invalid(`update: the value of ${describe(key)}`, 'what JSON can write', value);
   return value;
 }
 

@@ -1,6 +1,6 @@
 import type { ClientCommand } from '../machines/client.types.ts';
 import type { Clock } from '../protocol/clock.ts';
-import { IotError } from '../protocol/errors.ts';
+import { describe, IotError } from '../protocol/errors.ts';
 import type { QoS } from '../protocol/message.ts';
 import type { Message } from '../protocol/received-message.ts';
 import { TopicTrie } from '../protocol/topic-trie.ts';
@@ -237,8 +237,5 @@ export class Subscriptions {
 }
 
 function unsubscribed(filter: string): IotError {
-  return new IotError(
-    'ABORTED',
-    `the subscription of ${JSON.stringify(filter)} was ended before it was granted`,
-  );
+  return new IotError('ABORTED', `the subscription of ${describe(filter)} was ended before it was granted`);
 }

@@ -67,7 +67,8 @@ export async function serveInspector(
   options: ServeInspectorOptions = {},
 ): Promise<Inspector> {
   const { port, payloads, core, clock } = checkedOptions(options);
-  const actors = (Array.isArray(targets) ? (targets as readonly unknown[]) : [targets]).map(liveActor);
+  // Not by map(), which passes over what is missing.
+  const actors = Array.from(Array.isArray(targets) ? (targets as readonly unknown[]) : [targets], liveActor);
   const recorder = new Recorder(clock);
   const charts = new Charts();
   const feed = new LiveFeed({ recorder, charts, clock, payloads, faults: faultsOf(core) });

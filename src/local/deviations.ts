@@ -1,4 +1,5 @@
 import { invalid } from '../protocol/errors.ts';
+import { checkFields } from '../protocol/fields.ts';
 
 /**
  * Where AWS IoT Core does not do what MQTT says (https://docs.aws.amazon.com/iot/latest/developerguide/mqtt.html). `false`
@@ -30,9 +31,8 @@ const DEFAULTS: LocalIotCoreDeviations = Object.freeze({
 
 /** AWS's deviations, some of them switched off. */
 export function deviationsFrom(changed: Partial<LocalIotCoreDeviations>): LocalIotCoreDeviations {
+  checkFields('deviations', changed, Object.keys(DEFAULTS));
   for (const [name, value] of Object.entries(changed)) {
-    if (!Object.hasOwn(DEFAULTS, name))
-      throw invalid('deviations', `made of ${Object.keys(DEFAULTS).join(', ')}`, changed);
     if (typeof value !== 'boolean') throw invalid(`deviations.${name}`, 'true or false', value);
   }
   return { ...DEFAULTS, ...changed };

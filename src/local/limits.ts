@@ -1,4 +1,5 @@
 import { invalid } from '../protocol/errors.ts';
+import { checkFields } from '../protocol/fields.ts';
 import { AWS_LIMITS } from '../protocol/limits.ts';
 
 /**
@@ -90,9 +91,8 @@ export const NO_RATE_LIMITS = Object.freeze({
 
 /** AWS's limits with some of them changed. */
 export function limitsFrom(changed: Partial<LocalIotCoreLimits>): LocalIotCoreLimits {
+  checkFields('limits', changed, Object.keys(DEFAULTS));
   for (const [name, value] of Object.entries(changed)) {
-    if (!Object.hasOwn(DEFAULTS, name))
-      throw invalid('limits', `made of ${Object.keys(DEFAULTS).join(', ')}`, changed);
     if (typeof value !== 'number' || !(value >= 0)) throw invalid(`limits.${name}`, 'a number from 0', value);
   }
   return { ...DEFAULTS, ...changed };

@@ -160,7 +160,7 @@ describe('the local core', () => {
     [{ prot: 1 }, /options must be made of port/],
     [null, /options must be an object; given: null/],
     [{ limits: { payloadBytes: -1 } }, /limits\.payloadBytes must be/],
-    [{ limits: { payload: 1 } }, /limits must be made of/],
+    [{ limits: { payload: 1 } }, /limits has no field "payload"/],
   ])('refuses the options %j', async (options, message) => {
     await expect(startLocalIotCore(options as unknown as object)).rejects.toThrow(message);
   });
