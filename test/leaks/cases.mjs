@@ -61,8 +61,8 @@ export const CASES = [
   lives('WebSocket', 150),
   onOne('shadow operations', 10_000, shadowOperation, SHADOW_CALLS_AT_ONCE),
   onOne('subscribe and unsubscribe', 1_000, subscribeAndUnsubscribe),
-  onOne('loops that are left', 1_000, leaveLoop),
-  onOne('calls that are aborted', 1_000, abortCalls),
+  onOne('loops that are left', 500, leaveLoop),
+  onOne('calls that are aborted', 500, abortCalls),
   onOne('disconnect and connect', 300, comeBack),
 ];
 

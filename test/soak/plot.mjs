@@ -9,7 +9,7 @@
 const WIDTH = 960;
 const LEFT = 64;
 const RIGHT = 16;
-const TOP = 44;
+const TOP = 56;
 const PANEL = 120;
 const GAP = 36;
 const AXIS = 48;
@@ -18,7 +18,7 @@ const PLOT_WIDTH = WIDTH - LEFT - RIGHT;
 const STYLE = `
   svg { background: #fff; font: 12px system-ui, sans-serif; }
   text { fill: #1b1f24; } .quiet { fill: #57606a; }
-  .grid { stroke: #d0d7de; } .fault { stroke: #bc4c00; opacity: .35; }
+  .grid { stroke: #d0d7de; } .fault { stroke: #bc4c00; opacity: .5; }
   .line { fill: none; stroke-width: 1.5; stroke-linejoin: round; }
   .a { stroke: #0550ae; } .b { stroke: #8250df; stroke-dasharray: 5 3; }
   text.a { fill: #0550ae; stroke: none; } text.b { fill: #8250df; stroke: none; }

@@ -37,8 +37,6 @@ export function processListeners() {
 
 /** The heap in use, after what can be collected is. */
 export function collectedHeapBytes() {
-  // Once more for what the first one only marked as free: weak references, and what their clean-up held.
-  globalThis.gc?.();
   globalThis.gc?.();
   return process.memoryUsage().heapUsed;
 }
