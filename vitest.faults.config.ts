@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { defineConfig, type UserWorkspaceConfig } from 'vitest/config';
+import { defineConfig, type TestProjectInlineConfiguration, type ViteUserConfig } from 'vitest/config';
+import { NAMES_A_ROW } from './test/faults/table.ts';
 import { FaultTable } from './test/faults/table-reporter.ts';
 import browser from './vitest.browser.config.ts';
 import usual from './vitest.config.ts';
@@ -10,25 +11,23 @@ import interop from './vitest.interop.config.ts';
 const othersTests = readdirSync('test', { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.test.ts'))
   .map((name) => join('test', name))
-  .filter((path) => !readFileSync(path, 'utf8').includes('fault:'));
+  .filter((path) => !NAMES_A_ROW.test(readFileSync(path, 'utf8')));
 
-type Suite = Pick<UserWorkspaceConfig, 'test'>;
-
-/** The projects of another suite as they are, less the files of others. */
-function projectsOf({ test = {} }: Suite, groupOrder: number): UserWorkspaceConfig[] {
-  const { projects = [{}], coverage: _none, ...shared } = test as typeof test & { projects?: Suite[] };
+/** The projects of another suite as they are, less the files of others. Suites run one after the other. */
+function projectsOf({ test = {} }: ViteUserConfig, groupOrder: number): TestProjectInlineConfiguration[] {
+  const { projects = [{}], coverage: _, ...shared } = test;
   return projects.map((project) => {
-    const own = { ...shared, ...project.test };
-    const exclude = [...(own.exclude ?? []), ...othersTests];
-    return { test: { ...own, exclude, sequence: { groupOrder } } } as UserWorkspaceConfig;
+    const own = typeof project === 'object' && 'test' in project ? (project.test ?? {}) : {};
+    const exclude = [...(own.exclude ?? shared.exclude ?? []), ...othersTests];
+    return { test: { ...shared, ...own, exclude, sequence: { groupOrder } } };
   });
 }
 
 /** Every test of every suite that shows a row of the fault catalogue, and the table of them: `npm run test:faults`. */
 export default defineConfig({
   test: {
-    projects: [usual, interop, browser].flatMap((suite, index) => projectsOf(suite as Suite, index)),
-    testNamePattern: /fault:[A-Z]/,
-    reporters: ['dot', new FaultTable()],
+    projects: [usual, interop, browser].flatMap(projectsOf),
+    testNamePattern: NAMES_A_ROW,
+    reporters: [['default', { summary: false }], new FaultTable()],
   },
 });

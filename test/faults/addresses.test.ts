@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { promisify } from 'node:util';
 import { describe, expect, it, vi } from 'vitest';
+import { openBlackHole } from './support/black-hole.ts';
 import { resolver } from './support/resolver.ts';
 import { inWorld } from './support/world.ts';
 
@@ -49,6 +50,15 @@ describe('the name of the broker', () => {
     inWorld(async (world, broker) => {
       resolver().answer('::1', '127.0.0.1');
       const client = await world.liveClient({ endpoint });
+      expect(client.status.state).toBe('live');
+      expect(broker.connections).toHaveLength(1);
+    }));
+
+  it('fault:E-3 whose address of IPv6 does not even refuse is reached by the one of IPv4, in one attempt', () =>
+    inWorld(async (world, broker) => {
+      await using hole = await openBlackHole(broker.port, '::1');
+      resolver().answer('::1', '127.0.0.1');
+      const client = await world.liveClient({ endpoint, port: hole.port });
       expect(client.status.state).toBe('live');
       expect(broker.connections).toHaveLength(1);
     }));

@@ -118,6 +118,82 @@ describe('fault:B-16 a payload', () => {
     }));
 });
 
+describe('fault:B-20 retained messages', () => {
+  const retained = (number: number) =>
+    ({
+      cmd: 'publish',
+      topic: `news/${number}`,
+      payload: `${number}`,
+      qos: 0,
+      dup: false,
+      retain: true,
+    }) as const;
+
+  it('that flood in at SUBSCRIBE say that they are; a slow loop keeps its bound, and is told how many it lost', () =>
+    inWorld(async (world, broker) => {
+      const client = await world.liveClient();
+      let lost = 0;
+      client.on('overflow', ({ dropped }) => {
+        lost = dropped;
+      });
+      const flags = new Set<boolean>();
+      let handled = 0;
+      const flood = Array.from({ length: 5_000 }, (_, number) => retained(number));
+      broker.on({ packet: 'subscribe' }, answer.serve(), ({ connection }) => connection.send(...flood));
+      const loop = client.messages('news/#', { bufferSize: 100 })[Symbol.asyncIterator]();
+      const first = loop.next();
+      await client.subscribe('news/#', (message) => {
+        handled += 1;
+        flags.add(message.retain);
+      });
+      expect((await first).value?.text()).toBe('0');
+      await world.settled(100);
+      expect([handled, lost, [...flags]]).toEqual([5_000, 5_000 - 1 - 100, [true]]);
+      expect([client.status.state, broker.connections.length]).toEqual(['live', 1]);
+      await loop.return?.();
+    }));
+});
+
+describe('fault:G-12 a publish', () => {
+  const waiting = ['q0', 'q1', 'q2', 'q3'];
+
+  it('while the queue drains goes behind what waits, in order, and is told that it is queued', () =>
+    inWorld(async (world, broker) => {
+      const client = world.client();
+      await Promise.all(waiting.map((topic) => client.publish(topic, topic, { qos: 1 })));
+      await client.connect();
+      await client.when('draining');
+      const receipt = await client.publish('late', 'late', { qos: 1 });
+      expect(receipt.state).toBe('queued');
+      await world.pass(5_000);
+      await receipt.delivered;
+      expect(texts(broker)).toEqual([...waiting, 'late']);
+      expect(client.status.state).toBe('live');
+    }));
+
+  it('while the client closes in the midst of a drain, and afterwards, is refused; what waits is told', () =>
+    inWorld(async (world, broker) => {
+      const client = world.client();
+      const receipts = await Promise.all(waiting.map((topic) => client.publish(topic, topic, { qos: 1 })));
+      await client.connect();
+      await client.when('draining');
+      const silence = broker.on({ packet: 'publish' }, answer.hang());
+      const closing = client.close({ flushTimeoutMs: 1_000 });
+      await expect(client.publish('late', 'late', { qos: 1 })).rejects.toMatchObject({ code: 'CLOSED' });
+      await world.pass(2_000);
+      await closing;
+      silence.remove();
+      await expect(client.publish('later', 'later', { qos: 1 })).rejects.toMatchObject({ code: 'CLOSED' });
+      const ends = await Promise.allSettled(receipts.map(({ delivered }) => delivered));
+      expect(ends.slice(1)).toEqual(
+        waiting
+          .slice(1)
+          .map(() => expect.objectContaining({ reason: expect.objectContaining({ code: 'CLOSED' }) })),
+      );
+      expect(broker.log.filter(({ topic = '' }) => topic.startsWith('late'))).toEqual([]);
+    }));
+});
+
 describe('fault:F-13 a message that waited, over which the broker ends each line', () => {
   /** Lets time pass until the client is live and has nothing left. */
   async function untilDone(world: World, client: IotClient): Promise<void> {

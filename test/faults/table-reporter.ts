@@ -1,27 +1,36 @@
 import type { Reporter, TestCase, TestModule, Vitest } from 'vitest/node';
 import { CANNOT_RUN_HERE, FAULTS, INVARIANTS } from './catalogue.ts';
-import { drawn, judge, type Outcome } from './table.ts';
+import { drawn, judge, NAMES_A_ROW, type Outcome } from './table.ts';
 
 /** At the end prints what became of each row of the catalogue, and fails the run when one has neither a test nor a reason. */
 export class FaultTable implements Reporter {
-  #isWhole = true;
+  #runner: Vitest | undefined;
 
-  onInit({ filenamePattern }: Vitest): void {
-    this.#isWhole = filenamePattern === undefined || filenamePattern.length === 0;
+  onInit(runner: Vitest): void {
+    this.#runner = runner;
   }
 
-  onTestRunEnd(modules: readonly TestModule[]): void {
+  async onTestRunEnd(modules: readonly TestModule[]): Promise<void> {
     const outcomes = modules.flatMap((module) => [...module.children.allTests()].flatMap(outcomeOf));
     const { verdicts, complaints } = judge([...FAULTS, ...INVARIANTS], outcomes, CANNOT_RUN_HERE);
-    // Of some files only it is no wonder that most rows have no test.
-    const shown = this.#isWhole ? verdicts : verdicts.filter(({ result }) => result !== 'no test');
-    const found = this.#isWhole ? complaints : complaints.filter((one) => !one.includes('neither'));
+    const isWhole = await this.#isWhole(modules.length);
+    // Of some tests only it is no wonder that most rows have none.
+    const shown = isWhole ? verdicts : verdicts.filter(({ result }) => result !== 'no test');
+    const found = isWhole ? complaints : complaints.filter((one) => !one.includes('neither'));
     const passed = verdicts.filter(({ result }) => result.startsWith('passed')).length;
-    console.log(`\n${drawn(shown)}\n\n${[...found, ''].join('\n')}`);
-    console.log(
-      `${passed} of ${verdicts.length} rows passed, of them ${FAULTS.length} faults and ${INVARIANTS.length} invariants; ${Object.keys(CANNOT_RUN_HERE).length} cannot run here; ${outcomes.length} tests`,
-    );
+    const sum = [
+      `${passed} of ${FAULTS.length} faults and ${INVARIANTS.length} invariants passed`,
+      `${Object.keys(CANNOT_RUN_HERE).length} cannot run here`,
+      `${outcomes.length} tests`,
+    ];
+    console.log(`\n${[drawn(shown), '', ...found, sum.join('; ')].join('\n')}`);
     if (found.length > 0) process.exitCode = 1;
+  }
+
+  async #isWhole(modules: number): Promise<boolean> {
+    const runner = this.#runner;
+    if (runner?.config.testNamePattern?.source !== NAMES_A_ROW.source) return false;
+    return (await runner.globTestSpecifications()).length === modules;
   }
 }
 

@@ -17,6 +17,9 @@ export interface Judgement {
   readonly complaints: readonly string[];
 }
 
+/** The title of a test that shows a row. */
+export const NAMES_A_ROW = /fault:[A-Z]/;
+
 /** An id of a fault, or of an invariant, in a title. */
 const ID = /fault:([A-Z]+-?\d+)/g;
 

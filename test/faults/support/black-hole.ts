@@ -11,7 +11,7 @@ export interface BlackHole extends AsyncDisposable {
 const LISTEN = `
   const { parentPort, workerData } = require('node:worker_threads');
   const server = require('node:net').createServer();
-  server.listen({ port: workerData.port, host: '127.0.0.1', backlog: 1 }, () => {
+  server.listen({ port: workerData.port, host: workerData.host, backlog: 1 }, () => {
     parentPort.postMessage(server.address().port);
     Atomics.wait(new Int32Array(workerData.gate), 0, 0);
     server.close();
@@ -26,11 +26,11 @@ const FILLERS = 2;
  *
  * @param wanted any free one by default
  */
-export async function openBlackHole(wanted = 0): Promise<BlackHole> {
+export async function openBlackHole(wanted = 0, host = '127.0.0.1'): Promise<BlackHole> {
   const gate = new SharedArrayBuffer(4);
-  const worker = new Worker(LISTEN, { eval: true, workerData: { gate, port: wanted } });
+  const worker = new Worker(LISTEN, { eval: true, workerData: { gate, port: wanted, host } });
   const [port] = (await once(worker, 'message')) as [number];
-  const fillers = Array.from({ length: FILLERS }, () => net.connect(port, '127.0.0.1'));
+  const fillers = Array.from({ length: FILLERS }, () => net.connect(port, host));
   for (const filler of fillers) filler.on('error', () => {});
   await Promise.all(fillers.map((filler) => once(filler, 'connect')));
   return {

@@ -277,4 +277,20 @@ describe('the memory of the outbox', () => {
     box.attach();
     expect(box.counts).toEqual({ inFlight: 100, toResend: 0, waiting: 999_900 });
   });
+
+  it('fault:F-2 keeps 1,000,000 messages in less than 1 KB each, and lets one go for each PUBACK, never more', () => {
+    const box = new OutboxFixture({ maxMessages: 2_000_000, maxBytes: 1e12 });
+    const observer = { queued() {}, delivered() {}, failed() {} };
+    const before = process.memoryUsage().heapUsed;
+    for (let number = 0; number < 1_000_000; number++)
+      box.outbox.add({ topic: 't', payload: 'x', qos: 1, retain: false }, observer);
+    expect((process.memoryUsage().heapUsed - before) / 1_000_000).toBeLessThan(1_000);
+    box.outbox.setFlow('free');
+    const wire = box.attach();
+    expect(wire.packets).toHaveLength(100);
+    for (let number = 0; number < 1_000; number++) {
+      wire.packets[number]?.done();
+      expect(wire.packets).toHaveLength(101 + number);
+    }
+  });
 });
