@@ -102,7 +102,7 @@ export class Journal {
   keep(message: OutgoingMessage, expiresAt: number, done: Done): Kept {
     const kept = new Kept(message, expiresAt, done);
     if (this.#isClosed()) return kept;
-    if (this.#store === undefined && !this.#mayOpen()) {
+    if (!this.#mayOpen()) {
       queueMicrotask(() => this.#reject(kept, this.#lastError));
       return kept;
     }
@@ -203,7 +203,7 @@ export class Journal {
 
   /** What lives here and not there is lost, and written again; what lives there and not here has ended. */
   #compare({ messages, others }: StoreSurvey): number {
-    for (const number of messages.keys()) if (!this.#live.has(number)) others.set(number, undefined);
+    for (const number of messages.keys()) others.set(number, undefined);
     let lost = 0;
     for (const [number, kept] of this.#live) {
       others.delete(number);

@@ -103,7 +103,6 @@ export const SOCKET_FAILURES = failureTable({
 
 /** The typed error for whatever a socket, a name server or TLS reported. Passes an `IotError` through. */
 export function networkFailure(error: unknown, place: FailurePlace): IotError {
-  if (IotError.is(error)) return error;
   const code = codeOf(error);
   const bySocket = SOCKET_FAILURES.get(code);
   const failure = bySocket ?? tlsFailureOf(code);

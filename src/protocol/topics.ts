@@ -29,7 +29,7 @@ export function validateTopicName(topic: unknown, field = 'topic'): asserts topi
 export function validateTopicFilter(filter: unknown, field = 'filter'): asserts filter is string {
   validateText(filter, field);
   if (filter.startsWith(SHARE)) validateShare(filter, field);
-  if (hasWildcard(filter)) validateWildcards(filter, field);
+  validateWildcards(filter, field);
 }
 
 /**
@@ -66,9 +66,9 @@ export function excessOf(
   topic: string,
   { topicBytes, topicSlashes }: TopicLimits,
 ): 'bytes' | 'slashes' | undefined {
-  const counted = topic.startsWith('$') ? withoutFreePrefix(topic) : topic;
+  const counted = withoutFreePrefix(topic);
   // A character of UTF-16 has at most three bytes of UTF-8: short topics need no counting.
-  if (counted.length * 3 > topicBytes && utf8Bytes(counted) > topicBytes) return 'bytes';
+  if (utf8Bytes(counted) > topicBytes) return 'bytes';
   if (countSlashes(counted) > topicSlashes && !counted.startsWith(RESERVED)) return 'slashes';
   return undefined;
 }
@@ -101,7 +101,7 @@ export function matches(filter: string, topic: string): boolean {
 function validateText(text: unknown, field: string): asserts text is string {
   if (typeof text !== 'string' || text === '') throw invalid(field, 'a string that is not empty', text);
   const { stringBytes } = MQTT_LIMITS;
-  if (text.length * 3 > stringBytes && (text.length > stringBytes || utf8Bytes(text) > stringBytes)) {
+  if (text.length > stringBytes || utf8Bytes(text) > stringBytes) {
     throw invalid(field, `at most ${stringBytes} bytes of UTF-8`, text);
   }
   if (text.includes('\0')) throw invalid(field, 'a string without the NUL character', text);
@@ -136,8 +136,8 @@ function hasWildcard(text: string): boolean {
 function withoutFreePrefix(topic: string): string {
   const inner = parseSharedFilter(topic)?.filter ?? topic;
   if (!inner.startsWith(BASIC_INGEST)) return inner;
-  const slash = inner.indexOf('/', BASIC_INGEST.length);
-  return slash === -1 ? inner : inner.slice(slash + 1);
+  // Without another slash it is -1, and the whole counts.
+  return inner.slice(inner.indexOf('/', BASIC_INGEST.length) + 1);
 }
 
 function countSlashes(text: string): number {

@@ -1,5 +1,6 @@
 // get, update and delete on the local core: rows H of the behaviour of the AWS IoT Device SDKs v1, and R12.
 import { describe, expect, test, vi } from 'vitest';
+import type { AnyActorRef } from 'xstate';
 import { ShadowRejectedError } from '../../src/index.ts';
 import { actorOf } from '../../src/machines/index.ts';
 import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
@@ -43,7 +44,7 @@ describe('a persistent shadow', () => {
     const shadow = client.shadow(thing);
     const names = new Set<string>();
     actorOf(client).system.inspect((step) => {
-      if (step.type === '@xstate.actor') names.add(step.actorRef.id);
+      if (step.type === '@xstate.actor') names.add((step.actorRef as AnyActorRef).id);
     });
     for (let round = 0; round < 3; round++) await Promise.all([shadow.get(), shadow.get()]);
     await shadow.get();

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { isRegion, regionOf } from '../../../src/protocol/aws-region.ts';
+import { checkRegion, isRegion, regionOf } from '../../../src/protocol/aws-region.ts';
+import { errorOf } from './error-of.ts';
 
 describe('the region of an endpoint', () => {
   it.each([
@@ -26,6 +27,7 @@ describe('the region of an endpoint', () => {
   it.each([
     'iot.example.com',
     'iot.eu-west-1.amazonaws.com',
+    'wss://a1b2c3-ats.iot.eu-west-1.amazonaws.com',
     'localhost',
     '127.0.0.1',
     '::1',
@@ -46,9 +48,12 @@ describe('the region of an endpoint', () => {
 });
 
 describe('the shape of a region', () => {
-  it.each(['us-east-1', 'us-gov-west-1', 'eusc-de-east-1', 'mx-central-1'])('%s', (text) => {
-    expect(isRegion(text)).toBe(true);
-  });
+  it.each(['us-east-1', 'us-gov-west-1', 'eusc-de-east-1', 'mx-central-1', `us-${'a'.repeat(29)}`])(
+    '%s',
+    (text) => {
+      expect(isRegion(text)).toBe(true);
+    },
+  );
 
   it.each([
     '',
@@ -60,8 +65,20 @@ describe('the shape of a region', () => {
     'us east',
     '-us-1',
     'us--1',
-    `us-${'a'.repeat(40)}`,
+    `us-${'a'.repeat(30)}`,
   ])('%o is none', (text) => {
     expect(isRegion(text)).toBe(false);
+  });
+});
+
+describe('an option region', () => {
+  it('may be what has the shape of one', () => {
+    expect(() => checkRegion('eu-west-1')).not.toThrow();
+  });
+
+  it.each([undefined, null, 7, ['eu-west-1'], '', 'eu west'])('may not be %j', (region) => {
+    const { code, message } = errorOf(() => checkRegion(region));
+    expect(code).toBe('INVALID_ARGUMENT');
+    expect(message).toMatch(/^region must be the name of an AWS region, such as "eu-west-1"; given: /);
   });
 });

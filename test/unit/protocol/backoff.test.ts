@@ -193,6 +193,7 @@ describe('validateBackoff', () => {
   it('refuses a first retry that no timer could wait for', () => {
     const spread = (firstRetryWithinMs: number) => ({ ...DEFAULT_BACKOFF, firstRetryWithinMs });
     expect(() => validateBackoff(spread(MAX_DELAY_MS - 1_000))).not.toThrow();
+    expect(() => validateBackoff({ ...DEFAULT_BACKOFF, maxMs: MAX_DELAY_MS })).not.toThrow();
     expect(refusal(spread(MAX_DELAY_MS - 999))).toBe(
       'reconnect.firstRetryWithinMs must be at most 2147482647; given: 2147482648',
     );

@@ -163,6 +163,22 @@ describe('a poison filter', () => {
     expect(lines.open()).toBeUndefined();
   });
 
+  it('is not convicted beside another that has no answer, nor beside a publish', () => {
+    const two = suspected({ filters: ['f/1', 'f/2'] });
+    const both = { filters: ['f/1', 'f/2'] };
+    expect([1, 2, 3, 4].map(() => two.line(both).kind)).toEqual(['packet', 'packet', 'packet', 'packet']);
+    const beside = suspected({ filters: ['f/1'] });
+    const kinds = [b, c, a].map((publish) => beside.line({ filters: ['f/1'], publishes: [publish] }).kind);
+    expect(kinds).toEqual(['packet', 'packet', 'packet']);
+  });
+
+  it('stays a suspect when the line is closed next over a publish and other filters', () => {
+    const lines = suspected({ filters: ['f/1', 'f/2'] });
+    lines.line({ filters: ['f/1', 'f/2'], publishes: [a] });
+    lines.line({ filters: ['f/3'], publishes: [a] });
+    expect(lines.open()).toMatchObject({ publishes: new Set([a]), filtersPerSubscribe: 1 });
+  });
+
   it('is a suspect no more once all were answered', () => {
     const lines = suspected({ filters: EIGHT });
     lines.line({ how: 'givenUp' });
@@ -188,6 +204,12 @@ describe('plain network trouble', () => {
     expect(lines.open()).toBeUndefined();
     lines.close({ publishes: [a], filters: EIGHT });
     expect(lines.open()).toBeUndefined();
+  });
+
+  it('acquits nobody when a line lives as long as its quiet time', () => {
+    const lines = suspected({ publishes: [a] });
+    expect(lines.line({ livedMs: 0, publishes: [a] })).toEqual(PACKET);
+    expect(lines.open()?.publishes).toEqual(new Set([a]));
   });
 
   it('is told from poison by a quiet time that grows with what the line before lived', () => {
@@ -267,10 +289,26 @@ describe('a duplicate client id', () => {
     expect(kinds(lines, [{}])).toEqual(['duplicateClientId']);
   });
 
+  it('is not told when a poison publish explains what came before', () => {
+    const lines = new Lines();
+    const over = { publishes: [a] };
+    expect(kinds(lines, [{}, over, over, over, over, over])).toEqual([
+      'network',
+      'network',
+      'packet',
+      'packet',
+      'packet',
+      'poisonPublish',
+    ]);
+    lines.ended.add(a);
+    expect(kinds(lines, [{}])).toEqual(['network']);
+  });
+
   it.each([
     ['lived for 20 s', { livedMs: 20_000 }],
     ['was reset', { how: 'reset' }],
     ['was given up', { how: 'givenUp' }],
+    ['broke the protocol', { code: 'PROTOCOL_ERROR' }],
     ['ended with a reason of the broker', { reasonCode: 152 }],
   ] satisfies [string, Close][])('is not told when a line between %s', (_name, between) => {
     const closes = [{}, {}, between, {}, {}];

@@ -74,6 +74,13 @@ const RECOVERY: Record<IotErrorCode, Recovery> = {
   INTERNAL: 'retry',
 };
 
+/** Of a class whose name is not what a name is. */
+function instanceOfClassNamed(name: unknown): object {
+  class Thing {}
+  Object.defineProperty(Thing, 'name', { value: name });
+  return new Thing();
+}
+
 describe('the codes', () => {
   test('are these, and no other', () => {
     expect([...IOT_ERROR_CODES].sort()).toEqual(Object.keys(RECOVERY).sort());
@@ -114,6 +121,7 @@ describe('an IotError', () => {
     });
     expect(Object.keys(error).sort()).toEqual(['code', 'name', 'outcomeUnknown']);
     expect('cause' in error).toBe(false);
+    expect(error.toJSON()).toStrictEqual(JSON.parse(JSON.stringify(error)));
   });
 
   test('a reason code of 0 is one', () => {
@@ -156,6 +164,17 @@ describe('sec:S-17 what an error shows of a value', () => {
     ['an object (a, b)', { a: 1, b: 'secret' }],
     [String.raw`an object (x\u{9b})`, { 'x\u009b': 1 }],
     [`an object (${'x'.repeat(64)}…)`, { ['x'.repeat(70)]: 1 }],
+    [`an object (${'x'.repeat(64)})`, { ['x'.repeat(64)]: 1 }],
+    ['an object (a, b, c, d, e, f, g, h)', { a: 1, b: 1, c: 1, d: 1, e: 1, f: 1, g: 1, h: 1, i: 1 }],
+    ['an object ()', {}],
+    ['an object ()', Object.create(null)],
+    ['an object ()', new (class {})()],
+    [
+      'an object (field)',
+      new (class Named {
+        readonly field = 1;
+      })(),
+    ],
     ['a Map', new Map()],
     ['a Promise', Promise.resolve()],
     ['a function', () => 'secret'],
@@ -163,18 +182,8 @@ describe('sec:S-17 what an error shows of a value', () => {
     ['a huge bigint', 10n ** 40n],
     [String.raw`Symbol(a\u{1b}b)`, Symbol('a\u001bb')],
     [`Symbol(${'x'.repeat(64)}…)`, Symbol('x'.repeat(70))],
-    [
-      String.raw`an A\u{1b}`,
-      new (class {
-        static readonly name = 'A\u001b';
-      })(),
-    ],
-    [
-      'an object ()',
-      new (class {
-        static readonly name = 7;
-      })(),
-    ],
+    [String.raw`an A\u{1b}`, instanceOfClassNamed('A\u001b')],
+    ['an object ()', instanceOfClassNamed(7)],
     ['undefined', undefined],
     ['null', null],
   ])('is %s', (shown, value) => expect(described(value)).toBe(shown));
@@ -191,7 +200,7 @@ describe('sec:S-17 what an error shows of a value', () => {
     [null, 'null'],
     [7, 'number'],
   ])('bad input that may be a secret shows its kind only: %s', (given, shown) => {
-    const { message } = invalidSecret('passphrase', 'a string', given);
-    expect(message).toBe(`passphrase must be a string; given: ${shown}`);
+    const { code, message } = invalidSecret('passphrase', 'a string', given);
+    expect([code, message]).toEqual(['INVALID_ARGUMENT', `passphrase must be a string; given: ${shown}`]);
   });
 });

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { IotError, type IotErrorCode } from '../../../src/protocol/errors.ts';
+import { IOT_ERROR_CODES, IotError, type IotErrorCode } from '../../../src/protocol/errors.ts';
 import {
   closedFailure,
+  closedOverPacket,
   duplicateClientId,
   type FailurePlace,
   internalFailure,
@@ -11,6 +12,7 @@ import {
   poisonSubscription,
   protocolFailure,
   upgradeFailure,
+  upgradeIncomplete,
 } from '../../../src/protocol/failures.ts';
 import { SOCKET_FAILURES } from '../../../src/protocol/network-failures.ts';
 import {
@@ -214,8 +216,10 @@ describe('what Node and TLS report', () => {
   });
 
   test('an IotError stays what it is', () => {
-    const error = new IotError('KEY_MISMATCH', 'x');
-    expect(networkFailure(error, place)).toBe(error);
+    for (const code of IOT_ERROR_CODES) {
+      const error = new IotError(code, 'x');
+      expect(networkFailure(error, place)).toBe(error);
+    }
   });
 
   test('advice about AWS is given for AWS only', () => {
@@ -281,6 +285,8 @@ describe('fault:A-21 a refused upgrade to a WebSocket', () => {
     [599, 'SERVER_UNAVAILABLE', undefined],
     [600, 'WEBSOCKET_REFUSED', /`endpoint`/],
     [407, 'WEBSOCKET_REFUSED', /proxy/],
+    [300, 'WEBSOCKET_REFUSED', /redirects are not followed/],
+    [399, 'WEBSOCKET_REFUSED', /redirects are not followed/],
     [301, 'WEBSOCKET_REFUSED', /redirects are not followed/],
     [307, 'WEBSOCKET_REFUSED', /redirects are not followed/],
     [400, 'WEBSOCKET_REFUSED', /`port`/],
@@ -299,7 +305,45 @@ describe('fault:A-21 a refused upgrade to a WebSocket', () => {
     const error = upgradeFailure(403, aws);
     expect(error.message).toContain('2031-06-01');
     expect(error.remediation).toContain('iot:Connect');
-    expect(upgradeFailure(404, aws).message).not.toContain('2031');
+    expect(upgradeFailure(404, aws).message).toBe(
+      'abc-ats.iot.eu-west-1.amazonaws.com:8883 refused the upgrade to a WebSocket with HTTP status 404',
+    );
+  });
+});
+
+describe('fault:A-21 an upgrade to a WebSocket that is not answered as one', () => {
+  const failure = (message: string, code?: string) =>
+    upgradeIncomplete(Object.assign(new Error(message), code === undefined ? {} : { code }), place);
+
+  test('is a cut when the line is cut instead', () => {
+    expect(failure('socket hang up', 'ECONNRESET')).toMatchObject({
+      code: 'CONNECTION_RESET',
+      message:
+        'broker.example:8883 cut the connection instead of answering the upgrade to a WebSocket (ECONNRESET)',
+      cause: expect.objectContaining({ code: 'ECONNRESET' }) as unknown,
+    });
+  });
+
+  test('is a refusal when what answers speaks no HTTP, or another WebSocket', () => {
+    expect(failure('Parse Error: Expected HTTP/', 'HPE_INVALID_CONSTANT')).toMatchObject({
+      code: 'WEBSOCKET_REFUSED',
+      message:
+        'broker.example:8883 did not answer the upgrade as MQTT over WebSocket does: it is not HTTP (HPE_INVALID_CONSTANT)',
+      remediation: expect.stringContaining('`port`') as string,
+    });
+    expect(failure('Server sent no subprotocol')).toMatchObject({
+      code: 'WEBSOCKET_REFUSED',
+      message:
+        'broker.example:8883 did not answer the upgrade as MQTT over WebSocket does: Server sent no subprotocol',
+      remediation: expect.stringContaining('`port`') as string,
+    });
+  });
+
+  test('is what it is without a WebSocket when the network or TLS failed', () => {
+    expect(failure('words of Node', 'ECONNREFUSED').code).toBe('NETWORK_UNREACHABLE');
+    expect(failure('words of Node', 'ENOTFOUND').code).toBe('DNS_FAILED');
+    expect(failure('words of Node', 'CERT_HAS_EXPIRED').code).toBe('SERVER_CERTIFICATE_EXPIRED');
+    expect(failure('words of Node', 'NOT_HPE_').code).toBe('INTERNAL');
   });
 });
 
@@ -337,6 +381,26 @@ describe('what closes lines again and again', () => {
       remediation: expect.stringMatching(/`clientId` of its own.*QoS 0.*denied/),
     });
     expect(error.reasonCode).toBeUndefined();
+  });
+
+  test('a line that ended over a packet is lost, whatever the code would say of a client, and says what it knows', () => {
+    const seen = new IotError('NOT_AUTHORIZED', 'the broker ended the line', {
+      reasonCode: 135,
+      remediation: 'Ask.',
+    });
+    const error = closedOverPacket(seen);
+    expect(error.toJSON()).toEqual({
+      name: 'IotError',
+      code: 'CONNECTION_LOST',
+      message:
+        'the broker ended the line; a publish or a filter seems to be the cause, and the next connections find out which',
+      recovery: 'retry',
+      reasonCode: 135,
+    });
+    expect(error.cause).toBe(seen);
+    const found = closedOverPacket(new IotError('CONNECTION_LOST', 'it closed'), poisonPublish('a', 1));
+    expect(found.message).toMatch(/^it closed; the publish to "a" makes the broker/);
+    expect(found.reasonCode).toBeUndefined();
   });
 
   test('sec:S-17 shows topics, filters and ids cut and escaped', () => {

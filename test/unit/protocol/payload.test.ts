@@ -93,6 +93,13 @@ describe('encodePayload', () => {
     expect([error.code, error.message]).toEqual(['INVALID_ARGUMENT', `${MAY_BE}; given: ${given}`]);
   });
 
+  it.each([undefined, null, Number.NaN, 5n, Symbol('s'), () => 1, new Map()])(
+    'refuses %s by itself, and not because something failed',
+    (payload) => {
+      expect('cause' in errorOf(() => encodePayload(payload as PayloadInput))).toBe(false);
+    },
+  );
+
   it('refuses a cycle, names the field it was told and keeps the cause', () => {
     const loop: Record<string, unknown> = { a: 1 };
     loop['self'] = loop;

@@ -19,6 +19,24 @@ describe('a received message', () => {
     expect(new Message(incoming).payload).toBe(payload);
   });
 
+  it('has properties that no handler can change for another', () => {
+    const userProperties = { plant: 'basil', bed: ['1', '2'] };
+    const { properties } = new Message({
+      ...messageOf(''),
+      properties: { contentType: 'text/plain', userProperties },
+    });
+    expect(properties).toStrictEqual({ contentType: 'text/plain', userProperties });
+    for (const part of [properties, properties.userProperties, properties.userProperties?.['bed']])
+      expect(part).toSatisfy(Object.isFrozen);
+    expect(userProperties.bed).not.toSatisfy(Object.isFrozen);
+    const plain = new Message({ ...messageOf(''), properties: { contentType: 'text/plain' } }).properties;
+    expect(plain).toStrictEqual({ contentType: 'text/plain' });
+    expect(plain).toSatisfy(Object.isFrozen);
+    const none = messageOf('').properties;
+    expect(none).toStrictEqual({});
+    expect(none).toSatisfy(Object.isFrozen);
+  });
+
   it('reads its payload as text', () => {
     expect(messageOf('größe 😀').text()).toBe('größe 😀');
     expect(messageOf('').text()).toBe('');

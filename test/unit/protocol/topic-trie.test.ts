@@ -33,6 +33,15 @@ describe('TopicTrie', () => {
     expect(trieOf('$share/g/a').match('$share/g/a')).toEqual([]);
   });
 
+  it('leaves the neighbours of what is deleted, above, beside and below', () => {
+    const trie = trieOf('a/b', 'a/c', 'a/+', 'a/#', 'a', 'a/b/c', '$share/g/a/b', '$share/h/a/b');
+    for (const filter of ['a/b', '$share/g/a/b', 'a/+']) expect(trie.delete(filter, filter)).toBe(true);
+    expect(trie.match('a/b').sort()).toEqual(['$share/h/a/b', 'a/#']);
+    expect(trie.match('a/c').sort()).toEqual(['a/#', 'a/c']);
+    expect(trie.match('a/b/c').sort()).toEqual(['a/#', 'a/b/c']);
+    expect(trie.match('a').sort()).toEqual(['a', 'a/#']);
+  });
+
   it('returns a value once for each filter that it is under, also for those that share a route', () => {
     const trie = new TopicTrie<string>();
     for (const filter of ['a', 'a', '+', '$share/g/a', '$share/h/a']) trie.add(filter, 'v');
