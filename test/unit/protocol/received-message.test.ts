@@ -21,15 +21,22 @@ describe('a received message', () => {
 
   it('has properties that no handler can change for another', () => {
     const userProperties = { plant: 'basil', bed: ['1', '2'] };
+    const incoming = {
+      topic: 'a',
+      payload: new Uint8Array(),
+      qos: 1,
+      retain: false,
+      duplicate: false,
+    } as const;
     const { properties } = new Message({
-      ...messageOf(''),
+      ...incoming,
       properties: { contentType: 'text/plain', userProperties },
     });
     expect(properties).toStrictEqual({ contentType: 'text/plain', userProperties });
     for (const part of [properties, properties.userProperties, properties.userProperties?.['bed']])
       expect(part).toSatisfy(Object.isFrozen);
     expect(userProperties.bed).not.toSatisfy(Object.isFrozen);
-    const plain = new Message({ ...messageOf(''), properties: { contentType: 'text/plain' } }).properties;
+    const plain = new Message({ ...incoming, properties: { contentType: 'text/plain' } }).properties;
     expect(plain).toStrictEqual({ contentType: 'text/plain' });
     expect(plain).toSatisfy(Object.isFrozen);
     const none = messageOf('').properties;
