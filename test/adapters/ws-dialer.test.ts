@@ -93,7 +93,7 @@ describe('an upgrade that is refused', () => {
     expect(inspect(error)).not.toMatch(/canary/i);
   });
 
-  it('by a redirect: it is not followed, and nobody else is shown the signature', async () => {
+  it('by a redirect: it is not followed, and nobody else is shown the signature (sec:S-31)', async () => {
     await using elsewhere = await WebSocketFront.start({ ...world.server });
     const location = `wss://localhost:${elsewhere.port}/mqtt`;
     const error = await world.failureOf((upgrade) =>

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { AnyMachineSnapshot, EventObject } from 'xstate';
 import { clientMachine, Handle } from '../../src/machines/index.ts';
-import { adjacencyOf, createPathModel, type Edge } from '../../src/testing/path-model.ts';
+import { adjacencyOf, type Edge, machineModel } from '../../src/testing/index.ts';
 import { pure } from './pure.ts';
 import { error, placeOf, session } from './support.ts';
 
@@ -168,9 +168,9 @@ describe('closing', () => {
 });
 
 describe('invariants', () => {
-  const model = createPathModel(clientMachine, {
+  const model = machineModel(clientMachine, {
     input,
-    payloads: [
+    events: [
       ...ROUTES.map(([given]) => given),
       ...['connection', 'queue', 'subscriptions'].map((child) =>
         event(`xstate.error.actor.${child}`, { error: new Error('test') }),

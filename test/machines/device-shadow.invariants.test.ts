@@ -6,7 +6,7 @@ import {
   deviceShadowMachine,
   Handle,
 } from '../../src/machines/index.ts';
-import { adjacencyOf, createPathModel, type Edge } from '../../src/testing/path-model.ts';
+import { adjacencyOf, type Edge, machineModel } from '../../src/testing/index.ts';
 import { deleted, delta, got, granted, lost, missing, updated, watch } from './device-shadow-world.ts';
 import { pure } from './pure.ts';
 import { error, placeOf } from './support.ts';
@@ -55,9 +55,9 @@ describe('the machine of a shadow', () => {
   const ports = new Handle<DeviceShadowPorts>({ openGet: () => new Handle({}), random: () => 0 } as never);
   const { step } = pure(deviceShadowMachine, { ports });
   const inContext = (context: unknown) => context as DeviceShadowContext;
-  const model = createPathModel(deviceShadowMachine, {
+  const model = machineModel(deviceShadowMachine, {
     input: { ports },
-    payloads: (snapshot) => [
+    events: (snapshot) => [
       ...EVENTS,
       ...('get' in snapshot.children ? GET_ENDS : []),
       ...('offer' in snapshot.children ? OFFER_ENDS : []),
@@ -67,9 +67,8 @@ describe('the machine of a shadow', () => {
       const kept = early.map(({ version }) => version);
       return [versions, kept, seen === undefined, isDoubtful, hasDelta, isDeltaNewer, watched];
     },
-    limit: 200_000,
   });
-  const { states, edges, reachable } = adjacencyOf(model);
+  const { states, edges, reachable } = adjacencyOf(model, { limit: 200_000 });
   const show = ({ from, event, to }: Edge) => `${placeOf(from)} --${event.type}--> ${placeOf(to)}`;
   const except = (claim: (edge: Edge) => boolean) =>
     edges

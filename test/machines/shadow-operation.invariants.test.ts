@@ -6,7 +6,7 @@ import {
   type ShadowOperationPorts,
   shadowOperationMachine,
 } from '../../src/machines/index.ts';
-import { adjacencyOf, createPathModel, type Edge } from '../../src/testing/path-model.ts';
+import { adjacencyOf, type Edge, machineModel } from '../../src/testing/index.ts';
 import { pure } from './pure.ts';
 import { accepted, rejected } from './shadow-operation-world.ts';
 import { error, placeOf } from './support.ts';
@@ -38,9 +38,9 @@ describe.each([
     const input = { ports: NOBODY, kind: 'update', waitForConnection, keepsTopics } as const;
     const { step } = pure(shadowOperationMachine, input);
     const inContext = (context: unknown) => context as ShadowOperationContext;
-    const model = createPathModel(shadowOperationMachine, {
+    const model = machineModel(shadowOperationMachine, {
       input,
-      payloads: PAYLOADS,
+      events: PAYLOADS,
       abstract: (context) => {
         const { hint, throttledBy, throttles, outcome } = inContext(context);
         return [hint === undefined, throttledBy === undefined, Math.min(throttles, 1), outcome?.type];

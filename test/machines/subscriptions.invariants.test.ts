@@ -7,7 +7,7 @@ import {
   subscriptionsMachine,
 } from '../../src/machines/index.ts';
 import type { FilterAnswer } from '../../src/protocol/transport.ts';
-import { adjacencyOf, createPathModel, type Edge } from '../../src/testing/path-model.ts';
+import { adjacencyOf, type Edge, machineModel } from '../../src/testing/index.ts';
 import { pure } from './pure.ts';
 import { grant, refuse } from './subscriptions-world.ts';
 import { error, placeOf } from './support.ts';
@@ -16,9 +16,9 @@ describe('the subscriptions machine', () => {
   const input = { ports: new Handle<SubscriptionsPorts>({ currentWire: () => undefined }) };
   const { step } = pure(subscriptionsMachine, input);
   const inContext = (context: unknown) => context as SubscriptionsContext;
-  const model = createPathModel(subscriptionsMachine, {
+  const model = machineModel(subscriptionsMachine, {
     input,
-    payloads: (snapshot) => {
+    events: (snapshot) => {
       const { wanted, batch } = inContext(snapshot.context);
       const few = [...wanted.values()].reduce((sum, { references }) => sum + references, 0) < 2;
       return [
@@ -48,9 +48,8 @@ describe('the subscriptions machine', () => {
       const { wanted, unwanted, batch } = inContext(context);
       return [[...wanted].sort(), [...unwanted].sort(), batch];
     },
-    limit: 100_000,
   });
-  const { states, edges, reachable } = adjacencyOf(model);
+  const { states, edges, reachable } = adjacencyOf(model, { limit: 100_000 });
   const show = ({ from, event, to }: Edge) => `${placeOf(from)} --${JSON.stringify(event)}--> ${placeOf(to)}`;
   const except = (claim: (edge: Edge) => boolean) => edges.filter((edge) => !claim(edge)).map(show);
   const statesExcept = (claim: (context: SubscriptionsContext, place: string) => boolean) =>

@@ -4,14 +4,16 @@ import { plainTcp } from '../../src/adapters/plain-tcp.ts';
 import type { IotClient } from '../../src/client/iot-client.ts';
 import { createIotClient } from '../../src/index.ts';
 import type { LocalIotCore } from '../../src/local/index.ts';
-import { actorOf, type ConnectionMachine } from '../../src/machines/index.ts';
+import { actorOf, type ConnectionEvent, type ConnectionMachine } from '../../src/machines/index.ts';
 import { IotError, type IotErrorCode, type Recovery } from '../../src/protocol/errors.ts';
 import { Barrier } from './barrier.ts';
 import { TimerByTimerClock } from './timer-by-timer-clock.ts';
 
 /** Delays that no two timers share, so that each can be fired by its own. */
-export const DELAYS = {
+const DELAYS = {
   attemptTimeout: 15_001,
+  /** The client has deadlines of its own for each answer: this is as long as a timer can wait. */
+  resubscribeTimeout: 2_147_483_647,
   flushTimeout: 5_000,
   goodbyeTimeout: 1_000,
   stable: 20_003,
@@ -208,7 +210,12 @@ export class DeviceOnBroker {
         this.publish();
         return;
       case 'transport.failed':
-        await this.#fail((event as EventObject & { error: IotError }).error.recovery);
+        if (this.state.includes('"connecting"'))
+          await this.#fail((event as EventObject & { error: IotError }).error.recovery);
+        else await this.#inject(event);
+        return;
+      case 'queue.failed':
+        await this.#inject(event);
         return;
       case 'transport.closed':
         if (this.state.includes('disconnecting')) {
@@ -234,8 +241,17 @@ export class DeviceOnBroker {
         this.#endDoubt.abort();
         return;
       default:
-        await this.#timeOut(event.type);
+        if (event.type.startsWith('xstate.error.')) await this.#inject(event);
+        else await this.#timeOut(event.type);
     }
+  }
+
+  /**
+   * What our own parts never do in a client: our actors turn a throw into a fact, the outbox throws none, and a transport
+   * that has connected does not fail. The machine of the client is told as if they had.
+   */
+  async #inject(event: EventObject): Promise<void> {
+    await this.#givingUp(() => this.connection.send(event as ConnectionEvent));
   }
 
   /** Lets everything go, and ends the client as an app does. */
@@ -285,14 +301,15 @@ export class DeviceOnBroker {
   }
 
   async #timeOut(type: string): Promise<void> {
-    if (!type.includes('goodbyeTimeout')) {
-      this.#fireTimer(type);
-      return;
-    }
-    await this.#barriers.disconnect.caught();
-    this.#fireTimer(type);
-    // The line was given up while its DISCONNECT was held: let the broker see the end of it.
-    this.#barriers.disconnect.open();
+    await this.#givingUp(() => this.#fireTimer(type));
+  }
+
+  /** A line that is given up while its DISCONNECT is held: lets the broker see the end of it. */
+  async #givingUp(happen: () => void): Promise<void> {
+    const isEnding = this.state.includes('disconnecting');
+    if (isEnding) await this.#barriers.disconnect.caught();
+    happen();
+    if (isEnding) this.#barriers.disconnect.open();
   }
 
   #fireTimer(type: string): void {

@@ -1,7 +1,8 @@
-import type { AnyActorRef, EventObject, InspectionEvent } from 'xstate';
+import type { AnyActorRef, AnyMachineSnapshot, InspectionEvent } from 'xstate';
 import { createIotClient, type IotClient, type IotError, type Shadow } from '../../src/index.ts';
 import type { LocalIotCore } from '../../src/local/index.ts';
 import { actorOf } from '../../src/machines/index.ts';
+import { type ModelEvent, placeOf, type SubjectPath, type TestStep } from '../../src/testing/index.ts';
 import { Barrier } from './barrier.ts';
 import { TimerByTimerClock } from './timer-by-timer-clock.ts';
 
@@ -35,6 +36,9 @@ export class RequestOnBroker {
   readonly #blockers = [...Array(SLOTS)].map(() => new AbortController());
   readonly #barriers: Record<'suback' | 'unsuback', Barrier>;
   #operation: AnyActorRef | undefined;
+  /** What happens in the midst of the next publish. */
+  #meanwhile: ModelEvent | undefined;
+  #path: SubjectPath | undefined;
 
   constructor(
     core: LocalIotCore,
@@ -62,6 +66,7 @@ export class RequestOnBroker {
       if (actor.id !== 'delete-1') return;
       this.#operation = actor;
       onStep(step);
+      if (step.type === '@xstate.microstep') this.#interfere(step.snapshot as AnyMachineSnapshot);
     });
     this.#shadow = this.client.shadow(this.thing, { persistent: options.keepsTopics });
   }
@@ -81,19 +86,10 @@ export class RequestOnBroker {
     return JSON.stringify(snapshot?.value ?? 'waiting');
   }
 
-  async reaches(isThere: (state: string) => boolean): Promise<void> {
-    if (isThere(this.state)) return;
-    await new Promise<void>((resolve) => {
-      const watching = this.#operation?.subscribe(() => {
-        if (!isThere(this.state)) return;
-        watching?.unsubscribe();
-        resolve();
-      });
-    });
-  }
-
   /** Takes all places, and asks: now when the path begins with a line, else to wait for one. */
-  async begin({ hasLine }: { readonly hasLine: boolean }): Promise<void> {
+  async begin(path: SubjectPath): Promise<void> {
+    this.#path = path;
+    const hasLine = path.steps[0]?.event.type === 'line.up';
     const other = this.client.shadow(`${this.thing}-other`);
     for (const { signal } of this.#blockers)
       other.get({ signal, waitForConnection: true, timeoutMs: DELAYS.blocked }).catch(() => undefined);
@@ -117,7 +113,13 @@ export class RequestOnBroker {
   }
 
   /** Makes happen what the event of the model says. */
-  async perform(event: EventObject & Record<string, unknown>): Promise<void> {
+  async perform(event: ModelEvent, step: TestStep): Promise<void> {
+    const { steps = [] } = this.#path ?? {};
+    this.#meanwhile = isPublishing(step.state) ? steps[steps.indexOf(step) + 1]?.event : undefined;
+    if (isPublishing(step.from)) {
+      await turns();
+      return;
+    }
     // Of what had no topics, or no line any more, nothing has to be released.
     if (this.state.includes('done')) return;
     switch (event.type) {
@@ -138,6 +140,7 @@ export class RequestOnBroker {
         await this.#pass('suback', this.#options.keepsTopics ? 2 : 1);
         return;
       case 'topics.refused':
+        if (this.state.includes('subscribing')) this.#denied.add(this.#filter);
         await this.#refuse();
         return;
       case 'topics.released':
@@ -159,11 +162,21 @@ export class RequestOnBroker {
       case 'response.uncorrelated':
         await this.#answer('rejected', { code: 400, message: 'by the model' });
         return;
-      case 'request.sent':
-        return;
       default:
-        this.#timeOut(event.type);
+        if (event.type.startsWith('xstate.after.')) this.#timeOut(event.type);
+        // The ports of a client do not throw: the machine is told as if they had.
+        else this.#operation?.send(event);
+        await turns();
     }
+  }
+
+  /** A request is written as soon as it may be, so what comes before that comes in the midst of this step. */
+  #interfere(snapshot: AnyMachineSnapshot): void {
+    const event = this.#meanwhile;
+    if (event === undefined || !isPublishing(snapshot)) return;
+    this.#meanwhile = undefined;
+    if (event.type === 'abort') this.#abort.abort(this.abortReason);
+    else if (event.type !== 'request.sent') this.#operation?.send(event);
   }
 
   /** Lets everything go. */
@@ -193,11 +206,6 @@ export class RequestOnBroker {
     await this.#pass('suback', 2);
     await this.#core.tap.waitFor({ direction: 'toBroker', packet: 'publish', topic: other }, SLOTS);
     await turns();
-  }
-
-  /** Denied before it is asked, because the core answers at once and only the answer stands still. */
-  deny(): void {
-    this.#denied.add(this.#filter);
   }
 
   get #filter(): string {
@@ -231,6 +239,8 @@ export class RequestOnBroker {
     else throw new Error(`the world has no ${type}`);
   }
 }
+
+const isPublishing = (snapshot: AnyMachineSnapshot): boolean => /[.r]e?publishing$/.test(placeOf(snapshot));
 
 async function turns(): Promise<void> {
   for (let turn = 0; turn < 12; turn++) await new Promise((resolve) => setImmediate(resolve));

@@ -1,8 +1,9 @@
-import type { AnyActorRef, EventObject, InspectionEvent } from 'xstate';
+import type { AnyActorRef, AnyMachineSnapshot, InspectionEvent } from 'xstate';
 import { createIotClient, type IotClient, type Shadow } from '../../src/index.ts';
 import type { LocalIotCore } from '../../src/local/index.ts';
 import { actorOf, type DeviceShadowContext } from '../../src/machines/index.ts';
 import { backoffDelay } from '../../src/protocol/backoff.ts';
+import type { ModelEvent } from '../../src/testing/index.ts';
 import { Barrier } from './barrier.ts';
 import { TimerByTimerClock } from './timer-by-timer-clock.ts';
 
@@ -18,8 +19,6 @@ interface Gate {
   readonly open: () => void;
   readonly fail: () => void;
 }
-
-type ModelEvent = EventObject & Record<string, unknown>;
 
 /**
  * A shadow of a real client on the local core, which answers nothing: what AWS would say is published by hand. SUBACKs stand still
@@ -66,7 +65,7 @@ export class ShadowOnBroker {
   }
 
   get state(): string {
-    return JSON.stringify((this.#actor.getSnapshot() as { value: unknown }).value);
+    return JSON.stringify((this.#actor.getSnapshot() as AnyMachineSnapshot).value);
   }
 
   get context(): DeviceShadowContext {
@@ -92,81 +91,46 @@ export class ShadowOnBroker {
 
   /** Makes happen what the event of the model says. */
   async perform(event: ModelEvent): Promise<void> {
-    const version = event['version'] as number;
     switch (event.type) {
       case 'watch':
         this.#watch(event['watched'] as { readonly documents: boolean });
-        {
-          await turns();
-          return;
-        }
+        break;
       case 'unwatch':
+        // What follows from it comes in turns of its own.
         for (const stop of this.#deltas.splice(0)) stop();
         return;
       case 'handler.added':
         this.#listen();
-        {
-          await turns();
-          return;
-        }
-      case 'line.lost': {
-        await this.#lose();
-        return;
-      }
-      case 'topics.granted': {
-        await this.#grant();
-        return;
-      }
-      case 'topics.refused': {
-        await this.#refuse();
-        return;
-      }
-      case 'document.received': {
-        await this.#say('get/accepted', document(version, event['hasDelta'] === true));
-        return;
-      }
-      case 'documents.received': {
-        await this.#say('update/documents', {
-          previous: null,
-          current: document(version, false),
-          timestamp: 1,
-        });
-        return;
-      }
-      case 'update.accepted': // Something is desired, so that no copy says that there is no delta.
-        {
-          await this.#say('update/accepted', {
-            version,
-            state: { desired: { v: version } },
-            timestamp: 1,
-          });
-          return;
-        }
-      case 'delta.received': {
-        await this.#say('update/delta', { version, state: { v: version }, timestamp: 1 });
-        return;
-      }
-      case 'shadow.deleted': {
-        await this.#say('delete/accepted', { version, timestamp: 1 });
-        return;
-      }
+        break;
       case 'delta.handled':
       case 'delta.failed':
         for (const gate of this.#gates.splice(0)) event.type === 'delta.handled' ? gate.open() : gate.fail();
-        {
-          await turns();
-          return;
-        }
-      case 'xstate.done.actor.get': {
-        await this.#answer(
-          event['output'] as { outcome: { version?: number; error?: { reasonCode: number } } },
-        );
-        return;
-      }
+        break;
+      case 'line.lost':
+        await this.#lose(event);
+        break;
+      case 'topics.granted':
+        await this.#grant(event);
+        break;
+      case 'topics.refused':
+        await this.#refuse();
+        break;
+      case 'xstate.done.actor.get':
+        await this.#answer(event);
+        break;
       default:
-        if (!event.type.includes('resync')) throw new Error(`the world has no ${event.type}`);
-        this.clock.fire(backoffDelay(RESYNC, this.context.failures - 1, () => 0));
+        await this.#happen(event);
     }
+    await turns();
+  }
+
+  async #happen(event: ModelEvent): Promise<void> {
+    const message = messageOf(event);
+    if (message !== undefined) await this.#say(message.topic, message.body);
+    else if (event.type.includes('after.resync'))
+      this.clock.fire(backoffDelay(RESYNC, this.context.failures - 1, () => 0));
+    // What a client says of itself, and what its ports never do: the machine is told as if they had.
+    else this.#actor.send(event);
   }
 
   async abandon(): Promise<void> {
@@ -209,13 +173,13 @@ export class ShadowOnBroker {
     );
   }
 
-  async #lose(): Promise<void> {
-    if (this.#core.clients.some(({ clientId }) => clientId === this.clientId)) {
+  async #lose(event: ModelEvent): Promise<void> {
+    if (this.state.includes('refused')) this.#actor.send(event);
+    else if (this.#core.clients.some(({ clientId }) => clientId === this.clientId)) {
       const lost = this.client.when('backingOff');
       await this.#core.faults.dropConnections({ clientId: this.clientId });
       await lost;
     }
-    await turns();
   }
 
   async #up(): Promise<void> {
@@ -225,7 +189,12 @@ export class ShadowOnBroker {
     await this.#core.when(() => this.#core.clients.some(({ clientId }) => clientId === this.clientId));
   }
 
-  async #grant(): Promise<void> {
+  async #grant(event: ModelEvent): Promise<void> {
+    // Topics that were refused are given back, so nothing grants them.
+    if (this.state.includes('refused')) {
+      this.#actor.send(event);
+      return;
+    }
     await this.#up();
     this.#suback.remove();
     await this.reaches((state) => !state.includes('subscribing'));
@@ -249,14 +218,16 @@ export class ShadowOnBroker {
     this.#denied.delete(`${this.#prefix}/update/delta`);
   }
 
-  async #answer({
-    outcome,
-  }: {
-    outcome: { version?: number; error?: { reasonCode: number } };
-  }): Promise<void> {
+  async #answer(event: ModelEvent): Promise<void> {
+    const { outcome } = event['output'] as { readonly outcome: GetOutcome };
+    const { type, version, error } = outcome;
+    // Its topics are those of the shadow, which are granted already.
+    if (type === 'failed') {
+      this.#actor.send(event);
+      return;
+    }
     const own = this.#core.received.filter(({ topic }) => topic === `${this.#prefix}/get`).at(-1);
     const { clientToken } = JSON.parse(own?.payload.toString() ?? '{}') as { clientToken: string };
-    const { version, error } = outcome;
     if (version === undefined)
       await this.#say('get/rejected', { code: error?.reasonCode, message: 'x', clientToken });
     else await this.#say('get/accepted', { ...document(version, false), clientToken });
@@ -264,7 +235,39 @@ export class ShadowOnBroker {
 
   async #say(kind: string, body: object): Promise<void> {
     await this.#core.publish(`${this.#prefix}/${kind}`, JSON.stringify(body));
-    await turns();
+  }
+}
+
+interface GetOutcome {
+  readonly type: string;
+  readonly version?: number;
+  readonly error?: { readonly reasonCode: number };
+}
+
+/** The message of the service that the machine hears of in this event. */
+function messageOf(event: ModelEvent): { readonly topic: string; readonly body: object } | undefined {
+  const { type, version, hasDelta } = event;
+  if (typeof version !== 'number') return undefined;
+  switch (type) {
+    case 'document.received':
+      return { topic: 'get/accepted', body: document(version, hasDelta === true) };
+    case 'documents.received':
+      return {
+        topic: 'update/documents',
+        body: { previous: null, current: document(version, false), timestamp: 1 },
+      };
+    case 'update.accepted':
+      // Something is desired, so that no copy says that there is no delta.
+      return {
+        topic: 'update/accepted',
+        body: { version, state: { desired: { v: version } }, timestamp: 1 },
+      };
+    case 'delta.received':
+      return { topic: 'update/delta', body: { version, state: { v: version }, timestamp: 1 } };
+    case 'shadow.deleted':
+      return { topic: 'delete/accepted', body: { version, timestamp: 1 } };
+    default:
+      return undefined;
   }
 }
 

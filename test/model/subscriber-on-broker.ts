@@ -1,11 +1,17 @@
 import { connect as dial } from 'node:net';
 import mqttPacket, { type Packet } from 'mqtt-packet';
-import type { ActorRefFrom, EventObject, InspectionEvent } from 'xstate';
+import type { ActorRefFrom, InspectionEvent } from 'xstate';
 import { createIotClient, type IotClient, type Subscription } from '../../src/index.ts';
 import type { LocalIotCore } from '../../src/local/index.ts';
-import { actorOf, type ConnectionMachine, type SubscriptionsMachine } from '../../src/machines/index.ts';
+import {
+  actorOf,
+  type ConnectionMachine,
+  type SubscriptionsEvent,
+  type SubscriptionsMachine,
+} from '../../src/machines/index.ts';
 import { IotError } from '../../src/protocol/errors.ts';
 import type { QoS } from '../../src/protocol/message.ts';
+import type { ModelEvent } from '../../src/testing/index.ts';
 import { Barrier } from './barrier.ts';
 import { TimerByTimerClock } from './timer-by-timer-clock.ts';
 
@@ -110,7 +116,7 @@ export class SubscriberOnBroker {
   }
 
   /** Makes happen what the event of the model says. */
-  async perform(event: EventObject & Record<string, unknown>): Promise<void> {
+  async perform(event: ModelEvent): Promise<void> {
     switch (event.type) {
       case 'subscribe':
         this.#subscribe(event['qos'] as QoS);
@@ -136,7 +142,7 @@ export class SubscriberOnBroker {
         await this.#pass('unsubscribe', 'unsuback');
         return;
       default:
-        this.#timeOut(event.type);
+        await this.#giveUp(event);
     }
   }
 
@@ -174,9 +180,11 @@ export class SubscriberOnBroker {
   /** Takes the newest call back: by its own end when it has one already, else by its signal. */
   async #unsubscribe(): Promise<void> {
     await turn();
-    const { subscription, abort } = this.#holders.pop() ?? {};
-    if (subscription === undefined) abort?.abort();
-    else void subscription.unsubscribe();
+    const holder = this.#holders.pop();
+    // What an earlier process may have left.
+    if (holder === undefined) void this.client.unsubscribe(this.filter);
+    else if (holder.subscription === undefined) holder.abort.abort();
+    else void holder.subscription.unsubscribe();
   }
 
   async #begin(sessionPresent: boolean): Promise<void> {
@@ -202,12 +210,15 @@ export class SubscriberOnBroker {
     await this.#core.faults.dropConnections({ clientId: this.clientId });
   }
 
-  #timeOut(type: string): void {
-    if (!type.includes('secondLook')) {
+  async #giveUp(event: ModelEvent): Promise<void> {
+    if (event.type.includes('after.answerTimeout')) {
       this.clock.fire(DELAYS.answerTimeout);
       return;
     }
-    this.clock.fire(DELAYS.secondLook);
+    if (event.type.includes('after.secondLook')) this.clock.fire(DELAYS.secondLook);
+    // Our transport ends the line before it reports what cannot be read, and our actors turn a throw into a fact: the machine of
+    // the client is told as if they had not.
+    else this.#subscriptions.send(event as SubscriptionsEvent);
     // The line was given up while its question was held: let the broker see the end of it.
     this.#barriers.subscribe.open();
     this.#barriers.unsubscribe.open();

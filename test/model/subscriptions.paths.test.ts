@@ -1,78 +1,38 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createActor, type EventObject, fromCallback } from 'xstate';
+import type { AnyMachineSnapshot, InspectionEvent } from 'xstate';
 import { type LocalIotCore, NO_RATE_LIMITS, startLocalIotCore } from '../../src/local/index.ts';
-import { Handle, type SubscriptionsPorts, subscriptionsMachine } from '../../src/machines/index.ts';
-import { IotError } from '../../src/protocol/errors.ts';
-import { createPathModel } from '../../src/testing/path-model.ts';
-import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
+import type { SubscriptionsContext } from '../../src/machines/index.ts';
+import {
+  coverageOf,
+  type ModelEvent,
+  pathsOf,
+  placeOf,
+  type Subject,
+  subscriptionsModel,
+} from '../../src/testing/index.ts';
 import { SubscriberOnBroker } from './subscriber-on-broker.ts';
-import { takenIn, transitionsOf } from './transitions.ts';
-
-const error = new IotError('SUBSCRIPTION_REFUSED', 'made by the model');
-const ports = new Handle<SubscriptionsPorts>({ currentWire: () => undefined });
-
-/** What the world can make a real client take, with one filter that two hold at the most. */
-const model = createPathModel(subscriptionsMachine, {
-  input: { ports },
-  cover: 'transitions',
-  abstract: ({ wanted, unwanted }) => [
-    [...wanted.values()].map(({ grantedQos }) => grantedQos !== undefined),
-    unwanted.size,
-  ],
-  payloads: ({ value, context: { wanted, batch } }) => {
-    const place = JSON.stringify(value);
-    const filter = 'a';
-    const entry = wanted.get(filter);
-    // Whoever owns the line ends it in the same step.
-    if (place.includes('unanswered')) return [{ type: 'session.ended' }];
-    const isOffline = place.includes('offline');
-    return [
-      ...(entry === undefined ? [{ type: 'subscribe', filter, qos: 0 }] : [{ type: 'unsubscribe', filter }]),
-      ...(entry?.references === 1 && entry.qos === 0 ? [{ type: 'subscribe', filter, qos: 1 }] : []),
-      ...(isOffline
-        ? [true, false].map((sessionPresent) => ({ type: 'session.started', sessionPresent }))
-        : [{ type: 'session.ended' }]),
-      // Told with the end of the line, of a filter that was never granted.
-      ...(isOffline && entry?.grantedQos === undefined ? [{ type: 'filter.poisoned', filter, error }] : []),
-      { type: 'broker.answered', answers: batch.map((one) => ({ filter: one.filter, grantedQos: one.qos })) },
-      { type: 'broker.answered', answers: batch.map((one) => ({ filter: one.filter, error })) },
-      { type: 'broker.unsubscribed' },
-    ];
-  },
-});
-
-const paths = model.getShortestPaths();
 
 /**
- * Our transport ends the line before it reports what cannot be read, our actors turn a throw into a fact, and a filter is
- * found to be poison when its line has ended.
+ * A client ends the line in the same step in which the machine calls it unanswered; tells of a session only what changes; and a
+ * filter is found to be poison while it is asked for.
  */
-const BEYOND_THE_WORLD: readonly string[] = [
-  'subscriptions.online.settled on filter.poisoned to subscriptions.online.deciding',
-  'subscriptions.online.subscribing on broker.failed to subscriptions.online.unanswered',
-  'subscriptions.online.subscribing on xstate.error.actor.subscriber to subscriptions.online.unanswered',
-  'subscriptions.online.unsubscribing on broker.failed to subscriptions.online.unanswered',
-  'subscriptions.online.unsubscribing on xstate.error.actor.unsubscriber to subscriptions.online.unanswered',
-];
-
-function titleOf(steps: readonly { readonly event: EventObject & Record<string, unknown> }[]): string {
-  return steps
-    .slice(1)
-    .map(({ event }) => {
-      const { type, qos, sessionPresent, answers } = event;
-      const words = type.replace(/^xstate\.(after\.\w+)\..*/, '$1');
-      if (typeof qos === 'number') return `${words} (QoS ${qos})`;
-      if (sessionPresent !== undefined) return `${words} (${sessionPresent ? 'kept' : 'new'})`;
-      const isRefusal = (answers as readonly object[] | undefined)?.some((answer) => 'error' in answer);
-      return answers === undefined ? words : `${words} (${isRefusal ? 'refused' : 'granted'})`;
-    })
-    .join(', ');
+function isInTheWorld({ type }: ModelEvent, snapshot: AnyMachineSnapshot): boolean {
+  const place = placeOf(snapshot);
+  const { wanted } = snapshot.context as SubscriptionsContext;
+  if (place === 'online.unanswered') return type === 'session.ended';
+  if (type === 'session.started') return place === 'offline';
+  if (type === 'session.ended') return place !== 'offline';
+  const isGranted = [...wanted.values()].some(({ grantedQos }) => grantedQos !== undefined);
+  return type !== 'filter.poisoned' || place === 'online.settled' || (place === 'offline' && !isGranted);
 }
+
+const model = subscriptionsModel();
+const paths = pathsOf(model, { filter: isInTheWorld });
 
 describe('the subscriptions machine, in a real client on a real broker', () => {
   let core: LocalIotCore;
   const denied = new Set<string>();
-  const taken = new Set<string>();
+  const coverage = coverageOf(model);
 
   beforeAll(async () => {
     core = await startLocalIotCore({
@@ -85,35 +45,47 @@ describe('the subscriptions machine, in a real client on a real broker', () => {
   afterAll(() => core.stop());
 
   paths.forEach((path, index) => {
-    test(`path ${index}: ${titleOf(path.steps)}`, async () => {
-      const device = new SubscriberOnBroker(core, denied, `subscriber-${index}`, (step) =>
-        takenIn(step, taken),
-      );
+    test(`path ${index}: ${path.description}`, () =>
+      path.test(subjectOn(core, denied, `subscriber-${index}`, coverage.observe)));
+  });
+
+  test('every state was entered and every transition taken', () => {
+    console.log(String(coverage));
+    coverage.expectAll();
+  });
+});
+
+/** A device of this name, for one path. */
+function subjectOn(
+  core: LocalIotCore,
+  denied: Set<string>,
+  clientId: string,
+  observe: (event: InspectionEvent) => void,
+): Subject {
+  const device = new SubscriberOnBroker(core, denied, clientId, observe);
+  return {
+    perform: (event) => device.perform(event),
+    state: () => device.state,
+    accepts: (state, is) =>
+      is === JSON.stringify(state.value) || (placeOf(state) === 'online.unanswered' && is === '"offline"'),
+    check: () => expectOnBroker(core, device),
+    end: async (_path, failure) => {
       try {
-        for (const { event, state } of path.steps.slice(1)) {
-          await device.perform(event);
-          const expected = JSON.stringify(state.value);
-          await device.reaches(
-            (is) => is === expected || (expected.includes('unanswered') && is.includes('offline')),
-          );
-          await expectOnBroker(core, device);
-        }
-        await device.settle();
-        expect(device.had).toEqual(device.owed);
-        await expectDelivery(core, device);
-        await device.client.close();
-        expectOneAtATime(core, device);
+        if (failure === undefined) await expectGoodEnd(core, device);
       } finally {
         await device.abandon();
       }
-    });
-  });
+    },
+  };
+}
 
-  test('every transition was taken, but for those that the world cannot take', () => {
-    const all = transitionsOf(subscriptionsMachine.root);
-    expect(all.filter((name) => !taken.has(name)).sort()).toEqual(BEYOND_THE_WORLD);
-  });
-});
+async function expectGoodEnd(core: LocalIotCore, device: SubscriberOnBroker): Promise<void> {
+  await device.settle();
+  expect(device.had).toEqual(device.owed);
+  await expectDelivery(core, device);
+  await device.client.close();
+  expectOneAtATime(core, device);
+}
 
 /** What the broker must see in a state: claims of its own, by the books of the test. */
 async function expectOnBroker(core: LocalIotCore, device: SubscriberOnBroker): Promise<void> {
@@ -147,39 +119,3 @@ function expectOneAtATime(core: LocalIotCore, { clientId }: SubscriberOnBroker):
     expect(out.get(connection) ?? 0).toBeLessThanOrEqual(1);
   }
 }
-
-test('what the world cannot make it take, it takes with ports of our own', () => {
-  const taken = new Set<string>();
-  const boom = (): never => {
-    throw new Error('boom');
-  };
-  const rude = fromCallback(boom) as never;
-  const machines = [
-    subscriptionsMachine,
-    subscriptionsMachine.provide({ actors: { subscriber: rude, unsubscriber: rude } }),
-  ];
-  for (const machine of machines) {
-    for (const first of ['subscribe', 'unsubscribe'] as const) {
-      const actor = createActor(machine, {
-        clock: new SimulatedClock(),
-        input: { ports },
-        inspect: (step) => takenIn(step, taken),
-      }).start();
-      actor.send({ type: 'subscribe', filter: 'a', qos: 0 });
-      if (first === 'unsubscribe') actor.send({ type: 'unsubscribe', filter: 'a' });
-      actor.send({ type: 'session.started', sessionPresent: true });
-      expect(actor.getSnapshot().value).toEqual({ online: 'unanswered' });
-      actor.stop();
-    }
-  }
-  const settled = createActor(subscriptionsMachine, {
-    clock: new SimulatedClock(),
-    input: { ports },
-    inspect: (step) => takenIn(step, taken),
-  }).start();
-  settled.send({ type: 'session.started', sessionPresent: true });
-  settled.send({ type: 'filter.poisoned', filter: 'a', error });
-  expect(settled.getSnapshot().value).toEqual({ online: 'settled' });
-  settled.stop();
-  expect(BEYOND_THE_WORLD.filter((name) => !taken.has(name))).toEqual([]);
-});

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 
-import { type Block, blocks, documents, programs } from './documents.ts';
+import { type Block, blocks, documents, programs, suiteFiles } from './documents.ts';
 import { PRELUDE } from './documents-prelude.ts';
 
 const TSC = join(import.meta.dirname, '../../node_modules/typescript/bin/tsc');
@@ -19,7 +19,7 @@ const OTHERS = ['bash', 'html', 'json', 'mermaid', 'python', 'sh', 'text', ''];
 
 const code = blocks.filter(({ language }) => language in COMPILED);
 const exempt = code.filter(({ mark }) => mark.startsWith(NOT_COMPILED));
-const runs = new Set<string>(programs.map(placeOf));
+const runs = new Set<string>([...programs, ...suiteFiles].map(placeOf));
 const compiled = code.filter((block) => !exempt.includes(block) && !runs.has(placeOf(block)));
 
 const COMPILER_OPTIONS = {
@@ -112,7 +112,7 @@ describe('the code in the documents', () => {
 
   it('is compiled or run, but for these', () => {
     expect(exempt.map(({ document, mark }) => `${document}: ${mark.slice(NOT_COMPILED.length)}`)).toEqual([]);
-    expect(compiled.length + programs.length + exempt.length).toBe(code.length);
+    expect(compiled.length + runs.size + exempt.length).toBe(code.length);
     expect(compiled.length).toBeGreaterThan(20);
   });
 

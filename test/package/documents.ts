@@ -47,6 +47,16 @@ export const programs: readonly Program[] = blocks.flatMap((block, index) => {
   return [{ ...block, name, output, loose: loose === '' ? [] : loose.split(' ') }];
 });
 
+/** A file of a suite of tests that a guide makes, marked by `<!-- suite: name -->`. */
+export interface SuiteFile extends Block {
+  readonly name: string;
+}
+
+export const suiteFiles: readonly SuiteFile[] = blocks.flatMap((block) => {
+  const [, name] = /^suite: ([\w.-]+)$/.exec(block.mark) ?? [];
+  return name === undefined ? [] : [{ ...block, name }];
+});
+
 export function programOf(name: string): Program {
   const found = programs.find((program) => program.name === name);
   if (found === undefined) throw new Error(`no document has a program ${name}`);

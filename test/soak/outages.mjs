@@ -13,12 +13,10 @@ export class Outages {
   lost = new Map();
   /** Why lines and attempts ended. @type {Map<string, number>} */
   reasons = new Map();
-  /** Until when each device was without a line. @type {Map<string, number>} */
-  #backAt = new Map();
+  /** When each device got a line, and when it had none any more. @type {Map<string, { t: number, isUp: boolean }[]>} */
+  #changes = new Map();
   /** @type {Map<string, string>} */
   #states = new Map();
-  /** Devices that had a line when they last wanted one. @type {Set<string>} */
-  #connected = new Set();
   /** @type {Map<string, number>} */
   #since = new Map();
   #faultEnd = 0;
@@ -37,21 +35,33 @@ export class Outages {
       if (CONNECTED.has(before)) this.lost.set(device, (this.lost.get(device) ?? 0) + 1);
       if (!this.#since.has(device)) this.#since.set(device, t);
     }
-    if (CONNECTED.has(state) && !CONNECTED.has(before)) this.#backAt.set(device, t);
+    const isUp = CONNECTED.has(state);
+    const changes = this.#changes.get(device) ?? [];
+    this.#changes.set(device, changes);
+    if (isUp !== CONNECTED.has(before)) changes.push({ t, isUp });
     if (UNWANTED.has(state)) this.#since.delete(device);
-    else if (CONNECTED.has(state)) this.#connected.add(device);
-    else this.#connected.delete(device);
     if (state !== 'live') return;
     const since = this.#since.get(device);
     this.#since.delete(device);
     if (since !== undefined) this.recoveries.push(t - Math.min(t, Math.max(since, this.#faultEnd)));
   }
 
-  /** How long after a moment each device got the line that it had last; those that had none are left out. @param {number} t */
-  backAfter(t) {
-    return new Map(
-      [...this.#connected].map((device) => [device, Math.max(0, (this.#backAt.get(device) ?? t) - t)]),
-    );
+  /**
+   * How long after a moment each device had a line for the first time; those that never had one are left out. What is lost later has
+   * nothing to do with that moment.
+   *
+   * @param {number} moment
+   */
+  backAfter(moment) {
+    /** @type {Map<string, number>} */
+    const back = new Map();
+    for (const [device, changes] of this.#changes) {
+      const wasUp = changes.findLast(({ t }) => t <= moment)?.isUp ?? false;
+      const first = changes.find(({ t, isUp }) => t > moment && isUp);
+      if (wasUp) back.set(device, 0);
+      else if (first !== undefined) back.set(device, first.t - moment);
+    }
+    return back;
   }
 }
 
