@@ -8,7 +8,7 @@ import {
 import { IotError } from '../protocol/errors.ts';
 import { checkFields } from '../protocol/fields.ts';
 import type { ModelEvent } from './graph.ts';
-import type { MachineModel } from './machine-model.ts';
+import { checkModel, type MachineModel } from './machine-model.ts';
 import { SimulatedClock } from './simulated-clock.ts';
 import type { Subject } from './subject.ts';
 
@@ -38,6 +38,7 @@ export class ActorSubject<M extends AnyStateMachine> implements Subject {
 
   /** @throws {IotError} `INVALID_ARGUMENT` */
   constructor(model: MachineModel<M>, options: ActorSubjectOptions = {}) {
+    checkModel(model);
     checkFields('options', options, ['inspect']);
     this.#model = model;
     this.#options = options;

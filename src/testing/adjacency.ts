@@ -2,7 +2,7 @@ import type { AnyMachineSnapshot } from 'xstate';
 import { checkFields } from '../protocol/fields.ts';
 import type { Adjacency, Edge } from './graph.ts';
 import { groupedBy } from './grouped.ts';
-import type { MachineModel } from './machine-model.ts';
+import { checkModel, type MachineModel } from './machine-model.ts';
 import { MachineWalk } from './machine-walk.ts';
 import { type GraphOptions, nodesOf } from './nodes.ts';
 
@@ -12,6 +12,7 @@ import { type GraphOptions, nodesOf } from './nodes.ts';
  * @throws {IotError} `INVALID_ARGUMENT`, also when the model is larger than `limit`
  */
 export function adjacencyOf(model: MachineModel, options: GraphOptions = {}): Adjacency {
+  checkModel(model);
   checkFields('options', options, ['filter', 'limit']);
   const { keyOf } = model;
   const walk = new MachineWalk(model.machine, model.input);

@@ -38,7 +38,7 @@ export interface Coverage {
  * @throws {IotError} `INVALID_ARGUMENT`
  */
 export function coverageOf(of: MachineModel | AnyStateMachine): Coverage {
-  const machine = 'machine' in of ? of.machine : of;
+  const machine = 'machine' in Object(of) ? (of as MachineModel).machine : of;
   if (!isStateMachine(machine)) throw invalid('of', 'a model or a state machine', of);
   return new MachineCoverage(machine);
 }

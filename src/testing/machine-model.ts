@@ -57,6 +57,12 @@ export interface MachineModel<M extends AnyStateMachine = AnyStateMachine> {
   readonly describe: (event: ModelEvent) => string;
 }
 
+/** Refuses what {@link machineModel} has not made. */
+export function checkModel(model: MachineModel): void {
+  if (!isStateMachine((Object(model) as Partial<MachineModel>).machine))
+    throw invalid('model', 'what machineModel() makes', model);
+}
+
 const FIELDS = ['input', 'events', 'abstract', 'describe', 'claims', 'without'];
 
 /**

@@ -236,6 +236,10 @@ const ofTools = {
     ],
     use: stop,
   },
+  'testing.shadowOperationModel': {
+    ...{ on: ({ packages }) => packages.testing, name: 'shadowOperationModel' },
+    args: () => [{ kind: 'get', waitForConnection: true, keepsTopics: false }],
+  },
   'testing.FaultProxy': {
     ...{ on: ({ packages }) => packages.testing.FaultProxy, name: 'start' },
     args: ({ broker }) => [{ to: { host: '127.0.0.1', port: broker.port }, port: 0 }],

@@ -62,7 +62,7 @@ export const DEMANDS: readonly Demand[] = [
     id: 'S-25',
     demand: 'A lock file with checksums, and exact versions of all tools',
     reason:
-      '`npm audit`, signatures of packages, a minimum age of releases and update requests need the public registry and a host',
+      'an audit of packages, their signatures, a minimum age of releases and update requests need the public registry and a host',
   },
   {
     id: 'S-26',

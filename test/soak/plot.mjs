@@ -36,8 +36,9 @@ const STYLE = `
  * @param {number} seconds
  * @param {readonly Panel[]} panels
  * @param {readonly { at: number, name: string }[]} faults
+ * @param {string} [meaning] of the marks
  */
-export function plot(title, seconds, panels, faults) {
+export function plot(title, seconds, panels, faults, meaning = `a fault begins (${faults.length})`) {
   const height = TOP + panels.length * (PANEL + GAP) + AXIS - GAP;
   const bottom = height - AXIS;
   const x = (/** @type {number} */ at) => (LEFT + (at / seconds) * PLOT_WIDTH).toFixed(1);
@@ -57,7 +58,7 @@ export function plot(title, seconds, panels, faults) {
     ...times,
     `<text class="quiet" x="${WIDTH - RIGHT}" y="${bottom + 38}" text-anchor="end">seconds since the start</text>`,
     `<line class="fault" x1="${LEFT}" x2="${LEFT}" y1="${bottom + 27}" y2="${bottom + 41}"/>`,
-    `<text class="quiet" x="${LEFT + 8}" y="${bottom + 38}">a fault begins (${faults.length})</text>`,
+    `<text class="quiet" x="${LEFT + 8}" y="${bottom + 38}">${meaning}</text>`,
     '</svg>\n',
   ].join('\n');
 }

@@ -186,7 +186,8 @@ describe('coverageOf', () => {
 
   test('is of a model or a machine', () => {
     expect(coverageOf(lampMachine).rows).toHaveLength(10);
-    expect(() => coverageOf({} as never)).toThrow('of must be a model or a state machine');
+    for (const none of [undefined, 1, {}])
+      expect(() => coverageOf(none as never)).toThrow('of must be a model or a state machine');
   });
 });
 
@@ -242,6 +243,14 @@ describe('invariantsOf', () => {
     expect(found).toContain('caught, after fall');
   });
 });
+
+test.each([adjacencyOf, pathsOf, invariantsOf, (of: never) => new ActorSubject(of)])(
+  'what is no model is refused: %o',
+  (make) => {
+    for (const none of [undefined, null, 1, {}, lampMachine])
+      expect(() => make(none as never)).toThrow('model must be what machineModel() makes');
+  },
+);
 
 describe('machineModel', () => {
   test.each([
