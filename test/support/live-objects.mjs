@@ -24,6 +24,9 @@ export function liveObjects() {
 
 /** How many handles of each type keep the process alive; timers are among them. */
 export function openHandles() {
+  // Node opens these when they are first used, and a warning may be that: they are open from the first count on.
+  const own = [process.stdout, process.stderr];
+  if (own.some((stream) => stream.destroyed)) throw new Error('the output of the process is closed');
   /** @type {Record<string, number>} */
   const counts = {};
   for (const type of process.getActiveResourcesInfo()) counts[type] = (counts[type] ?? 0) + 1;
