@@ -80,7 +80,8 @@ const _subscriptionsMachine = setup({
           options,
           references: (before?.references ?? 0) + 1,
           grantedQos: isAsked ? before.grantedQos : undefined,
-          isAtBroker: before?.isAtBroker ?? false,
+          // What was given back, and not released yet, is there.
+          isAtBroker: before?.isAtBroker ?? context.unwanted.has(event.filter),
         }),
         unwanted: without(context.unwanted, [event.filter]),
       };
@@ -142,6 +143,15 @@ const _subscriptionsMachine = setup({
       assertEvent(event, 'filter.poisoned');
       if (!context.wanted.has(event.filter)) return;
       tell(context, enqueue, { type: 'filter.refused', filter: event.filter, error: event.error });
+    }),
+    /** A SUBSCRIBE whose answer was lost with the line may have come: a session that is kept has its filters then. */
+    doubtAsked: assign(({ context }) => {
+      const wanted = new Map(context.wanted);
+      for (const { filter } of context.batch) {
+        const entry = wanted.get(filter);
+        if (entry !== undefined) wanted.set(filter, { ...entry, isAtBroker: true });
+      }
+      return { wanted };
     }),
     takeUngranted: assign({ batch: ({ context }) => ungranted(context) }),
     takeUnwanted: assign({
@@ -219,7 +229,7 @@ const _subscriptionsMachine = setup({
     unsubscribe: { actions: 'unwant' },
     'filter.poisoned': { actions: ['tellPoisoned', 'refusePoisoned'] },
     'session.started': { target: '.online', actions: ['tellSession', 'forgetSession', 'rememberBound'] },
-    'session.ended': '.offline',
+    'session.ended': { target: '.offline', actions: 'doubtAsked' },
   },
   initial: 'offline',
   states: {

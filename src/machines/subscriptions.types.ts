@@ -14,7 +14,7 @@ export interface WantedFilter {
   readonly references: number;
   /** The QoS that the broker granted in this session; undefined while it has not. */
   readonly grantedQos: QoS | undefined;
-  /** Whether the broker has it in this session, be it with a lower QoS or other options than are asked for now. */
+  /** Whether the broker has it in this session, or may have it: with a lower QoS or other options than are asked for now, or because its answer was lost. */
   readonly isAtBroker: boolean;
 }
 

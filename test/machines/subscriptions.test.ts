@@ -224,6 +224,35 @@ describe('unsubscribing', () => {
     expect(it.told.slice(1)).toEqual(['filter.granted a 0', 'subscriptions.settled']);
   });
 
+  test.each([
+    ['kept', true, ['SUB a:0', 'SUB a:0', 'UNSUB a']],
+    ['new', false, ['SUB a:0', 'SUB a:0']],
+  ])(
+    'a filter whose SUBACK was lost, refused in a session that is %s, is left at no broker that may have it',
+    async (_which, sessionPresent, packets) => {
+      const it = run();
+      it.begin();
+      it.subscribe('a');
+      it.end();
+      it.begin(sessionPresent);
+      await it.broker.last.answer([refuse('a')]);
+      expect(it.broker.packets).toEqual(packets);
+    },
+  );
+
+  test('a filter that was given back without a line, wanted again and refused, is left at no broker', async () => {
+    const it = run();
+    it.begin();
+    it.subscribe('a');
+    await it.broker.last.answer();
+    it.end();
+    it.unsubscribe('a');
+    it.subscribe('a', 1);
+    it.begin(true);
+    await it.broker.last.answer([refuse('a')]);
+    expect(it.broker.packets).toEqual(['SUB a:0', 'SUB a:1', 'UNSUB a']);
+  });
+
   test('fault:B-7 no UNSUBACK in time: the line is called sick, and it is asked for again', async () => {
     const it = run();
     it.begin();
