@@ -1,4 +1,4 @@
-import { type AnyMachineSnapshot, createActor, fromTransition } from 'xstate';
+import { createActor, fromTransition } from 'xstate';
 import type {
   ConnectionFact,
   ConnectionInput,
@@ -10,19 +10,9 @@ import type { BackoffPolicy } from '../../src/protocol/backoff.ts';
 import { DEFAULT_BACKOFF } from '../../src/protocol/backoff.ts';
 import { IotError, type IotErrorCode } from '../../src/protocol/errors.ts';
 import type { SessionFacts, TransportFact } from '../../src/protocol/transport.ts';
-import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
+import { placeOf, SimulatedClock } from '../../src/testing/index.ts';
 
-/** The active leaf states, each as a path: `line.connected.session.up.live + line.connected.stability.stable`. */
-export function placeOf(snapshot: AnyMachineSnapshot): string {
-  return leavesOf(snapshot.value).join(' + ');
-}
-
-function leavesOf(value: unknown, path: readonly string[] = []): string[] {
-  if (typeof value === 'string') return [[...path, value].join('.')];
-  return Object.entries(value as Record<string, unknown>).flatMap(([key, inner]) =>
-    leavesOf(inner, [...path, key]),
-  );
-}
+export { placeOf } from '../../src/testing/index.ts';
 
 export const error = (code: IotErrorCode): IotError => new IotError(code, `test: ${code}`);
 export const failed = (code: IotErrorCode): TransportFact => ({
