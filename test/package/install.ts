@@ -44,7 +44,11 @@ async function tested(name: string): Promise<string> {
 }
 
 async function install(folder: string, ...packages: readonly string[]): Promise<void> {
-  await writeFile(join(folder, 'package.json'), '{ "private": true }');
+  // A name and a version, as an application has them: without, not every npm makes a bill of materials.
+  await writeFile(
+    join(folder, 'package.json'),
+    JSON.stringify({ name: 'a-user', version: '1.0.0', private: true }),
+  );
   await run('npm', ['install', '--silent', '--no-audit', '--no-fund', ...packages], { cwd: folder });
 }
 
