@@ -62,7 +62,9 @@ class SigV4 implements Authentication {
     const { source, dialer, needsNewKeys = wereRefused } = this.#parts;
     const { previous } = context;
     const forceRefresh = previous !== undefined && needsNewKeys(previous);
-    const wallClock = this.#serverClock(context);
+    const serverClock = this.#serverClock(context);
+    // Keys are over when both clocks say so: the server's may be set, or may have been wrong, and only who dials hears of it.
+    const wallClock = (): number => Math.min(serverClock(), context.wallClock());
     const credentials = await source.get({ ...context, forceRefresh, wallClock });
     const openWebSocket = await dialer.prepare(context);
     return (dialing) => this.#dial(context, credentials, openWebSocket, dialing);

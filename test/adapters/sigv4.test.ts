@@ -291,6 +291,16 @@ describe('a wrong clock (fault:D-11)', () => {
     expect(other.signedAt).toBe(NOON);
   });
 
+  it('of the server, that is set right again, makes no key seem over: who does not dial never hears of it', async () => {
+    const world = new World();
+    await world.refused(NOON + HOUR_MS);
+    await world.auth.signIn(world.context());
+    expect(world.asked[1]?.wallClock()).toBe(NOON);
+    await world.refused(NOON);
+    await world.attempt();
+    expect(world.signedAt).toBe(NOON);
+  });
+
   it('is no measure for the end of keys either', async () => {
     const world = new World();
     await world.refused(NOON - HOUR_MS);

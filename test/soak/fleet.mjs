@@ -104,7 +104,10 @@ async function liveTogether({ seed, devices: wanted }) {
     devices.every(({ client }) => client.status.state === 'live' && client.status.queued === 0);
   const isSettled = await until(isWell, RECOVERY_MS);
   const open = promises.describe();
-  const states = devices.map(({ client }) => client.status.state);
+  const states = devices.map(({ client: { status } }) => {
+    const why = 'reason' in status && status.reason !== undefined ? ` (${status.reason.message})` : '';
+    return `${status.state}${why}`;
+  });
   clearInterval(sampling);
   const closing = devices.map(({ client }) => promises.track('the last close()', client.close()));
   await until(() => promises.open === 0, GRACE_MS);
