@@ -2,31 +2,21 @@ import type { IPublishPacket } from 'mqtt-packet';
 import { describe } from '../protocol/errors.ts';
 import type { IncomingMessage, MessageProperties } from '../protocol/message.ts';
 import { aliasInvalid, type Breach, malformed, protocolError } from './breach.ts';
-import { textBytes } from './bytes.ts';
 
 /** How many topics a broker may give an alias. AWS IoT Core uses at most as many. */
 export const TOPIC_ALIASES = 8;
 
 /** Wildcards and NUL (MQTT-3.3.2-2, MQTT-1.5.4-2). */
 const NOT_IN_A_TOPIC = /[+#\0]/;
-/** What a decoder writes for bytes that are no UTF-8 (MQTT-1.5.4-1); but a character like any other when it was sent. */
+/** What a decoder writes for bytes that are no UTF-8; but a character like any other when it was sent. */
 const REPLACEMENT = '\ufffd';
-const TOPIC_LENGTH_BYTES = 2;
-const PACKET_ID_BYTES = 2;
-/** MQTT 5 has a byte for the length of the properties, also when there are none. */
-const NO_PROPERTIES_BYTES = { 4: 0, 5: 1 } as const;
 
 /** What mqtt-packet found in a PUBLISH. It hardly checks: the values are what they should be, or an array, null, or -1. */
 type RawProperties = NonNullable<IPublishPacket['properties']>;
 
 /** Checks each PUBLISH of one line before it is handled, and knows the aliases that the broker set. */
 export class InboundPublishes {
-  readonly #protocolVersion: 4 | 5;
   readonly #topicOf = new Map<number, string>();
-
-  constructor(protocolVersion: 4 | 5) {
-    this.#protocolVersion = protocolVersion;
-  }
 
   /**
    * Gives the packet the topic that it means: mqtt.js looks an alias up and tells nobody what it found. Returns what is wrong
@@ -35,9 +25,6 @@ export class InboundPublishes {
   check(packet: IPublishPacket): Breach | undefined {
     const { topic, properties } = packet;
     if (NOT_IN_A_TOPIC.test(topic)) return malformed(`PUBLISH to ${describe(topic)}`);
-    if (topic.includes(REPLACEMENT) && !isAsSent(packet, this.#protocolVersion)) {
-      return malformed(`PUBLISH to a topic that is no UTF-8: ${describe(topic)}`);
-    }
     if (properties !== undefined) {
       return wrongWith(properties) ?? this.#resolveAlias(packet, properties);
     }
@@ -60,19 +47,6 @@ export class InboundPublishes {
 }
 
 const WITHOUT_TOPIC = protocolError('PUBLISH without a topic');
-
-/**
- * Whether the topic is what came. Broken UTF-8 seldom has as many bytes as what a decoder made of it: only a character of
- * four bytes that lacks its last one does. With properties the bytes of the topic cannot be counted: then it is believed.
- */
-function isAsSent(
-  { topic, payload, qos, length, properties }: IPublishPacket,
-  protocolVersion: 4 | 5,
-): boolean {
-  if (properties !== undefined || length === undefined) return true;
-  const besides = TOPIC_LENGTH_BYTES + (qos > 0 ? PACKET_ID_BYTES : 0) + NO_PROPERTIES_BYTES[protocolVersion];
-  return length - payload.length - besides === textBytes(topic);
-}
 
 const isText = (value: unknown): boolean => typeof value === 'string';
 const isCount = (value: unknown): boolean => typeof value === 'number' && value >= 0;

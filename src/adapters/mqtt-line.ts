@@ -50,7 +50,7 @@ export class MqttLine implements TransportLine {
   readonly #report: (fact: TransportFact) => void;
   readonly #failureOf: FailureOf;
   readonly #abort = new AbortController();
-  readonly #publishes: InboundPublishes;
+  readonly #publishes = new InboundPublishes();
   #phase: Phase = 'signingIn';
   #stream: Duplex | undefined;
   #client: MqttClient | undefined;
@@ -71,7 +71,6 @@ export class MqttLine implements TransportLine {
     this.#lasting = lasting;
     this.#report = report;
     this.#failureOf = failureOf;
-    this.#publishes = new InboundPublishes(options.protocolVersion);
   }
 
   /** Begins the attempt. Reports nothing before it returns. */

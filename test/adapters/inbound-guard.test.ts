@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import fc from 'fast-check';
 import mqttPacket, { type Packet } from 'mqtt-packet';
 import { describe, expect, test } from 'vitest';
@@ -81,6 +82,32 @@ describe('the length of a packet', () => {
 
   test('may be written with more bytes than it needs', () => {
     expect(wrongWith([0x30, 0x83, 0x80, 0x00, 0, 1, 97, 0xd0, 0])).toBeUndefined();
+  });
+});
+
+describe('the topic of a PUBLISH', () => {
+  const publishTo = (topic: readonly number[]) => [0x30, 2 + topic.length, 0, topic.length, ...topic];
+  test.each(['a', '', 'ü', '\ufeffa', 'a\ufffd', '😀', 'x'.repeat(120)])('is %j', (topic) => {
+    expect(wrongWith([...publishTo([...Buffer.from(topic)]), 0xd0, 0])).toBeUndefined();
+  });
+
+  test('fault:B-11 MQTT-1.5.3-1 MQTT-1.5.4-1 is UTF-8, as Node sees it, coming whole or byte by byte', () => {
+    const bytes = fc.oneof(
+      fc.uint8Array({ maxLength: 6 }),
+      fc.string({ unit: 'binary', maxLength: 4 }).map((text) => new TextEncoder().encode(text).slice(0, -1)),
+      fc.string({ unit: 'binary', maxLength: 4 }).map((text) => new TextEncoder().encode(text)),
+    );
+    fc.assert(
+      fc.property(bytes, (topic) => {
+        const wrong = wrongWith(publishTo([...topic]));
+        if (isUtf8(topic)) expect(wrong).toBeUndefined();
+        else expect(wrong).toMatchObject({ code: 'PROTOCOL_ERROR', reasonCode: 0x81 });
+      }),
+    );
+  });
+
+  test('of another packet there is none to look at', () => {
+    expect(wrongWith([0x40, 4, 0, 1, 0xff, 0xff, 0x90, 4, 0, 1, 0xff, 0xff])).toBeUndefined();
   });
 });
 

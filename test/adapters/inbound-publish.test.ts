@@ -265,6 +265,24 @@ describe('the properties of a PUBLISH', () => {
     expect(connection.line.messages).toEqual([]);
   });
 
+  test.each([[[0xaf]], [[97, 0xff, 98]], [[0xed, 0xa0, 0x80]], [[0xf0, 0x9f, 0x98]]])(
+    'MQTT-1.5.4-1 with them a topic of the bytes %j, no UTF-8, ends the line all the same',
+    async (topic) => {
+      connection.there.raw(publish(5, { topic, properties: text(0x03, 'json') }));
+      expect(await closing()).toBe(129);
+      expect(await connection.line.error('transport.closed')).toMatchObject({ code: 'PROTOCOL_ERROR' });
+      expect(connection.line.messages).toEqual([]);
+    },
+  );
+
+  test('what came whole in front of a topic that is no UTF-8 is delivered', async () => {
+    const { line, there } = connection;
+    const [good, wrong] = [publish(5, { topic: 'good' }), publish(5, { topic: [0xaf] })];
+    there.raw(Buffer.concat([good, good, wrong, good]));
+    await closing();
+    expect(line.messages.map(({ topic }) => topic)).toEqual(['good', 'good']);
+  });
+
   test.each(['a/#', '+', 'a\0', 'a\ufffd'])(
     'a response topic that is none, %j, is left out',
     async (topic) => {
